@@ -1,0 +1,98 @@
+// A rules file as positions and values: the only view of YAML the rest of Belay has (yaml-cpp stays in src/conf/*.cc).
+// A Node is a cheap handle into an immutable Document; the Document must outlive its Nodes (the Configuration owns it).
+// Reading never throws and never guesses: a problem goes to Problems with file:line:column and a hint, and reading goes on,
+// so that one run reports every error of a file set. One thread.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+
+namespace belay::conf {
+
+struct Position {
+  std::string file;  // as the user wrote it
+  int line = 0;      // from 1; 0 when the whole file is meant
+  int column = 0;
+  std::string to_string() const;  // "rules.d/acme.yaml:12:7"
+};
+
+struct Problem {
+  Position position;
+  std::string what;  // "unknown key 'pth' in match"
+  std::string hint;  // "did you mean 'path'?" or what to write instead; may be empty
+};
+
+// Collects every problem of one load, in reading order.
+class Problems {
+ public:
+  void add(Position position, std::string what, std::string hint = {});
+  bool empty() const { return problems_.empty(); }
+  const std::vector<Problem>& all() const { return problems_; }
+  // One line each, "file:line:column: what; hint", sorted by file and position.
+  std::string to_string() const;
+
+ private:
+  std::vector<Problem> problems_;
+};
+
+enum class Kind : uint8_t { missing, null, scalar, list, map };
+
+struct Entry;
+
+class Node {
+ public:
+  Node() = default;  // missing
+
+  Kind kind() const;
+  bool present() const { return kind() != Kind::missing; }
+  bool is_scalar() const { return kind() == Kind::scalar; }
+  bool is_list() const { return kind() == Kind::list; }
+  bool is_map() const { return kind() == Kind::map; }
+
+  const std::string& text() const;                 // the scalar as written, quotes removed; empty unless is_scalar()
+  bool quoted() const;                             // "yes" and yes differ for typed readers
+  const std::vector<Node>& items() const;          // empty unless is_list()
+  const std::vector<Entry>& entries() const;       // in file order; empty unless is_map()
+  const Node& at(std::string_view key) const;      // missing Node when absent
+  Position position() const;
+  // "sources.acme.match.path": where this node stands, for messages and metric labels.
+  const std::string& path() const;
+
+ private:
+  friend class Document;
+  struct Data;
+  explicit Node(const Data* data) : data_(data) {}
+  const Data* data_ = nullptr;
+};
+
+struct Entry {
+  std::string key;
+  Position key_position;
+  Node value;
+};
+
+// One parsed file. Refuses duplicate keys, aliases/anchors cycles, documents after the first, tabs, and files over kMaxFile.
+class Document {
+ public:
+  static constexpr size_t kMaxFile = size_t{16} << 20;
+  static constexpr int kMaxDepth = 64;
+
+  // Null when the text could not be parsed; the reason is in `problems`.
+  static std::shared_ptr<const Document> parse(std::string_view text, const std::string& file, Problems& problems);
+  static std::shared_ptr<const Document> load(const std::string& path, Problems& problems);
+
+  const Node& root() const { return root_; }
+  ~Document();
+
+ private:
+  Document();
+  Node root_;
+  std::vector<std::unique_ptr<Node::Data>> nodes_;
+};
+
+}  // namespace belay::conf

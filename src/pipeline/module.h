@@ -1,0 +1,127 @@
+// The module interface: a feature of the rules language is a folder in modules/, one line in modules/modules.cc, and these
+// types. Handlers are built when rules load, const, and shared by all requests of a worker; what they need at run time comes
+// through Exchange::services, so they run unchanged in the simulator.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/random.h"
+#include "conf/configuration.h"
+#include "pipeline/exchange.h"
+#include "pipeline/shared_memory.h"
+#include "upstream/client.h"
+#include "wire/client.h"
+
+namespace belay::pipeline {
+
+enum class Verdict : uint8_t {
+  next,    // carry on with the next module
+  reply,   // exchange.reply is filled in: skip to the log
+  parked,  // the module took exchange.park() and resumes it exactly once, on a later turn of the loop
+};
+
+// What must have arrived before a module runs.
+enum class Stage : uint8_t { on_head, on_body };
+
+// Where a module's settings stand and how often it is built.
+enum class Scope : uint8_t {
+  gateway,  // once, from the whole configuration, before a source is known (match) or after all (log)
+  source,   // once per source, from sources.NAME.<key>; also without the key when `always` is set
+};
+
+class Handler {
+ public:
+  virtual ~Handler() = default;
+  virtual Verdict handle(Exchange& exchange) const = 0;  // never blocks, never throws
+};
+
+// How far a source's rules let its webhooks be believed; the strongest of what its handlers prove.
+enum class Trust : uint8_t { open, token, signed_body, signed_fresh };
+std::string_view to_string(Trust trust);  // "open" "token" "signed" "signed+fresh"
+
+struct Ruleset;
+
+// What handlers are built from. Lives during the build only; pointers into `configuration` and `ruleset` stay valid.
+struct BuildContext {
+  const conf::Configuration& configuration;
+  const upstream::Destinations& destinations;
+  conf::Problems& problems;
+  Ruleset& ruleset;                  // being built; for match: all its sources are there
+  Source* source = nullptr;          // Scope::source
+  const conf::SecretSource& secrets; // of the file the source stands in
+};
+
+struct Module {
+  std::string_view key;     // "verify": YAML key = folder = log tag = metric label = test name
+  Stage stage = Stage::on_head;
+  Scope scope = Scope::source;
+  bool always = false;      // built for every source, settings or not
+  std::string_view help;    // one line; the longer text is the folder's README.md
+  std::span<const conf::Setting> settings;  // its keys, for checks and the generated reference
+  // Null with problems recorded when settings are wrong; null without problems: this source does not need it.
+  std::unique_ptr<Handler> (*build)(const conf::Node& settings, BuildContext& context) = nullptr;
+};
+
+// A source with its chain, in run order.
+struct Source {
+  struct Step {
+    const Module* module = nullptr;
+    std::unique_ptr<Handler> handler;
+  };
+  std::string name;
+  uint32_t index = 0;               // position in Ruleset::sources: for counters
+  const conf::Named* named = nullptr;
+  conf::Node preset;                // of `preset:`; missing when there is none. Modules read their key there when the source lacks it
+  uint64_t body_max = 0;
+  Trust trust = Trust::open;
+  std::vector<Step> steps;          // stages ascending: all on_head before the first on_body
+  // source.reply: what the sender gets when Belay answers for the backend; status 0: Belay's own JSON.
+  int reply_status = 0;
+  std::string reply_head, reply_body;
+
+  // The node of a module's key: the source's own, else the preset's.
+  const conf::Node& settings_of(std::string_view key) const;
+};
+
+struct Ruleset {
+  std::shared_ptr<const conf::Configuration> configuration;
+  upstream::Destinations destinations;
+  std::vector<std::unique_ptr<Source>> sources;
+  std::vector<Source::Step> before;  // gateway modules before the source is known: match
+  std::vector<Source::Step> after;   // gateway modules after the outcome: log
+};
+
+// Builds the whole ruleset with `modules` in their order. Null when there were problems.
+std::shared_ptr<const Ruleset> build_ruleset(std::shared_ptr<const conf::Configuration> configuration,
+                                             std::span<const Module> modules, conf::Problems& problems);
+
+// What a worker gives its exchanges. One per worker.
+struct Services {
+  const Clock& clock;
+  Random& random;
+  SharedMemory& shared;
+  wire::SpoolClient* spool = nullptr;     // null: no spool configured
+  upstream::Client* upstream = nullptr;
+  std::vector<uint64_t>* counters = nullptr;
+};
+
+// Walks an exchange through its modules.
+class Runner {
+ public:
+  enum class State : uint8_t {
+    need_body,  // every on_head module passed: read the body, then run() again
+    parked,     // wait; the finished callback comes later
+    done,       // exchange.reply is final, log has run
+  };
+  // `finished` is kept for a parked exchange: called once when it is done after a resume. `body_complete` says whether
+  // on_body modules may run.
+  static State run(const Ruleset& ruleset, Exchange& exchange, bool body_complete, const std::function<void()>& finished);
+};
+
+}  // namespace belay::pipeline

@@ -1,0 +1,48 @@
+// What workers of one master share: one anonymous mapping made before the first fork and kept over reloads, so that rate
+// limits and counters survive a reload and hold for all workers together. Only lock-free atomics: a worker killed at any
+// point leaves nothing locked. Size is fixed at start (kBuckets); when a limit table is full, the least recently used of a
+// probe run is replaced, which forgives that key, never locks it out.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "base/result.h"
+
+namespace belay::pipeline {
+
+class SharedMemory {
+ public:
+  static constexpr size_t kBuckets = size_t{1} << 17;
+  static constexpr size_t kProbe = 8;
+  static constexpr size_t kWorkers = 256;
+
+  // GCRA state of one limit key: the theoretical arrival time in microseconds of the monotonic clock.
+  struct Bucket {
+    std::atomic<uint64_t> key;
+    std::atomic<uint64_t> arrival_us;
+  };
+
+  static Result<SharedMemory*> create();  // lives until the process ends
+  // The bucket of `key`, found or taken.
+  Bucket& bucket(uint64_t key, uint64_t now_us);
+
+  // Connections and bytes held by all workers, for the caps.
+  std::atomic<int64_t> connections{0};
+  std::atomic<int64_t> buffered_bytes{0};
+
+  // Per worker share of the two above, so that the master can take back what a killed worker held.
+  struct Worker {
+    std::atomic<int32_t> pid;
+    std::atomic<int64_t> connections;
+    std::atomic<int64_t> buffered_bytes;
+    std::atomic<uint64_t> requests;
+  };
+  Worker workers[kWorkers];
+
+ private:
+  Bucket buckets_[kBuckets];
+};
+
+}  // namespace belay::pipeline

@@ -1,0 +1,99 @@
+// Outbound HTTP/1.1: keep-alive pools per destination, timeouts, TLS, DNS, outcome classes. Used by modules/deliver in each
+// proxy worker and by the spool's delivery threads; one per loop. A connection is reused only after a complete, clean
+// exchange: any doubt (timeout, bytes after the answer, odd framing, 1xx floods) closes it (RFC 9112 §9.6).
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/clock.h"
+#include "base/id.h"
+#include "event/loop.h"
+#include "event/resolver.h"
+#include "http/message.h"
+#include "upstream/destination.h"
+
+namespace belay::upstream {
+
+// What is to be sent, as views that must stay valid until `done`: the sender's request or a stored one. The client writes the
+// head: request line, these fields in order and case without hop-by-hop ones, then what Belay adds.
+struct Outbound {
+  std::string_view method;
+  std::string_view target;        // of the sender's request; Destination's url decides how it is used
+  std::string_view path_rest;     // what followed the source's prefix, for append_path
+  const http::Fields* fields = nullptr;
+  std::string_view body;
+  bool has_body = false;          // an empty body with Content-Length: 0 is not the same as none
+  MessageId id;                   // webhook-id, unless the sender has set one
+  uint32_t attempt = 1;           // webhook-attempt
+  std::string_view client;        // address for X-Forwarded-For, the sender's own chain in front when it is trusted
+  bool client_tls = false;        // X-Forwarded-Proto
+};
+
+enum class Outcome : uint8_t {
+  answered,      // a whole, well-formed answer came; the status says the rest
+  refused,       // connection refused, unreachable, or a network rule forbids the target
+  unresolved,    // DNS
+  tls_failed,
+  timeout,       // connect or answer
+  reset,         // closed or reset before the answer was whole
+  bad_response,  // framing, limits, unasked 101, bytes after the answer
+  over_limit,    // no connection is free under `concurrency`
+};
+std::string_view to_string(Outcome outcome);
+
+// Views into the client's buffers, valid during the callback only.
+struct Attempt {
+  Outcome outcome = Outcome::answered;
+  const http::ResponseHead* head = nullptr;  // answered only
+  std::string_view body;                     // answered only
+  std::string error;                         // one line for the books when not answered
+  std::string peer;                          // "127.0.0.1:8081"
+  Duration connect{}, total{};
+  Duration retry_after{-1};                  // -1: none
+  int status() const { return head != nullptr ? head->status : 0; }
+  bool success(const Destination& to) const { return head != nullptr && to.success.contains(head->status); }
+  bool retryable(const Destination& to) const {
+    return head != nullptr ? to.retry_on.contains(head->status) : to.retry_on_network;
+  }
+};
+
+struct ClientLimits {
+  size_t response_body = size_t{10} << 20;  // a larger answer is bad_response
+  size_t idle_per_destination = 64;
+  Duration idle_timeout{60'000};
+  int informational = 8;                    // 1xx heads before the answer
+};
+
+class Client {
+ public:
+  using Done = std::function<void(const Attempt&)>;
+
+  Client(event::Loop& loop, event::Resolver& resolver, ClientLimits limits = {});
+  ~Client();
+
+  // A request under way; destroying it before `done` ran cancels it and closes its connection.
+  class Call;
+  // `done` runs exactly once, never before send() returned, unless the Call is destroyed first.
+  std::unique_ptr<Call> send(std::shared_ptr<const Destination> to, const Outbound& request, Done done);
+
+  size_t in_flight() const;
+
+  struct Impl;
+
+ private:
+  std::unique_ptr<Impl> impl_;
+};
+
+class Client::Call {
+ public:
+  virtual ~Call() = default;
+};
+
+// The head a backend gets; public for `belay explain` and tests. Ends with the empty line.
+std::string compose_head(const Destination& to, const http::Url& url, const Outbound& request);
+
+}  // namespace belay::upstream

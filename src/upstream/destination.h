@@ -1,0 +1,68 @@
+// A destination: a backend with everything about reaching it, compiled from the rules. Immutable, shared by proxy workers and
+// the spool; a reload builds new ones. Settings table and reader are in destination.cc.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/ip.h"
+#include "conf/configuration.h"
+#include "event/tls.h"
+#include "http/url.h"
+
+namespace belay::upstream {
+
+// Statuses as a set: "2xx", "404", "500..599", ">=500", "!503".
+class StatusSet {
+ public:
+  static Result<StatusSet> parse(const std::vector<std::string>& terms, bool* network = nullptr);
+  bool contains(int status) const { return status >= 100 && status < 600 && bits_[static_cast<size_t>(status - 100)]; }
+
+ private:
+  std::vector<bool> bits_ = std::vector<bool>(500, false);
+};
+
+// When a failed delivery is tried again. Either a schedule (delays before attempt 1, 2, …) or exponential.
+struct RetryPolicy {
+  std::vector<Duration> schedule;  // not empty: this; schedule[0] is the wait before the first attempt
+  Duration first{1'000};
+  double factor = 2;
+  Duration max{3'600'000};
+  int attempts = 12;               // all attempts, the first one included; schedule: its length
+  double jitter = 0.2;             // fraction of the wait, both ways
+};
+
+struct Destination {
+  static constexpr Duration kMaxRetryAfter{3'600'000};  // a longer Retry-After is cut to this
+
+  std::string name;
+  uint64_t key = 0;  // xxh3 of the name: stored with deliveries, so it must not change over versions
+  std::vector<http::Url> urls;
+  bool append_path = false;
+  Duration timeout{}, connect_timeout{};
+  StatusSet success;
+  StatusSet retry_on;
+  bool retry_on_network = true;
+  int concurrency = 0;
+  double rate_per_second = 0;  // 0: no limit
+  RetryPolicy retry;
+  std::vector<std::pair<std::string, std::string>> set_headers;  // in the order written
+  std::vector<std::string> remove_headers;
+  std::string authorization;   // ready value of the Authorization field; a secret
+  std::vector<std::pair<std::string, std::string>> auth_headers;  // API keys; secrets
+  std::shared_ptr<event::ClientTls> tls;  // set when any url is https
+  std::string server_name;                // SNI and verification name; empty: the url's host
+  std::vector<Cidr> network_allow;
+};
+
+using Destinations = std::unordered_map<std::string, std::shared_ptr<const Destination>>;
+
+// Compiles every destination; problems carry positions. Stable: same rules, same result.
+Destinations build_destinations(const conf::Configuration& configuration, conf::Problems& problems);
+
+}  // namespace belay::upstream

@@ -1,0 +1,47 @@
+// The proxy worker's side of the spool: connects, reconnects (kReconnect, doubling to kReconnectMax), gathers frames and
+// writes them once a turn, matches answers to puts. One per worker, on its loop. Interface first, so that the simulator can
+// put its own in place.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "base/result.h"
+#include "event/loop.h"
+#include "wire/messages.h"
+
+namespace belay::wire {
+
+class SpoolClient {
+ public:
+  // ok: the spool answered. unavailable: it is away, timed out, or the connection broke: the message may or may not be
+  // stored, so the caller must not acknowledge it. full: too much is waiting to be written.
+  using PutDone = std::function<void(Result<PutResult>)>;
+  virtual ~SpoolClient() = default;
+  virtual bool available() const = 0;
+  // `done` runs on a later turn, exactly once.
+  virtual void put(const Put& put, PutDone done) = 0;
+  // Queues a line of the books; kept and repeated until the spool has committed it. When kMaxEvents wait, the oldest are
+  // dropped and counted in events_dropped().
+  virtual void record(Event event) = 0;
+  virtual void send_counters(const Counters& counters) = 0;
+  virtual uint64_t events_dropped() const = 0;
+  virtual size_t waiting() const = 0;  // puts and events not acknowledged
+  // Writes what this turn gathered now. The connection calls it before answers go out, so that a worker's death after an
+  // answer cannot lose the line about it.
+  virtual void flush() = 0;
+};
+
+struct ClientOptions {
+  static constexpr Duration kReconnect{50};
+  static constexpr Duration kReconnectMax{1'000};
+  static constexpr size_t kMaxEvents = 100'000;
+  static constexpr size_t kMaxBuffered = size_t{256} << 20;  // bytes not yet written or acknowledged
+  std::string socket_path;
+  Duration put_timeout{10'000};
+};
+
+std::unique_ptr<SpoolClient> connect_spool(event::Loop& loop, const ClientOptions& options);
+
+}  // namespace belay::wire

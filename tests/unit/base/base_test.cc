@@ -1,0 +1,63 @@
+#include <doctest/doctest.h>
+
+#include "base/bytes.h"
+#include "base/crc32c.h"
+#include "base/id.h"
+#include "base/ip.h"
+
+using namespace belay;
+
+TEST_CASE("base64_decodes_what_it_encodes_and_refuses_other_alphabets") {
+  CHECK_EQ(base64_encode("any carnal pleas"), "YW55IGNhcm5hbCBwbGVhcw==");
+  CHECK_EQ(*base64_decode("YW55IGNhcm5hbCBwbGVhcw=="), "any carnal pleas");
+  CHECK_EQ(*base64_decode("YW55IGNhcm5hbCBwbGVhcw"), "any carnal pleas");
+  CHECK_FALSE(base64_decode("YW55IGNhcm5hbCBwbGVhcw=").has_value());
+  CHECK_FALSE(base64_decode("YW5-").has_value());
+  CHECK_FALSE(base64_decode("YW5!").has_value());
+  CHECK_FALSE(base64_decode("YX==").has_value());  // spare bits set
+  CHECK_EQ(base64url_encode("\xfb\xff"), "-_8");
+  CHECK_EQ(*base64url_decode("-_8"), "\xfb\xff");
+}
+
+TEST_CASE("hex_decodes_either_case_and_refuses_odd_lengths") {
+  CHECK_EQ(*hex_decode("00fFa0"), std::string("\x00\xff\xa0", 3));
+  CHECK_FALSE(hex_decode("0").has_value());
+  CHECK_FALSE(hex_decode("0g").has_value());
+}
+
+TEST_CASE("crc32c_matches_the_published_check_value_in_both_forms") {
+  CHECK_EQ(crc32c("123456789"), 0xE3069283U);
+  CHECK_EQ(crc32c_table("123456789"), 0xE3069283U);
+  CHECK_EQ(crc32c("6789", crc32c("12345")), 0xE3069283U);
+}
+
+TEST_CASE("ids_ascend_inside_a_millisecond_and_when_the_clock_steps_back") {
+  ManualClock clock;
+  SeededRandom random(7);
+  IdGenerator generator(clock, random);
+  MessageId last = generator.next();
+  for (int i = 0; i < 10'000; ++i) {
+    if (i == 5'000) clock.set_wall(clock.wall() - std::chrono::hours(1));
+    const MessageId id = generator.next();
+    REQUIRE(last < id);
+    last = id;
+  }
+  CHECK_EQ(*MessageId::parse(last.to_string()), last);
+  CHECK_FALSE(MessageId::parse("0190a5b0-0000-7000-8000-00000000000").has_value());
+}
+
+TEST_CASE("cidr_refuses_host_bits_and_names_the_block_meant") {
+  CHECK(Cidr::parse("10.0.0.0/8")->contains(*IpAddress::parse("10.255.0.1")));
+  CHECK_FALSE(Cidr::parse("10.0.0.0/8")->contains(*IpAddress::parse("11.0.0.1")));
+  CHECK(Cidr::parse("2001:db8::/32")->contains(*IpAddress::parse("2001:db8::7")));
+  const auto wrong = Cidr::parse("10.0.0.1/8");
+  REQUIRE_FALSE(wrong.ok());
+  CHECK_NE(wrong.error().message.find("write 10.0.0.0/8"), std::string::npos);
+  CHECK_FALSE(Cidr::parse("10.0.0.0/33").ok());
+}
+
+TEST_CASE("json_strings_escape_controls_and_replace_bytes_that_are_not_utf8") {
+  std::string out;
+  append_json_string(out, "a\"\\\n\x7f\xc3\xa9\xff\xed\xa0\x80");
+  CHECK_EQ(out, "\"a\\\"\\\\\\u000a\\u007f\xc3\xa9\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\"");
+}
