@@ -84,6 +84,7 @@ struct Configuration {
 struct LoadOptions {
   std::string main_file;
   std::string state_folder;  // --state; empty: the main file's folder
+  bool strict_secrets = false;  // a secret written in a file itself is a problem
 };
 
 // Null when anything is wrong (all of it is in `problems`) as far as conf can judge; modules judge their own keys later.

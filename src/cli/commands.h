@@ -1,0 +1,16 @@
+// The command line: one file per subcommand (`check.cc` has `add_check`), one table in commands.cc that lists them all.
+// An add_ function registers its subcommand with options and callback; the callback runs at most once, in the main
+// thread, and sets `exit_code`: 0 yes, 1 no (the reason is on stderr), 2 usage. Library exceptions do not leave run().
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <iosfwd>
+
+namespace belay::cli {
+
+// Parses the arguments, runs the subcommand and gives the process's exit code.
+int run(int argc, const char* const* argv, std::ostream& out, std::ostream& err);
+
+void add_check(CLI::App& app, int& exit_code);
+
+}  // namespace belay::cli
