@@ -50,7 +50,8 @@ class Operations {
   // invalid: no such message; corrupt: quarantined.
   virtual void message(MessageId id, Done<MessageDetail> done) = 0;
   virtual void replay(const ReplayRequest& request, Done<ReplayResult> done) = 0;
-  // The last counters of every worker this spool has heard of, those that ended included: their sum is the total.
+  // The last counters of every worker this spool has heard of. Those of workers that ended stay, or are added together in one
+  // entry (worker = 0): the sum over all entries is the total and never falls, however often workers are restarted.
   virtual std::vector<wire::Counters> counters() const = 0;
 };
 
