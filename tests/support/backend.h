@@ -1,0 +1,34 @@
+// The recording backend (backend_main.cc) as a test drives it: start, stop, kill, change its mode, read what it saw.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "support/process.h"
+
+namespace belay::test {
+
+struct Seen {
+  int status = 0;      // what it answered; 0: nothing or raw bytes
+  std::string method, target, id, attempt, sha256, head, body;
+};
+
+class Backend {
+ public:
+  explicit Backend(const TempFolder& folder, const std::string& name = "backend");
+  void start();              // on the same port every time
+  void stop();               // SIGKILL: the port refuses afterwards
+  void mode(const std::string& mode) const;  // see backend_main.cc
+  int port() const { return port_; }
+  std::string address() const { return "127.0.0.1:" + std::to_string(port_); }
+  std::vector<Seen> seen() const;
+  size_t seen_count() const;
+
+ private:
+  std::string base_;
+  int port_ = 0;
+  std::unique_ptr<Process> process_;
+};
+
+}  // namespace belay::test
