@@ -19,8 +19,15 @@
 namespace belay::pipeline {
 
 struct Source;
+struct Ruleset;
 struct Services;
 class Exchange;
+
+enum class RunState : uint8_t {
+  need_body,  // every on_head module passed: read the body, then run again
+  parked,     // wait; the rest of the walk is told later
+  done,       // exchange.reply is final, log has run
+};
 
 // The sender as far as it is believed: behind a trusted proxy, what PROXY protocol or X-Forwarded-For say.
 struct Client {
@@ -29,7 +36,11 @@ struct Client {
   bool tls = false;
   std::string tls_subject;       // of a verified client certificate
   std::string forwarded_for;     // X-Forwarded-For as it goes on to the backend
-  std::string text() const { return unix_socket ? "unix:" : address.to_string(); }
+  std::string cached_text;       // of `address`, made once a connection; empty: made on demand
+  std::string text() const {
+    if (unix_socket) return "unix:";
+    return cached_text.empty() ? address.to_string() : cached_text;
+  }
 };
 
 // What the sender gets. Either made here (status and JSON body) or a backend's answer passed on.
@@ -50,23 +61,31 @@ struct Selected {
   std::vector<std::shared_ptr<const upstream::Destination>> destinations;
 };
 
-// Resumes a parked exchange on a later turn. Held by whatever the module waits for; exactly one call. If the connection went
-// away in between, the call does nothing.
+// Resumes a parked exchange on a later turn. Held by whatever the module waits for. Copies are one permission: the first call
+// counts, later ones do nothing, and so does a call after the connection went away or took up its next request.
+// Calling it inside the handle() that parks is a programmer's error.
 class Resume {
  public:
   Resume() = default;
-  explicit Resume(std::weak_ptr<std::function<void()>> target) : target_(std::move(target)) {}
-  void operator()() const {
-    if (const auto alive = target_.lock()) (*alive)();
-  }
+  void operator()() const;
 
  private:
-  std::weak_ptr<std::function<void()>> target_;
+  friend class Exchange;
+  struct Target {
+    Exchange* exchange;
+    uint64_t ticket;  // of the parking under way; 0: none
+  };
+  Resume(std::weak_ptr<Target> target, uint64_t ticket) : target_(std::move(target)), ticket_(ticket) {}
+  std::weak_ptr<Target> target_;
+  uint64_t ticket_ = 0;
 };
 
 class Exchange {
  public:
   explicit Exchange(Services& services_in) : services(services_in) {}
+  ~Exchange();
+  Exchange(const Exchange&) = delete;
+  Exchange& operator=(const Exchange&) = delete;
 
   Services& services;
 
@@ -95,18 +114,30 @@ class Exchange {
   std::unique_ptr<upstream::Client::Call> call;  // a forward under way; dies with the exchange
 
   // Fills reply with Belay's own JSON answer {"status","id","reason"} and sets outcome and reason. `retry_after` < 0: none.
+  // For spooled, filtered and duplicate ones `deliver` puts source.reply over it.
   void answer(int status, wire::Outcome outcome_in, std::string_view reason_in, int retry_after = -1);
-  // The reply has been decided by a module; `source.reply` overrides it for spooled, filtered and duplicate ones (deliver).
 
-  // Parking: take the Resume first, then return Verdict::parked.
+  // Parking: take the Resume first, then return Verdict::parked. After the resume the walk goes on with the module behind the
+  // one that parked, or with the log when a reply stands in the exchange by then.
   Resume park();
   bool parked() const { return parked_; }
 
+  // Ready for the connection's next request: everything above is emptied, buffers keep their room up to kKeep, what was parked
+  // or under way is given up.
+  static constexpr size_t kKeep = size_t{64} << 10;
+  void reset();
+
  private:
   friend class Runner;
-  std::shared_ptr<std::function<void()>> resume_target_;  // alive while the exchange is
+  friend class Resume;
+  std::shared_ptr<Resume::Target> resume_target_;  // made at the first park, kept; alive while the exchange is
+  uint64_t tickets_ = 0;
+  const Ruleset* ruleset_ = nullptr;  // of the walk under way
+  std::function<void(RunState)> resumed_;
   bool parked_ = false;
-  size_t step_ = 0;
+  bool body_complete_ = false;
+  bool finished_ = false;
+  size_t step_ = 0;   // next one of ruleset.before, then of source->steps
 };
 
 }  // namespace belay::pipeline

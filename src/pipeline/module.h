@@ -31,7 +31,8 @@ enum class Stage : uint8_t { on_head, on_body };
 
 // Where a module's settings stand and how often it is built.
 enum class Scope : uint8_t {
-  gateway,  // once, from the whole configuration, before a source is known (match) or after all (log)
+  gateway,  // once, from the whole configuration, before a source is known (match: listed before every source module) or
+            // after the outcome (log: listed behind them). With `settings`, its key may also stand in a source.
   source,   // once per source, from sources.NAME.<key>; also without the key when `always` is set
 };
 
@@ -39,6 +40,9 @@ class Handler {
  public:
   virtual ~Handler() = default;
   virtual Verdict handle(Exchange& exchange) const = 0;  // never blocks, never throws
+  // The worker calls it for every step of Ruleset::after once a turn (event::Loop::TurnEnd) and once before it ends: to
+  // write in one go what handle() gathered.
+  virtual void turn_end() const {}
 };
 
 // How far a source's rules let its webhooks be believed; the strongest of what its handlers prove.
@@ -78,14 +82,16 @@ struct Source {
   uint32_t index = 0;               // position in Ruleset::sources: for counters
   const conf::Named* named = nullptr;
   conf::Node preset;                // of `preset:`; missing when there is none. Modules read their key there when the source lacks it
-  uint64_t body_max = 0;
+  uint64_t body_max = 0;                // body.max, else the gateway's limit
+  std::vector<std::string> body_types;  // body.types in lower case; empty: any
   Trust trust = Trust::open;
   std::vector<Step> steps;          // stages ascending: all on_head before the first on_body
   // source.reply: what the sender gets when Belay answers for the backend; status 0: Belay's own JSON.
   int reply_status = 0;
   std::string reply_head, reply_body;
 
-  // The node of a module's key: the source's own, else the preset's.
+  // The node of a module's key: the source's own, else the preset's; missing when neither has it. Source keys that no module
+  // owns (kSourceSettings in ruleset.cc): preset secrets trust mode reply body routes.
   const conf::Node& settings_of(std::string_view key) const;
 };
 
@@ -97,9 +103,26 @@ struct Ruleset {
   std::vector<Source::Step> after;   // gateway modules after the outcome: log
 };
 
-// Builds the whole ruleset with `modules` in their order. Null when there were problems.
+// Builds the whole ruleset with `modules` in their order. Null when there were problems. A source whose rules prove nothing
+// (trust open) must say so when a listener is reachable from outside loopback.
 std::shared_ptr<const Ruleset> build_ruleset(std::shared_ptr<const conf::Configuration> configuration,
                                              std::span<const Module> modules, conf::Problems& problems);
+
+// Outcomes counted per source since the worker started: one row for every source in ruleset order and a last one for
+// requests that matched none.
+class OutcomeCounters {
+ public:
+  static constexpr size_t kOutcomes = 6;  // wire::Outcome, forwarded = 1 first
+
+  explicit OutcomeCounters(size_t sources) : values_((sources + 1) * kOutcomes) {}
+  uint64_t& at(const Source* source, wire::Outcome outcome) {
+    const size_t row = source != nullptr ? source->index : values_.size() / kOutcomes - 1;
+    return values_[row * kOutcomes + static_cast<size_t>(outcome) - 1];
+  }
+
+ private:
+  std::vector<uint64_t> values_;
+};
 
 // What a worker gives its exchanges. One per worker.
 struct Services {
@@ -108,20 +131,25 @@ struct Services {
   SharedMemory& shared;
   wire::SpoolClient* spool = nullptr;     // null: no spool configured
   upstream::Client* upstream = nullptr;
-  std::vector<uint64_t>* counters = nullptr;
+  OutcomeCounters* counters = nullptr;    // the runner counts; null: nobody does (tests, explain)
 };
 
-// Walks an exchange through its modules.
+// Walks an exchange through its modules. Every exchange is counted and logged exactly once.
 class Runner {
  public:
-  enum class State : uint8_t {
-    need_body,  // every on_head module passed: read the body, then run() again
-    parked,     // wait; the finished callback comes later
-    done,       // exchange.reply is final, log has run
-  };
-  // `finished` is kept for a parked exchange: called once when it is done after a resume. `body_complete` says whether
-  // on_body modules may run.
-  static State run(const Ruleset& ruleset, Exchange& exchange, bool body_complete, const std::function<void()>& finished);
+  using State = RunState;
+  // Told once, on a later turn, how a parked walk went on: need_body or done.
+  using Resumed = std::function<void(State)>;
+  // `body_complete` says whether on_body modules may run. `resumed` is kept while the exchange is parked.
+  static State run(const Ruleset& ruleset, Exchange& exchange, bool body_complete, const Resumed& resumed);
+  // For a request that is answered beside the modules (malformed head, cap, deadline, body too large), with exchange.reply
+  // filled in: gives up what is parked, counts and logs.
+  static void finish(const Ruleset& ruleset, Exchange& exchange);
+
+ private:
+  friend class Resume;
+  static State walk(Exchange& exchange);
+  static void resume(Exchange& exchange);
 };
 
 }  // namespace belay::pipeline

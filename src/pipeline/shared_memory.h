@@ -25,12 +25,13 @@ class SharedMemory {
   };
 
   static Result<SharedMemory*> create();  // lives until the process ends
-  // The bucket of `key`, found or taken.
+  // The bucket of `key`, found or taken (then arrival_us is 0).
   Bucket& bucket(uint64_t key, uint64_t now_us);
 
   // Connections and bytes held by all workers, for the caps.
   std::atomic<int64_t> connections{0};
   std::atomic<int64_t> buffered_bytes{0};
+  std::atomic<uint64_t> evicted{0};  // limit keys that lost their debt because the table was full
 
   // Per worker share of the two above, so that the master can take back what a killed worker held.
   struct Worker {

@@ -1,0 +1,80 @@
+#include "pipeline/exchange.h"
+
+#include <fmt/format.h>
+
+#include "base/bytes.h"
+#include "pipeline/module.h"
+
+namespace belay::pipeline {
+
+namespace {
+
+void empty(std::string& text) {
+  if (text.capacity() > Exchange::kKeep) {
+    std::string().swap(text);
+  } else {
+    text.clear();
+  }
+}
+
+}  // namespace
+
+void Resume::operator()() const {
+  const auto target = target_.lock();
+  if (!target || ticket_ == 0 || target->ticket != ticket_) return;
+  target->ticket = 0;
+  Runner::resume(*target->exchange);
+}
+
+Exchange::~Exchange() = default;
+
+Resume Exchange::park() {
+  if (!resume_target_) resume_target_ = std::make_shared<Resume::Target>(Resume::Target{this, 0});
+  resume_target_->ticket = ++tickets_;
+  return {resume_target_, tickets_};
+}
+
+void Exchange::answer(int status, wire::Outcome outcome_in, std::string_view reason_in, int retry_after) {
+  outcome = outcome_in;
+  reason.assign(reason_in);
+  reply.status = status;
+  reply.head.assign("Content-Type: application/json\r\n");
+  if (retry_after >= 0) fmt::format_to(std::back_inserter(reply.head), "Retry-After: {}\r\n", retry_after);
+  reply.body.assign("{\"status\": \"");
+  reply.body += wire::to_string(outcome_in);
+  reply.body += "\", \"id\": \"";
+  char text[MessageId::kTextLength];
+  id.write_text(text);
+  reply.body.append(text, sizeof text);
+  reply.body += '"';
+  if (!reason_in.empty()) {
+    reply.body += ", \"reason\": ";
+    append_json_string(reply.body, reason_in);
+  }
+  reply.body += "}\n";
+}
+
+void Exchange::reset() {
+  call.reset();
+  if (resume_target_) resume_target_->ticket = 0;
+  id = {};
+  request = {};
+  body = {};
+  source = nullptr;
+  captures.clear();
+  path_rest = {};
+  for (std::string* text : {&event.type, &event.id, &event.resource, &event.time, &reason, &destination, &reply.head, &reply.body}) {
+    empty(*text);
+  }
+  verified = false;
+  selected.clear();
+  reply.status = 0;
+  reply.close = false;
+  outcome = wire::Outcome::failed;
+  backend_us = 0;
+  ruleset_ = nullptr;
+  parked_ = body_complete_ = finished_ = false;
+  step_ = 0;
+}
+
+}  // namespace belay::pipeline
