@@ -39,6 +39,9 @@ bool constant_time_equals(std::string_view a, std::string_view b);
 // Replaces control bytes, quotes and backslashes by \xNN or their short forms, cuts at `max` bytes: for log lines and errors.
 std::string printable(std::string_view text, size_t max = 200);
 
+// Well-formed UTF-8 (RFC 3629 §4) throughout.
+bool is_utf8(std::string_view text);
+
 // "..." with the escapes of RFC 8259 §7. Bytes that are not UTF-8 become U+FFFD.
 void append_json_string(std::string& out, std::string_view text);
 
