@@ -26,6 +26,11 @@ void Resume::operator()() const {
   Runner::resume(*target->exchange);
 }
 
+Exchange* Resume::exchange() const {
+  const auto target = target_.lock();
+  return target && ticket_ != 0 && target->ticket == ticket_ ? target->exchange : nullptr;
+}
+
 Exchange::~Exchange() = default;
 
 Resume Exchange::park() {

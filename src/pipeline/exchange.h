@@ -68,6 +68,8 @@ class Resume {
  public:
   Resume() = default;
   void operator()() const;
+  // The exchange that waits for this call, to put the result in before calling; null when nobody waits any more.
+  Exchange* exchange() const;
 
  private:
   friend class Exchange;
