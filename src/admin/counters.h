@@ -1,0 +1,33 @@
+// Sums what the proxy's workers count. A worker reports absolute values since its start; the spool keeps the last report of
+// every worker, ended ones included, so the sum over all of them never falls when a worker is restarted. Pure.
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "wire/messages.h"
+
+namespace belay::admin {
+
+inline constexpr std::string_view kRequestsCounter = "belay_requests_total";
+
+// One line of the text format: name and ready labels (source="acme",outcome="forwarded").
+struct Series {
+  std::string name;
+  std::string labels;
+  auto operator<=>(const Series&) const = default;
+};
+
+std::map<Series, uint64_t> add_up(const std::vector<wire::Counters>& workers);
+
+// The value of one label of ready labels, its escapes undone; empty when absent.
+std::string label_value(std::string_view labels, std::string_view name);
+
+// name="value" with backslash, quote and line feed escaped, as the Prometheus text format asks.
+std::string label(std::string_view name, std::string_view value);
+
+}  // namespace belay::admin

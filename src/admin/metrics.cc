@@ -1,0 +1,128 @@
+#include "admin/metrics.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <map>
+#include <string_view>
+
+#include "admin/counters.h"
+#include "base/bytes.h"
+
+namespace belay::admin {
+
+namespace {
+
+class Text {
+ public:
+  void family(std::string_view name, std::string_view type, std::string_view help) {
+    fmt::format_to(std::back_inserter(out_), "# HELP {} {}\n# TYPE {} {}\n", name, help, name, type);
+  }
+  template <typename Value>
+  void sample(std::string_view name, std::string_view labels, Value value) {
+    if (labels.empty()) {
+      fmt::format_to(std::back_inserter(out_), "{} {}\n", name, value);
+    } else {
+      fmt::format_to(std::back_inserter(out_), "{}{{{}}} {}\n", name, labels, value);
+    }
+  }
+  template <typename Value>
+  void gauge(std::string_view name, std::string_view help, Value value) {
+    family(name, "gauge", help);
+    sample(name, {}, value);
+  }
+  template <typename Value>
+  void counter(std::string_view name, std::string_view help, Value value) {
+    family(name, "counter", help);
+    sample(name, {}, value);
+  }
+  std::string take() { return std::move(out_); }
+
+ private:
+  std::string out_;
+};
+
+// What the workers' counters mean. A name that is not here is passed on all the same: newer workers may count more.
+constexpr std::pair<std::string_view, std::string_view> kCounterHelp[] = {
+    {kRequestsCounter, "Requests received, by source and by how they ended; every request ends in exactly one outcome."},
+    {"belay_events_dropped_total", "Lines of the books that were lost because the spool was away for too long."},
+};
+
+std::string_view counter_help(std::string_view name) {
+  for (const auto& [known, help] : kCounterHelp) {
+    if (known == name) return help;
+  }
+  return "Counted by the proxy's workers.";
+}
+
+// A name or label set that would break the text format: a worker's frame is checked for damage, not for taste.
+bool writable(const Series& series) {
+  const auto name_character = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == ':';
+  };
+  return !series.name.empty() && std::all_of(series.name.begin(), series.name.end(), name_character) &&
+         series.labels.find('\n') == std::string::npos && is_utf8(series.labels);
+}
+
+void write_worker_counters(Text& text, const std::vector<wire::Counters>& counters) {
+  std::string_view family;
+  const auto totals = add_up(counters);  // sorted, so a family's series stand together
+  for (const auto& [series, value] : totals) {
+    if (!writable(series)) continue;
+    if (series.name != family) {
+      family = series.name;
+      text.family(family, family.ends_with("_total") ? "counter" : "gauge", counter_help(family));
+    }
+    text.sample(series.name, series.labels, value);
+  }
+}
+
+void write_destinations(Text& text, const std::vector<spool::DestinationBacklog>& destinations, WallTime now) {
+  text.family("belay_deliveries", "gauge", "Stored deliveries by destination and state; waiting includes scheduled retries.");
+  for (const auto& backlog : destinations) {
+    const std::string destination = label("destination", backlog.name);
+    const std::pair<std::string_view, uint64_t> states[] = {{"waiting", backlog.waiting},
+                                                            {"sending", backlog.sending},
+                                                            {"delivered", backlog.delivered},
+                                                            {"dead", backlog.dead},
+                                                            {"cancelled", backlog.cancelled}};
+    for (const auto& [state, count] : states) {
+      text.sample("belay_deliveries", fmt::format("{},{}", destination, label("state", state)), count);
+    }
+  }
+  text.family("belay_oldest_waiting_seconds", "gauge", "Age of the oldest waiting delivery; 0 when none waits.");
+  for (const auto& backlog : destinations) {
+    const Duration age = backlog.oldest ? std::max(now - *backlog.oldest, Duration::zero()) : Duration::zero();
+    text.sample("belay_oldest_waiting_seconds", label("destination", backlog.name),
+                std::chrono::duration<double>(age).count());
+  }
+}
+
+void write_store(Text& text, const spool::StoreStats& stats) {
+  text.gauge("belay_store_messages", "Messages kept, whatever became of them.", stats.messages);
+  text.gauge("belay_store_events", "Lines kept in the books.", stats.events);
+  text.gauge("belay_store_quarantined", "Records set aside because their checksum does not match.", stats.quarantined);
+  text.gauge("belay_store_used_bytes", "Bytes of the store in use.", stats.used_bytes);
+  text.gauge("belay_store_size_bytes", "Bytes the store may use (spool.size).", stats.map_bytes);
+  text.counter("belay_store_commits_total", "Durable commits since start.", stats.commits);
+  text.gauge("belay_store_last_commit_seconds", "How long the last commit took.",
+             static_cast<double>(stats.last_commit_us) / 1e6);
+}
+
+}  // namespace
+
+std::string render_metrics(const spool::StoreStats& stats, const std::vector<wire::Counters>& counters, WallTime now,
+                           Duration uptime) {
+  Text text;
+  text.family("belay_build_info", "gauge", "The running version.");
+  text.sample("belay_build_info", label("version", BELAY_VERSION), 1);
+  text.gauge("belay_uptime_seconds", "Since the spool started.", std::chrono::duration<double>(uptime).count());
+  text.gauge("belay_accepting", "1 while the spool takes new messages, 0 while it refuses them.", stats.accepting ? 1 : 0);
+  write_worker_counters(text, counters);
+  write_destinations(text, stats.destinations, now);
+  write_store(text, stats);
+  return text.take();
+}
+
+}  // namespace belay::admin

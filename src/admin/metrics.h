@@ -1,0 +1,21 @@
+// GET /metrics: the Prometheus text format, version 0.0.4. Written here and not by prometheus-cpp: workers send their counters
+// as absolute values with labels ready for this format, and the rest is a snapshot of the store; the library's registries of
+// live counters would have to be filled from both on every scrape, and its serializer would want the labels taken apart again.
+// Pure. Series are bounded by the rules: one per source and outcome, five per destination.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "spool/operations.h"
+#include "wire/messages.h"
+
+namespace belay::admin {
+
+inline constexpr const char* kMetricsType = "text/plain; version=0.0.4; charset=utf-8";
+
+std::string render_metrics(const spool::StoreStats& stats, const std::vector<wire::Counters>& counters, WallTime now,
+                           Duration uptime);
+
+}  // namespace belay::admin

@@ -1,0 +1,232 @@
+#include "admin/render.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <map>
+
+#include "admin/counters.h"
+#include "base/bytes.h"
+
+namespace belay::admin {
+
+namespace {
+
+void write_event(JsonWriter& json, const wire::Event& event) {
+  json.field("id", event.id.to_string());
+  json.field("received", std::optional(event.received));
+  json.field("source", event.source);
+  json.field("outcome", wire::to_string(event.outcome));
+  json.field("status", event.status);
+  json.optional_field("destination", event.destination);
+  json.optional_field("reason", event.reason);
+  json.optional_field("type", event.type);
+  json.optional_field("event_id", event.event_id);
+  json.optional_field("resource", event.resource);
+  json.field("client", event.client);
+  json.field("method", event.method);
+  json.field("path", event.path);
+  json.field("body_bytes", event.body_bytes);
+  json.field("duration_us", event.duration_us);
+  json.field("backend_us", event.backend_us);
+}
+
+void write_attempt(JsonWriter& json, const spool::Attempt& attempt) {
+  json.begin_object();
+  json.field("at", std::optional(attempt.at));
+  json.field("duration_ms", attempt.duration_ms);
+  json.field("status", attempt.status);
+  json.optional_field("error", attempt.error);
+  json.optional_field("answer", attempt.answer);
+  json.end_object();
+}
+
+void write_delivery(JsonWriter& json, const spool::Delivery& delivery, bool with_history) {
+  using spool::DeliveryState;
+  json.begin_object();
+  json.field("destination", delivery.destination_name);
+  json.field("state", spool::to_string(delivery.state));
+  const bool waits = delivery.state == DeliveryState::queued || delivery.state == DeliveryState::scheduled;
+  if (waits) json.field("due", std::optional(delivery.due));
+  json.field("attempts", delivery.attempts);
+  json.optional_field("reason", delivery.reason);
+  if (!delivery.history.empty()) {
+    const spool::Attempt& last = delivery.history.back();
+    json.field("last_attempt", std::optional(last.at));
+    json.field("last_status", last.status);
+    json.optional_field("last_error", last.error);
+  }
+  if (with_history) {
+    json.name("history").begin_array();
+    for (const spool::Attempt& attempt : delivery.history) write_attempt(json, attempt);
+    json.end_array();
+  }
+  json.end_object();
+}
+
+void write_deliveries(JsonWriter& json, const std::vector<spool::Delivery>& deliveries, bool with_history) {
+  json.name("deliveries").begin_array();
+  for (const spool::Delivery& delivery : deliveries) write_delivery(json, delivery, with_history);
+  json.end_array();
+}
+
+void write_request(JsonWriter& json, const wire::StoredRequest& request) {
+  json.name("request").begin_object();
+  json.field("method", request.method);
+  json.field("target", request.target);
+  json.name("headers").begin_array();
+  for (const auto& [name, value] : request.fields) json.begin_array().text(name).text(value).end_array();
+  json.end_array();
+  if (is_utf8(request.body)) {
+    json.field("body", request.body);
+  } else {
+    json.field("body_base64", base64_encode(request.body));
+  }
+  json.end_object();
+}
+
+double seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
+
+void write_destination(JsonWriter& json, const spool::DestinationBacklog& backlog, WallTime now) {
+  json.begin_object();
+  json.field("name", backlog.name);
+  json.field("waiting", backlog.waiting);
+  json.field("sending", backlog.sending);
+  json.field("delivered", backlog.delivered);
+  json.field("dead", backlog.dead);
+  json.field("cancelled", backlog.cancelled);
+  json.name("oldest_waiting_s");
+  if (backlog.oldest) {
+    json.seconds(seconds(std::max(now - *backlog.oldest, Duration::zero())));
+  } else {
+    json.null();
+  }
+  json.end_object();
+}
+
+void write_acceptance(JsonWriter& json, const spool::StoreStats& stats, Duration uptime) {
+  json.field("version", BELAY_VERSION);
+  json.name("uptime_s").seconds(seconds(uptime));
+  json.field("accepting", stats.accepting);
+  json.optional_field("reason", stats.refusing_because);
+}
+
+// {"acme": {"forwarded": 12, …}, …}: received requests by source and outcome.
+void write_requests(JsonWriter& json, const std::vector<wire::Counters>& counters) {
+  std::map<std::string, std::map<std::string, uint64_t>> by_source;
+  for (const auto& [series, value] : add_up(counters)) {
+    if (series.name != kRequestsCounter) continue;
+    by_source[label_value(series.labels, "source")][label_value(series.labels, "outcome")] += value;
+  }
+  json.name("requests").begin_array();
+  for (const auto& [source, outcomes] : by_source) {
+    json.begin_object().field("source", source);
+    for (const auto& [outcome, count] : outcomes) json.field(outcome, count);
+    json.end_object();
+  }
+  json.end_array();
+}
+
+}  // namespace
+
+std::string render_error(const ApiError& error) {
+  JsonWriter json;
+  json.begin_object().field("error", error.error).optional_field("hint", error.hint).end_object();
+  return json.take();
+}
+
+std::string render_events(const spool::EventPage& page) {
+  JsonWriter json;
+  json.begin_object().name("events").begin_array();
+  for (const spool::EventRow& row : page.rows) {
+    json.begin_object();
+    write_event(json, row.event);
+    if (!row.deliveries.empty()) write_deliveries(json, row.deliveries, false);
+    json.end_object();
+  }
+  json.end_array().name("next");
+  page.next ? json.text(page.next->to_string()) : json.null();
+  json.end_object();
+  return json.take();
+}
+
+std::string render_message(const spool::MessageDetail& detail) {
+  JsonWriter json;
+  json.begin_object();
+  write_event(json, detail.message.event);
+  json.field("stored", true);
+  write_deliveries(json, detail.deliveries, true);
+  write_request(json, detail.message.request);
+  json.end_object();
+  return json.take();
+}
+
+std::string render_event(const spool::EventRow& row) {
+  JsonWriter json;
+  json.begin_object();
+  write_event(json, row.event);
+  json.field("stored", false);
+  write_deliveries(json, row.deliveries, true);
+  json.end_object();
+  return json.take();
+}
+
+std::string render_stats(const spool::StoreStats& stats, const std::vector<wire::Counters>& counters, WallTime now,
+                         Duration uptime) {
+  JsonWriter json;
+  json.begin_object();
+  write_acceptance(json, stats, uptime);
+  write_requests(json, counters);
+  json.name("destinations").begin_array();
+  for (const spool::DestinationBacklog& backlog : stats.destinations) write_destination(json, backlog, now);
+  json.end_array();
+  json.name("store").begin_object();
+  json.field("messages", stats.messages).field("events", stats.events).field("quarantined", stats.quarantined);
+  json.field("used_bytes", stats.used_bytes).field("map_bytes", stats.map_bytes);
+  json.field("commits", stats.commits).field("last_commit_us", stats.last_commit_us);
+  json.end_object().end_object();
+  return json.take();
+}
+
+std::string render_replay(const spool::ReplayResult& result, bool dry_run) {
+  JsonWriter json;
+  json.begin_object();
+  json.field("dry_run", dry_run).field("messages", result.messages).field("deliveries", result.deliveries);
+  json.name("ids").begin_array();
+  for (const MessageId& id : result.ids) json.text(id.to_string());
+  json.end_array().name("skipped").begin_array();
+  for (const auto& [id, why] : result.skipped) {
+    json.begin_object().field("id", id.to_string()).field("reason", why).end_object();
+  }
+  json.end_array().end_object();
+  return json.take();
+}
+
+std::string render_health(const spool::StoreStats& stats, Duration uptime) {
+  JsonWriter json;
+  json.begin_object().field("status", stats.accepting ? "ok" : "refusing");
+  write_acceptance(json, stats, uptime);
+  json.end_object();
+  return json.take();
+}
+
+std::string render_raw(const wire::StoredRequest& request) {
+  std::string out = fmt::format("{} {} HTTP/1.1\r\n", request.method, request.target);
+  out.reserve(out.size() + request.body.size() + 64 * request.fields.size());
+  bool has_length = false;
+  for (const auto& [name, value] : request.fields) {
+    if (ascii_iequals(name, "transfer-encoding")) continue;
+    has_length = has_length || ascii_iequals(name, "content-length");
+    out += name;
+    out += ": ";
+    out += value;
+    out += "\r\n";
+  }
+  if (request.has_body && !has_length) out += fmt::format("Content-Length: {}\r\n", request.body.size());
+  out += "\r\n";
+  out += request.body;
+  return out;
+}
+
+}  // namespace belay::admin
