@@ -73,6 +73,8 @@ void Exchange::reset() {
   }
   verified = false;
   selected.clear();
+  spool_only = false;
+  context.reset();
   reply.status = 0;
   reply.close = false;
   outcome = wire::Outcome::failed;

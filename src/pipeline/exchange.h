@@ -13,6 +13,7 @@
 #include "base/id.h"
 #include "base/ip.h"
 #include "http/message.h"
+#include "rules/context.h"
 #include "upstream/client.h"
 #include "wire/messages.h"
 
@@ -106,6 +107,8 @@ class Exchange {
   EventFacts event;
   bool verified = false;
   std::vector<Selected> selected;
+  bool spool_only = false;                  // limit with `over: spool`: store and deliver later, whatever the mode
+  std::unique_ptr<rules::Context> context;  // made by the first module that evaluates an expression: one parse for all
 
   // Output.
   Reply reply;

@@ -43,7 +43,6 @@ class Template {
   bool reads(Variable v) const;
   uint32_t variables_read() const { return reads_; }
 
- private:
   // A piece of literal text, or a hole. Holes that are only $raw or $ts skip the evaluator.
   struct Part {
     std::string literal;
@@ -51,9 +50,12 @@ class Template {
     bool plain_variable = false;
     Variable variable = Variable::raw;
   };
-
-  Template();
+  // In order: for whoever feeds the text on piece by piece (a MAC over a large body) instead of building it.
+  const std::vector<Part>& parts() const { return parts_; }
   Result<void> append_part(const Part& part, Context& context, std::string& out) const;
+
+ private:
+  Template();
 
   std::string text_;
   std::vector<Part> parts_;
