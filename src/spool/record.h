@@ -30,6 +30,7 @@ struct Attempt {
   std::string error;        // outcome and one line
   std::string answer;       // first kAnswerBytes of the answer's body
   static constexpr size_t kAnswerBytes = 1024;
+  static constexpr size_t kErrorBytes = 512;
 };
 
 struct Delivery {
@@ -44,18 +45,29 @@ struct Delivery {
   std::string reason;       // dead or cancelled: why, by whom
 };
 
+// Counts the attempt and keeps it in the history within kMaxAttemptsKept; its texts are cut to their limits.
+void add_attempt(Delivery& delivery, Attempt attempt);
+
 struct Message {
   wire::Event event;
   wire::StoredRequest request;
 };
 
-std::string encode(const Message& message);
-std::string encode(const Delivery& delivery);
-Result<Message> decode_message(std::string_view bytes);
-Result<Delivery> decode_delivery(std::string_view bytes);
+// A message as read: a large body stands in chunks of its own and is missing here.
+struct StoredMessage {
+  Message message;
+  uint64_t chunked_body = 0;  // its size; 0: the body is in the message
+};
 
-// Adds version and checksum, and takes them off again (corrupt when they do not fit).
-std::string seal(std::string_view payload);
-Result<std::string_view> unseal(std::string_view stored);
+// Sealed values: version byte, payload, CRC32C over both. Appended, so that a scratch buffer serves many.
+void append_sealed(std::string& out, const Message& message, bool body_in_chunks);
+void append_sealed(std::string& out, const Delivery& delivery);
+void append_sealed(std::string& out, std::string_view payload);
+Result<std::string_view> unseal(std::string_view stored);  // corrupt when version, length or checksum do not fit
+Result<StoredMessage> read_message(std::string_view stored);
+Result<Delivery> read_delivery(std::string_view stored);
+
+// xxh3 of the name, as upstream::Destination::key.
+DestinationId destination_id(std::string_view name);
 
 }  // namespace belay::spool

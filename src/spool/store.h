@@ -4,6 +4,7 @@
 // thread; `done` runs on the engine's thread and must only hand over to the caller's own.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -19,32 +20,49 @@ namespace belay::spool {
 template <typename T>
 using Done = std::function<void(Result<T>)>;
 
-// A message to store with its deliveries, all or nothing.
+// A message to store with its deliveries, all or nothing. A delivery given as `sending` is stored as queued and leased to
+// the caller as part of the commit (for Batch::lease), so that what was just stored can be sent without reading it again.
 struct NewMessage {
-  Message message;
+  std::shared_ptr<const Message> message;
   std::vector<Delivery> deliveries;
 };
 
-// The end of one attempt: the delivery as it now is. The engine checks may_become() against what it has.
+// The end of one attempt, a replay or a cancellation: the delivery as it now is. A step that may_become() does not allow
+// from what is stored (somebody else was faster) is refused alone. A settled lease is dropped by the commit.
 struct Settlement {
   Delivery delivery;
+};
+
+// Lines of the books about requests that were not stored. With a client, numbers up to its last committed one are known
+// and taken as done: a repeated batch counts nothing twice.
+struct EventBatch {
+  std::array<uint8_t, 16> client{};  // zero: nobody repeats these
+  uint64_t number = 0;
+  wire::EventLines lines;
 };
 
 struct Batch {
   std::vector<NewMessage> puts;
   std::vector<Settlement> settlements;
-  std::vector<wire::Event> events;  // lines about requests that were not stored
+  std::vector<EventBatch> events;
+  Duration lease{600'000};
   bool empty() const { return puts.empty() && settlements.empty() && events.empty(); }
 };
 
 struct Committed {
   std::vector<bool> duplicate;  // per put: the id was stored before (a repeated put after `unknown`): nothing was changed
+  std::vector<bool> refused;    // per settlement: not a legal step from what is stored; nothing was changed
 };
 
 // A delivery that is due and now belongs to the caller until settled or the lease runs out.
 struct Leased {
   Delivery delivery;
   std::shared_ptr<const Message> message;
+};
+
+struct Leases {
+  std::vector<Leased> leased;
+  std::optional<WallTime> next_due;  // of those that stay, leased by nobody; none: nothing else waits
 };
 
 struct EventQuery {
@@ -67,6 +85,7 @@ struct EventPage {
 struct DestinationBacklog {
   DestinationId destination = 0;
   std::string name;
+  uint64_t spooled = 0;               // all that were ever stored for it: waiting + delivered + dead + cancelled
   uint64_t waiting = 0, sending = 0, delivered = 0, dead = 0, cancelled = 0;
   std::optional<WallTime> oldest;     // of those waiting
 };
@@ -85,30 +104,43 @@ class Store {
 
   // One atomic unit, grouped with other callers' batches into one durable commit. done(ok): durable. An error: nothing was
   // applied, except `unavailable`: not known, repeat the same batch (ids make that harmless). `full`: intake is refused,
-  // settlements are still taken.
+  // settlements are still taken (send them in a batch of their own).
   virtual void commit(Batch batch, Done<Committed> done) = 0;
+  // False while puts are refused as full or after a storage error; `because` says why.
+  virtual bool accepting(std::string* because = nullptr) const = 0;
 
-  // Up to `max` deliveries of the destination with due <= now, oldest due first, each leased until now + lease.
-  virtual void lease_due(DestinationId to, WallTime now, uint32_t max, Duration lease, Done<std::vector<Leased>> done) = 0;
+  // Up to `max` deliveries of the destination with due <= now, oldest due first, each leased until now + lease. A damaged
+  // message is quarantined here and its delivery becomes dead.
+  virtual void lease_due(DestinationId to, WallTime now, uint32_t max, Duration lease, Done<Leases> done) = 0;
   // Gives a lease back unused (shutdown, destination gone).
   virtual void release(MessageId message, DestinationId destination) = 0;
-  // When the next delivery of the destination is due that nobody has leased; nullopt: none waits.
-  virtual std::optional<WallTime> next_due(DestinationId to) const = 0;
   virtual std::vector<DestinationId> waiting_destinations() const = 0;
 
   virtual void load(MessageId id, Done<Message> done) = 0;  // invalid: no such message; corrupt: quarantined
   virtual void deliveries(MessageId id, Done<std::vector<Delivery>> done) = 0;
   virtual void events(const EventQuery& query, std::optional<MessageId> before, uint32_t max, Done<EventPage> done) = 0;
   virtual StoreStats stats() const = 0;
+
+  // Retention: forgets up to `max` messages older than `messages` whose deliveries all ended, and lines of the books older
+  // than `history`. While intake is refused as full, delivered messages go whatever their age. done: how many messages went.
+  virtual void prune(WallTime messages, WallTime history, uint32_t max, Done<uint32_t> done) = 0;
 };
 
 struct StoreOptions {
   std::string folder;
   uint64_t map_bytes = uint64_t{20} << 30;
+  // Called once, on the engine's thread, when the disk failed: everything waiting has failed, nothing is taken any more, the
+  // process must end (P10).
+  std::function<void(const std::string& reason)> on_fatal;
   static constexpr double kIntakeStops = 0.85;    // of map or disk
+  static constexpr double kIntakeResumes = 0.80;
   static constexpr size_t kMaxGroup = 4096;       // batches in one commit
+  static constexpr size_t kMaxGroupBytes = size_t{32} << 20;
+  static constexpr size_t kMaxQueuedBytes = size_t{512} << 20;  // of batches waiting; more is refused as full
+  static constexpr Duration kEventsWait{50};      // lines alone wait this long for company
+  static constexpr Duration kSettlementsWait{3};
   static constexpr size_t kInlineBody = 1536;     // larger bodies go to chunks
-  static constexpr size_t kBodyChunk = 64 << 10;
+  static constexpr size_t kBodyChunk = (64 << 10) - 64;  // fills whole pages with its seal and the page head
 };
 
 // Refuses with the reason: another spool has it, a newer schema, damaged beyond reading, no permission.

@@ -32,6 +32,10 @@ struct Frame {
   std::string_view payload;
 };
 
+// A frame written in place: begin_frame() leaves room for the head and says where it starts, the payload is appended, and
+// end_frame() fills the head in.
+size_t begin_frame(std::string& out);
+void end_frame(std::string& out, size_t start, FrameType type, uint32_t sequence);
 void append_frame(std::string& out, FrameType type, uint32_t sequence, std::string_view payload);
 // First whole frame of `bytes`: nullopt while more is needed; an error is final for the connection. `consumed` is set with a frame.
 Result<std::optional<Frame>> next_frame(std::string_view bytes, size_t& consumed);

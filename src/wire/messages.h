@@ -3,6 +3,7 @@
 // over. Pure, any thread.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -73,6 +74,57 @@ struct PutResult {
   std::string reason;  // refused: "disk full", "store damaged", …
 };
 
+// Lines of the books in their byte form, one after another, so that recording a request costs one append and no Event is
+// built again on the way to the disk. A text longer than kMaxText is cut in the line.
+class EventLines {
+ public:
+  static constexpr size_t kMaxText = 2048;
+
+  void add(const Event& event);
+  void add_line(std::string_view line, size_t count = 1);  // already checked: of next_event() or bytes()
+  size_t count() const { return count_; }
+  bool empty() const { return count_ == 0; }
+  const std::string& bytes() const { return bytes_; }
+  void clear();
+  // Checks every line.
+  static Result<EventLines> parse(std::string_view bytes);
+
+ private:
+  std::string bytes_;
+  size_t count_ = 0;
+};
+
+// A line in place: views into the bytes it was read from.
+struct EventView {
+  MessageId id;
+  WallTime received{};
+  Outcome outcome = Outcome::forwarded;
+  uint16_t status = 0;
+  std::string_view source, destination, reason, type, event_id, resource, client, method, path;
+  uint32_t body_bytes = 0, duration_us = 0, backend_us = 0;
+  std::string_view line;  // the whole line, for add_line()
+  Event copy() const;
+};
+// Takes the first line off `rest`; corrupt when it does not fit.
+Result<EventView> next_event(std::string_view& rest);
+
+// Who speaks, first frame of both sides. The spool remembers the last committed number of every client's Events, so that
+// lines repeated after a reconnect are taken once.
+struct Hello {
+  uint64_t process = 0;                // pid
+  std::array<uint8_t, 16> client{};    // random; zero from the spool
+};
+
+struct Events {
+  uint64_t number = 0;                 // ascending per client, from 1
+  EventLines lines;
+};
+
+struct State {
+  bool accepting = true;
+  std::string reason;
+};
+
 // Counters of one worker since its start, for /metrics: absolute values, so that a lost frame costs nothing.
 struct Counter {
   std::string name;    // "belay_requests_total"
@@ -84,13 +136,32 @@ struct Counters {
   std::vector<Counter> counters;
 };
 
-std::string encode(const Put& put);
-std::string encode(const PutResult& result);
-std::string encode(const std::vector<Event>& events);
-std::string encode(const Counters& counters);
+// Appended, so that a put's body is copied once: into the bytes that go out.
+void append(std::string& out, const Put& put);
+void append(std::string& out, const PutResult& result);
+void append(std::string& out, uint64_t number, const EventLines& lines);
+void append(std::string& out, const Counters& counters);
+void append(std::string& out, const Hello& hello);
+void append(std::string& out, const State& state);
+
+template <typename T>
+std::string encode(const T& value) {
+  std::string out;
+  append(out, value);
+  return out;
+}
+
 Result<Put> decode_put(std::string_view bytes);
 Result<PutResult> decode_put_result(std::string_view bytes);
-Result<std::vector<Event>> decode_events(std::string_view bytes);
+Result<Events> decode_events(std::string_view bytes);
 Result<Counters> decode_counters(std::string_view bytes);
+Result<Hello> decode_hello(std::string_view bytes);
+Result<State> decode_state(std::string_view bytes);
+
+// The parts of a stored message (spool/record.h), in the same form.
+class Reader;
+void append_request_head(std::string& out, const StoredRequest& request);  // all but the body
+void append_line(std::string& out, const Event& event);
+bool read_request_head(Reader& in, StoredRequest& request);
 
 }  // namespace belay::wire

@@ -1,0 +1,299 @@
+#include "wire/messages.h"
+
+#include <algorithm>
+
+#include "wire/codec.h"
+
+namespace belay::wire {
+
+namespace {
+
+constexpr uint8_t kEncoding = 1;
+constexpr size_t kMaxDestinations = 1024;
+constexpr size_t kMaxFields = 10'000;     // far over what any proxy limit lets in
+constexpr size_t kMaxCounters = 1'000'000;
+
+Error broken(std::string_view what) { return {ErrorKind::corrupt, "wire: " + std::string(what) + " cannot be read"}; }
+
+bool is_outcome(uint8_t value) {
+  return value >= static_cast<uint8_t>(Outcome::forwarded) && value <= static_cast<uint8_t>(Outcome::failed);
+}
+
+EventView read_line_body(Reader& in) {
+  EventView event;
+  event.id = in.id();
+  event.received = wall_from_ms(in.i64());
+  const uint8_t outcome = in.u8();
+  if (!is_outcome(outcome)) in.fail();
+  event.outcome = static_cast<Outcome>(outcome);
+  event.status = in.u16();
+  event.body_bytes = in.u32();
+  event.duration_us = in.u32();
+  event.backend_us = in.u32();
+  for (std::string_view* text : {&event.source, &event.destination, &event.reason, &event.type, &event.event_id,
+                                 &event.resource, &event.client, &event.method, &event.path}) {
+    *text = in.text16();
+  }
+  return event;
+}
+
+Reader open(std::string_view bytes) {
+  Reader in(bytes);
+  if (in.u8() != kEncoding) in.fail();
+  return in;
+}
+
+}  // namespace
+
+std::string_view to_string(Outcome outcome) {
+  switch (outcome) {
+    case Outcome::forwarded: return "forwarded";
+    case Outcome::spooled: return "spooled";
+    case Outcome::filtered: return "filtered";
+    case Outcome::duplicate: return "duplicate";
+    case Outcome::rejected: return "rejected";
+    case Outcome::failed: return "failed";
+  }
+  return "unknown";
+}
+
+// A line: length (2), then fixed parts, then nine texts. kMaxText keeps the whole below 64 KB.
+void append_line(std::string& out, const Event& event) {
+  static_assert(9 * (EventLines::kMaxText + 2) + 64 < UINT16_MAX);
+  const size_t start = out.size();
+  put_be16(out, 0);
+  out.append(event.id.view());
+  put_be64(out, static_cast<uint64_t>(to_ms(event.received)));
+  put_u8(out, static_cast<uint8_t>(event.outcome));
+  put_be16(out, event.status);
+  put_be32(out, event.body_bytes);
+  put_be32(out, event.duration_us);
+  put_be32(out, event.backend_us);
+  for (const std::string* text : {&event.source, &event.destination, &event.reason, &event.type, &event.event_id,
+                                  &event.resource, &event.client, &event.method, &event.path}) {
+    put_text16(out, *text, EventLines::kMaxText);
+  }
+  const size_t length = out.size() - start - 2;
+  out[start] = static_cast<char>(length >> 8);
+  out[start + 1] = static_cast<char>(length);
+}
+
+Result<EventView> next_event(std::string_view& rest) {
+  Reader in(rest);
+  const std::string_view body = in.text16();
+  Reader parts(body);
+  EventView event = read_line_body(parts);
+  if (in.failed() || !parts.finished()) return broken("line of the books");
+  event.line = rest.substr(0, body.size() + 2);
+  rest = in.rest();
+  return event;
+}
+
+Event EventView::copy() const {
+  Event event;
+  event.id = id;
+  event.received = received;
+  event.outcome = outcome;
+  event.status = status;
+  event.source = source;
+  event.destination = destination;
+  event.reason = reason;
+  event.type = type;
+  event.event_id = event_id;
+  event.resource = resource;
+  event.client = client;
+  event.method = method;
+  event.path = path;
+  event.body_bytes = body_bytes;
+  event.duration_us = duration_us;
+  event.backend_us = backend_us;
+  return event;
+}
+
+void EventLines::add(const Event& event) {
+  append_line(bytes_, event);
+  ++count_;
+}
+
+void EventLines::add_line(std::string_view line, size_t count) {
+  bytes_.append(line);
+  count_ += count;
+}
+
+void EventLines::clear() {
+  bytes_.clear();
+  count_ = 0;
+}
+
+Result<EventLines> EventLines::parse(std::string_view bytes) {
+  EventLines lines;
+  for (std::string_view rest = bytes; !rest.empty();) {
+    if (auto event = next_event(rest); !event) return event.error();
+    ++lines.count_;
+  }
+  lines.bytes_ = bytes;
+  return lines;
+}
+
+void append_request_head(std::string& out, const StoredRequest& request) {
+  put_text16(out, request.method);
+  put_text32(out, request.target);
+  put_text32(out, request.path_rest);
+  put_be16(out, static_cast<uint16_t>(request.fields.size()));
+  for (const auto& [name, value] : request.fields) {
+    put_text32(out, name);
+    put_text32(out, value);
+  }
+  put_u8(out, request.has_body ? 1 : 0);
+}
+
+bool read_request_head(Reader& in, StoredRequest& request) {
+  request.method = in.text16();
+  request.target = in.text32();
+  request.path_rest = in.text32();
+  const size_t fields = in.u16();
+  if (fields > kMaxFields) in.fail();
+  if (!in.failed()) request.fields.reserve(fields);
+  for (size_t i = 0; i < fields && !in.failed(); ++i) {
+    const std::string_view name = in.text32();
+    request.fields.emplace_back(name, in.text32());
+  }
+  request.has_body = in.boolean();
+  return !in.failed();
+}
+
+void append(std::string& out, const Put& put) {
+  BELAY_CHECK(put.destinations.size() <= kMaxDestinations && put.request.fields.size() <= kMaxFields);
+  out.reserve(out.size() + put.request.body.size() + 2048);
+  put_u8(out, kEncoding);
+  append_line(out, put.event);
+  put_u8(out, put.first_attempt_failed ? 1 : 0);
+  put_be16(out, put.attempt_status);
+  put_text16(out, put.attempt_error);
+  put_be64(out, static_cast<uint64_t>(put.delay_ms));
+  put_be16(out, static_cast<uint16_t>(put.destinations.size()));
+  for (const std::string& destination : put.destinations) put_text16(out, destination);
+  append_request_head(out, put.request);
+  put_text32(out, put.request.body);
+}
+
+Result<Put> decode_put(std::string_view bytes) {
+  Reader in = open(bytes);
+  Put put;
+  std::string_view rest = in.rest();
+  auto event = next_event(rest);
+  if (in.failed() || !event) return broken("put");
+  put.event = event->copy();
+  in.take(event->line.size());
+  put.first_attempt_failed = in.boolean();
+  put.attempt_status = in.u16();
+  put.attempt_error = in.text16();
+  put.delay_ms = in.i64();
+  const size_t destinations = in.u16();
+  if (destinations > kMaxDestinations) in.fail();
+  for (size_t i = 0; i < destinations && !in.failed(); ++i) put.destinations.emplace_back(in.text16());
+  if (!read_request_head(in, put.request)) return broken("put");
+  put.request.body = in.text32();
+  if (!in.finished()) return broken("put");
+  return put;
+}
+
+void append(std::string& out, const PutResult& result) {
+  put_u8(out, kEncoding);
+  out.append(result.id.view());
+  put_u8(out, static_cast<uint8_t>(result.state));
+  put_text16(out, result.reason);
+}
+
+Result<PutResult> decode_put_result(std::string_view bytes) {
+  Reader in = open(bytes);
+  PutResult result;
+  result.id = in.id();
+  const uint8_t state = in.u8();
+  if (state < static_cast<uint8_t>(PutState::stored) || state > static_cast<uint8_t>(PutState::refused)) in.fail();
+  result.state = static_cast<PutState>(state);
+  result.reason = in.text16();
+  if (!in.finished()) return broken("put result");
+  return result;
+}
+
+void append(std::string& out, uint64_t number, const EventLines& lines) {
+  put_u8(out, kEncoding);
+  put_be64(out, number);
+  put_be32(out, static_cast<uint32_t>(lines.count()));
+  out.append(lines.bytes());
+}
+
+Result<Events> decode_events(std::string_view bytes) {
+  Reader in = open(bytes);
+  Events events;
+  events.number = in.u64();
+  const size_t count = in.u32();
+  if (in.failed()) return broken("events");
+  auto lines = EventLines::parse(in.rest());
+  if (!lines) return lines.error();
+  if (lines->count() != count) return broken("events");
+  events.lines = std::move(*lines);
+  return events;
+}
+
+void append(std::string& out, const Counters& counters) {
+  put_u8(out, kEncoding);
+  put_be64(out, counters.worker);
+  put_be32(out, static_cast<uint32_t>(counters.counters.size()));
+  for (const Counter& counter : counters.counters) {
+    put_text16(out, counter.name);
+    put_text16(out, counter.labels);
+    put_be64(out, counter.value);
+  }
+}
+
+Result<Counters> decode_counters(std::string_view bytes) {
+  Reader in = open(bytes);
+  Counters counters;
+  counters.worker = in.u64();
+  const size_t count = in.u32();
+  if (count > kMaxCounters) in.fail();
+  for (size_t i = 0; i < count && !in.failed(); ++i) {
+    Counter counter;
+    counter.name = in.text16();
+    counter.labels = in.text16();
+    counter.value = in.u64();
+    counters.counters.push_back(std::move(counter));
+  }
+  if (!in.finished()) return broken("counters");
+  return counters;
+}
+
+void append(std::string& out, const Hello& hello) {
+  put_u8(out, kEncoding);
+  put_be64(out, hello.process);
+  out.append(reinterpret_cast<const char*>(hello.client.data()), hello.client.size());
+}
+
+Result<Hello> decode_hello(std::string_view bytes) {
+  Reader in = open(bytes);
+  Hello hello;
+  hello.process = in.u64();
+  const std::string_view client = in.take(hello.client.size());
+  if (!in.finished()) return broken("hello");
+  std::copy(client.begin(), client.end(), hello.client.begin());
+  return hello;
+}
+
+void append(std::string& out, const State& state) {
+  put_u8(out, kEncoding);
+  put_u8(out, state.accepting ? 1 : 0);
+  put_text16(out, state.reason);
+}
+
+Result<State> decode_state(std::string_view bytes) {
+  Reader in = open(bytes);
+  State state;
+  state.accepting = in.boolean();
+  state.reason = in.text16();
+  if (!in.finished()) return broken("state");
+  return state;
+}
+
+}  // namespace belay::wire
