@@ -1,5 +1,7 @@
 // The event loop: one per thread, around libevent's event_base. The only folder that sees libevent, c-ares and OpenSSL's
 // SSL. Everything registered with a Loop must be destroyed before it, on its thread. Callbacks never throw and never block.
+// A Loop belongs to the process that made it: a forked child makes its own and calls after_fork() on one it inherited
+// before it destroys anything registered there. Making a Loop ignores SIGPIPE for the process.
 #pragma once
 
 #include <chrono>
@@ -21,7 +23,7 @@ class Loop {
 
   // Runs turns until stop(): wait for events, run their callbacks, run posted tasks, run the turn-end hooks.
   void run();
-  void stop();  // from a callback or a posted task
+  void stop();  // from a callback or a posted task; before run(): run() returns at once
   // For tests: turns until `done` says so or `limit` passes; false when the limit passed first.
   bool run_until(const std::function<bool()>& done, Duration limit);
 
@@ -33,7 +35,7 @@ class Loop {
   void post(std::function<void()> task);
 
   // Called at the end of every turn that ran a callback, in order of registration: to flush what the turn gathered in one
-  // write. Registered for the life of the loop's user; remove with the returned handle's destruction.
+  // write. Registered until it is destroyed, which a hook may do to itself or to another one.
   class TurnEnd {
    public:
     TurnEnd(Loop& loop, std::function<void()> hook);
@@ -42,27 +44,42 @@ class Loop {
     TurnEnd& operator=(const TurnEnd&) = delete;
 
    private:
-    struct Hook;
+    friend class Loop;
     Loop& loop_;
-    std::unique_ptr<Hook> hook_;
+    std::function<void()> hook_;
+    TurnEnd* next_ = nullptr;
+    TurnEnd* previous_ = nullptr;
   };
 
-  // Runs `handler` on this thread when the signal arrives; replaces an earlier handler.
+  // Runs `handler` on this thread when the signal arrives; replaces an earlier handler, also another loop's. Signals that
+  // arrive close together may run it once. A forked child that has not set its own handler gets the default action.
   void on_signal(int signal_number, std::function<void()> handler);
 
-  event_base* base() const { return base_; }  // for src/event only
+  // In a forked child, on an inherited loop: gives it an epoll instance of its own, so that destroying what is registered
+  // there does not take the parent's registrations away.
+  void after_fork();
+
+  // For src/event only. Every callback from libevent begins with entered(): it makes now() this turn's time.
+  event_base* base() const { return base_; }
+  void entered() {
+    if (!fresh_) refresh();
+  }
 
  private:
   friend class TurnEnd;
   struct State;
   void turn();
+  void refresh();
+  void run_tasks();
+  void run_hooks();
   event_base* base_ = nullptr;
   MonotonicTime now_{};
   WallTime wall_{};
+  bool fresh_ = false;  // a callback ran in this turn and the time has been read
   std::unique_ptr<State> state_;
 };
 
-// A one-shot timer on the monotonic clock; destroying it cancels it. For rare waits (retry scans, reloads); thousands of
+// A one-shot timer on the monotonic clock, never early; destroying it (also inside `expired`) cancels it. For rare waits (retry scans, reloads); thousands of
 // connection deadlines use DeadlineList.
 class Timer {
  public:
@@ -72,12 +89,11 @@ class Timer {
   Timer& operator=(const Timer&) = delete;
   void start(Duration after);  // restarts when running
   void cancel();
-  bool running() const { return running_; }
+  bool running() const;
 
  private:
   struct Impl;
   std::unique_ptr<Impl> impl_;
-  bool running_ = false;
 };
 
 // Deadlines of many connections, cheap to move: setting one is a store, expiry is found by a sweep every kSweep. An entry is
@@ -108,7 +124,8 @@ class DeadlineList {
 
   explicit DeadlineList(Loop& loop);
   ~DeadlineList();
-  // `expired` runs once after the time passed (the deadline is cleared first); it may destroy any entry.
+  // `expired` runs once after the time passed (the deadline is cleared first); it may unlink or destroy any entry, but not
+  // the list itself.
   void link(Entry& entry, std::function<void()> expired);
 
  private:
@@ -116,8 +133,8 @@ class DeadlineList {
   Loop& loop_;
   Timer timer_;
   Entry* first_ = nullptr;
-  Entry* cursor_ = nullptr;  // next entry of a running sweep, moved on when that entry unlinks
-  size_t count_ = 0;
+  Entry* cursor_ = nullptr;   // next entry of a running sweep, moved on when that entry unlinks
+  Entry* current_ = nullptr;  // the entry whose `expired` runs; null once that unlinked
 };
 
 }  // namespace belay::event

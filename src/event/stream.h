@@ -1,7 +1,8 @@
 // Non-blocking byte streams over TCP, unix sockets and TLS, on plain descriptors (no bufferevents: measured in
 // architecture.md). A Stream belongs to one connection on one loop; it owns its descriptor. Reading and writing are direct
 // system calls when the owner wants them; interest in readability is registered once and kept, interest in writability only
-// while a write is blocked.
+// while a write is blocked. Readiness is level-triggered for plain and TLS streams alike: on_readable() comes again while
+// bytes wait, whether the kernel or the TLS record layer holds them. A handler may destroy its Stream in any callback.
 #pragma once
 
 #include <sys/uio.h>
@@ -19,6 +20,7 @@
 
 struct event;
 struct ssl_st;
+struct ssl_ctx_st;
 
 namespace belay::event {
 
@@ -78,20 +80,38 @@ class Stream {
   std::optional<std::string> peer_subject() const;  // of a verified client certificate, RFC 4514 text
 
  private:
-  static void ready(int fd, short what, void* self);
+  static void read_ready(int fd, short what, void* self);
+  static void write_ready(int fd, short what, void* self);
+  void start_connect(const SocketAddress& to);
+  void start_tls(ssl_ctx_st* context, const std::string& verify_name);
+  void connected();
   void handshake();
+  void opened();
   void fail(Error reason);
+  void watch_read(bool on);
+  void watch_write();
+  void activate_write();  // on_writable soon, without asking the kernel
+  Io tls_read(char* into, size_t room);
+  Io tls_write(const iovec* parts, int count);
+  Io tls_result(int result);
+
   Loop& loop_;
   StreamHandler& handler_;
   int fd_ = -1;
   ssl_st* ssl_ = nullptr;
   ::event* read_event_ = nullptr;
   ::event* write_event_ = nullptr;
-  bool open_ = false, reading_ = true, accepting_ = false;
+  std::unique_ptr<Error> failed_early_;  // connect() itself failed: told on the next turn, never inside the constructor
+  bool open_ = false;         // connect and handshake are done
+  bool connecting_ = false;   // the TCP or unix connect is under way
+  bool wants_read_ = true;    // as the owner said
+  bool watching_read_ = false, watching_write_ = false;
+  bool tls_broken_ = false;   // after a fatal TLS error no close_notify may be sent
 };
 
 // Accepts on a listening descriptor that somebody else owns (the master). Takes up to kBurst connections a wake-up; pauses
-// for kPause when descriptors run out (EMFILE) instead of spinning.
+// for kPause when descriptors run out (EMFILE) instead of spinning. `accepted` owns the descriptor (non-blocking,
+// close-on-exec) and may destroy the Listener.
 class Listener {
  public:
   static constexpr int kBurst = 64;
@@ -108,7 +128,8 @@ class Listener {
 };
 
 // Opens and binds a listening socket (SO_REUSEADDR, backlog kBacklog, non-blocking, close-on-exec). A stale unix socket file
-// is replaced only when nobody answers on it.
+// is replaced only when nobody answers on it. "[::]" means IPv6 only, as in nginx. The caller owns the descriptor; a unix
+// socket's file stays behind when it closes.
 inline constexpr int kBacklog = 4096;
 Result<int> open_listener(const std::string& address);  // "127.0.0.1:8080", "[::]:443", "unix:/path"
 Result<SocketAddress> parse_address(std::string_view text);

@@ -8,6 +8,7 @@
 
 #include "base/result.h"
 
+struct ssl_st;
 struct ssl_ctx_st;
 
 namespace belay::event {
@@ -26,9 +27,9 @@ class ServerTls {
 
  private:
   ServerTls() = default;
-  static int choose(void* ssl, int* alert, void* self);
+  static int choose(ssl_st* ssl, int* alert, void* self);
   std::vector<ssl_ctx_st*> contexts_;
-  std::vector<std::pair<std::string, ssl_ctx_st*>> names_;
+  std::vector<std::pair<std::string, ssl_ctx_st*>> names_;  // lower case, "*.example.com" for wildcards
 };
 
 struct ClientTlsFiles {
