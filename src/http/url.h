@@ -20,7 +20,7 @@ struct Url {
   std::string query;   // as written, without '?'
   bool explicit_port = false;
   bool has_path() const { return !path.empty(); }
-  std::string authority() const;  // as a Host value: default port left out, IPv6 in brackets
+  std::string authority() const;  // as a Host value: default port left out, IPv6 in brackets, "localhost" for unix
 };
 
 // Refuses userinfo, fragments, control bytes, unknown schemes; the error says what to write.
@@ -30,7 +30,15 @@ Result<Url> parse_url(std::string_view text);
 std::optional<std::string> percent_decode(std::string_view text, bool form = false);
 std::string percent_encode(std::string_view text);  // everything but unreserved (RFC 3986 §2.3)
 
-// Fields of a query string or form body in order, decoded; broken escapes keep their bytes as written.
+// Fields of a query string or form body in order, decoded; broken escapes keep their bytes as written. Empty fields ("a&&b")
+// are left out; a field without '=' has an empty value.
 std::vector<std::pair<std::string, std::string>> parse_form(std::string_view text);
+
+// `base` and `rest` with exactly one '/' between them, `base` alone when `rest` is empty, "/" when both are.
+std::string join_path(std::string_view base, std::string_view rest);
+
+// A "." or ".." segment, also where it is percent-coded, between backslashes or in front of a ';': such a rest must not be joined to a base that a
+// rule has chosen, because the backend would climb out of it.
+bool has_dot_segments(std::string_view path);
 
 }  // namespace belay::http

@@ -1,8 +1,10 @@
 // Builds heads. Appends to a caller's string; no sockets, no allocation beyond that string's growth.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "http/message.h"
 
@@ -25,7 +27,9 @@ bool is_field_value(std::string_view text);
 
 // "Sun, 06 Nov 1994 08:49:37 GMT" (RFC 9110 §5.6.7).
 std::string http_date(int64_t unix_seconds);
-// Retry-After: delay-seconds or HTTP-date → seconds from `now_unix`; -1 when it cannot be read (RFC 9110 §10.2.3).
+// Retry-After: delay-seconds or HTTP-date → seconds from `now_unix`, 0 for a date in the past, at most kMaxRetryAfter; -1 when
+// it cannot be read (RFC 9110 §10.2.3).
+inline constexpr int64_t kMaxRetryAfter = int64_t{10} * 365 * 86'400;
 int64_t parse_retry_after(std::string_view value, int64_t now_unix);
 
 }  // namespace belay::http
