@@ -1,0 +1,153 @@
+// The commands as a user types them, against a running gateway.
+#include <doctest/doctest.h>
+
+#include <string>
+
+#include "support/backend.h"
+#include "support/gateway.h"
+
+using namespace belay::test;
+
+namespace {
+
+std::string rules(const Backend& backend) {
+  return R"(sources:
+  acumatica: { match: { path: /acumatica }, preset: acumatica, secrets: { signing: "${env:S}" }, routes: [{ to: backend }] }
+  stored: { match: { path: /stored }, trust: open, mode: spool, routes: [{ to: backend }] }
+destinations:
+  backend: { url: "http://)" + backend.address() + "\", timeout: 1s, retry: { schedule: [0s, 100ms] } }\n";
+}
+
+}  // namespace
+
+TEST_CASE("check_print_masks_secrets_and_names_trust_levels") {
+  const TempFolder folder;
+  Backend backend(folder);
+  Gateway gateway(folder, {.rules = rules(backend), .environment = {{"S", "planted-secret"}}});
+  setenv("S", "planted-secret", 1);
+  const Finished check = gateway.belay({"check"});
+  CHECK_EQ(check.code, 0);
+  INFO(check.out, check.err);
+  CHECK_NE(check.out.find("signed"), std::string::npos);
+  CHECK_NE(check.out.find("open"), std::string::npos);
+  const Finished print = gateway.belay({"check", "--print"});
+  CHECK_EQ(print.code, 0);
+  CHECK_EQ((print.out + print.err).find("planted-secret"), std::string::npos);
+  CHECK_EQ((print.out + print.err).find("test-token"), std::string::npos);
+  CHECK_NE(print.out.find("***"), std::string::npos);
+  const Finished strict = gateway.belay({"check", "--strict-secrets"});
+  CHECK_EQ(strict.code, 1);  // the admin token is written in the file
+}
+
+TEST_CASE("send_signs_events_show_and_replay_tell_and_repeat_the_story_of_a_webhook") {
+  const TempFolder folder;
+  Backend backend(folder);
+  Gateway gateway(folder, {.rules = rules(backend), .environment = {{"S", "acu"}}});
+  setenv("S", "acu", 1);
+  const std::string sample = source_folder() + "/conf/samples/acumatica-Customer.Updated.json";
+  const Finished sent = run({belay_binary(), "send", "acumatica", "--secret", "acu", "--to", "http://" + gateway.address() + "/acumatica", sample});
+  INFO(sent.out, sent.err);
+  CHECK_EQ(sent.code, 0);
+  const Finished wrong = run({belay_binary(), "send", "acumatica", "--secret", "other", "--to", "http://" + gateway.address() + "/acumatica", sample});
+  CHECK_EQ(wrong.code, 1);
+  CHECK_EQ(backend.seen().at(0).body, read_text(sample));
+
+  backend.mode("status 500");
+  const auto stored = send_once(gateway.address(), request("POST", "/stored", {}, "{\"dead\":1}"));
+  REQUIRE(stored.has_value());
+  CHECK_EQ(stored->status, 202);
+  const size_t at = stored->body.find("\"id\":\"");
+  REQUIRE_NE(at, std::string::npos);
+  const std::string id = stored->body.substr(at + 6, 36);
+  Finished events;
+  CHECK(wait_for([&] {
+    events = gateway.belay({"events", "--status", "dead", "--json"});
+    return events.out.find(id) != std::string::npos;
+  }));
+  const Finished show = gateway.belay({"show", id});
+  INFO(show.out, show.err);
+  CHECK_EQ(show.code, 0);
+  CHECK_NE(show.out.find("500"), std::string::npos);
+  CHECK_NE(gateway.belay({"show", id, "--raw"}).out.find("{\"dead\":1}"), std::string::npos);
+  CHECK_EQ(gateway.belay({"show", "0190a5b0-0000-7000-8000-000000000000"}).code, 1);
+  CHECK_EQ(gateway.belay({"show", "nonsense"}).code, 2);
+
+  const size_t before = backend.seen_count();
+  const Finished dry = gateway.belay({"replay", "--all", "--status", "dead", "--dry-run"});
+  INFO(dry.out, dry.err);
+  CHECK_EQ(dry.code, 0);
+  CHECK_EQ(backend.seen_count(), before);
+  backend.mode("ok");
+  CHECK_EQ(gateway.belay({"replay", id}).code, 0);
+  CHECK(wait_for([&] { return backend.seen_count() > before; }));
+  CHECK_EQ(backend.seen().back().id, id);
+  CHECK_EQ(backend.seen().back().body, "{\"dead\":1}");
+  CHECK(wait_for([&] { return gateway.belay({"events", "--status", "delivered", "--json"}).out.find(id) != std::string::npos; }));
+  CHECK_EQ(gateway.belay({"stats"}).code, 0);
+}
+
+TEST_CASE("health_and_metrics_answer_and_nothing_else_without_the_token") {
+  const TempFolder folder;
+  Backend backend(folder);
+  Gateway gateway(folder, {.rules = rules(backend), .environment = {{"S", "acu"}}});
+  REQUIRE_EQ(send_once(gateway.address(), request("POST", "/stored", {}, "{}"))->status, 202);
+  const auto curl = [&](const std::string& path, const std::string& token) {
+    return run({"curl", "-s", "-w", "\n%{http_code}", "-H", "Authorization: Bearer " + token, gateway.admin() + path}).out;
+  };
+  CHECK(curl("/health", "").ends_with("\n200"));
+  for (const std::string path : {"/metrics", "/v1/stats", "/v1/events", "/v1/messages/0190a5b0-0000-7000-8000-000000000000"}) {
+    CAPTURE(path);
+    CHECK(curl(path, "").ends_with("\n401"));
+    CHECK(curl(path, "wrong").ends_with("\n401"));
+  }
+  std::string metrics;
+  CHECK(wait_for([&] {
+    metrics = curl("/metrics", "test-token");
+    return metrics.find("belay_requests_total{source=\"stored\",outcome=\"spooled\"} 1") != std::string::npos;
+  }));
+  INFO(metrics);
+  CHECK_NE(metrics.find("# TYPE belay_requests_total counter"), std::string::npos);
+}
+
+TEST_CASE("listen_prints_what_arrives_and_fails_as_told") {
+  const TempFolder folder;
+  const int port = free_port();
+  Process listen({belay_binary(), "listen", std::to_string(port), "--fail-first", "1"}, folder / "listen");
+  const std::string at = "127.0.0.1:" + std::to_string(port);
+  REQUIRE(wait_for([&] {
+    try {
+      Connection probe(at);
+      return true;
+    } catch (const std::runtime_error&) {
+      return false;
+    }
+  }));
+  CHECK_EQ(send_once(at, request("POST", "/first", {}, "{}"))->status, 500);
+  CHECK_EQ(send_once(at, request("POST", "/second", {}, "{\"hello\":1}"))->status, 200);
+  CHECK(wait_for([&] { return listen.out().find("/second") != std::string::npos; }));
+  CHECK_NE(listen.out().find("hello"), std::string::npos);
+}
+
+TEST_CASE("the_shipped_rules_pass_check_and_take_a_sample_of_each_system") {
+  const std::string conf = source_folder() + "/conf";
+  const std::vector<std::pair<std::string, std::string>> none;
+  const TempFolder folder;
+  REQUIRE_EQ(run({"cp", "-r", conf, folder / "conf"}).code, 0);
+  const Finished check = run({belay_binary(), "check", "-c", folder / "conf/belay.yaml", "--state", folder / "state"});
+  INFO(check.out, check.err);
+  // Secrets are the user's: the only problems left are those that name what to provide.
+  if (check.code != 0) {
+    size_t lines = 0;
+    for (const char c : check.err + check.out) lines += c == '\n' ? 1 : 0;
+    CHECK_GT(lines, 0);
+    CHECK_NE((check.err + check.out).find("secret"), std::string::npos);
+  }
+}
+
+TEST_CASE("usage_errors_exit_2_with_a_hint") {
+  const Finished unknown = run({belay_binary(), "chekc"});
+  CHECK_EQ(unknown.code, 2);
+  CHECK_NE((unknown.err + unknown.out).find("check"), std::string::npos);
+  CHECK_EQ(run({belay_binary(), "verify"}).code, 2);
+  CHECK_EQ(run({belay_binary(), "--version"}).code, 0);
+}

@@ -1,0 +1,282 @@
+// One end-to-end test a module, by its name, through the running gateway.
+#include <doctest/doctest.h>
+#include <signal.h>
+#include <time.h>
+
+#include <algorithm>
+
+#include <string>
+
+#include "support/backend.h"
+#include "support/gateway.h"
+
+using namespace belay::test;
+
+namespace {
+
+std::string destination(const Backend& backend, const std::string& more = {}) {
+  return "destinations:\n  backend: { url: \"http://" + backend.address() + "\", timeout: 2s" + more + " }\n";
+}
+
+int status_of(const Gateway& gateway, const std::string& bytes) {
+  const auto answer = send_once(gateway.address(), bytes);
+  return answer ? answer->status : 0;
+}
+
+}  // namespace
+
+TEST_CASE("match: the_most_specific_source_wins_and_unknown_paths_and_methods_are_refused") {
+  const TempFolder folder;
+  Backend backend(folder);
+  Gateway gateway(folder, {.rules = R"(sources:
+  exact:   { match: { path: /hooks/a }, trust: open, routes: [{ to: backend }], reply: { status: 200 } }
+  capture: { match: { path: "/hooks/{tenant}" }, trust: open, mode: spool, reply: { status: 201 }, routes: [{ to: backend }] }
+  prefix:  { match: { path: "/hooks/*" }, trust: open, mode: spool, reply: { status: 203 }, routes: [{ to: backend }] }
+  by_host: { match: { path: /hooks/a, host: other.example.test, methods: [PUT] }, trust: open, mode: spool, reply: { status: 204 }, routes: [{ to: backend }] }
+)" + destination(backend)});
+  CHECK_EQ(status_of(gateway, request("POST", "/hooks/a", {}, "{}")), 200);
+  CHECK_EQ(status_of(gateway, request("POST", "/hooks/b?x=1", {}, "{}")), 201);
+  CHECK_EQ(status_of(gateway, request("POST", "/hooks/b/c", {}, "{}")), 203);
+  CHECK_EQ(status_of(gateway, "PUT /hooks/a HTTP/1.1\r\nHost: other.example.test\r\nContent-Length: 0\r\n\r\n"), 204);
+  CHECK_EQ(status_of(gateway, request("POST", "/elsewhere", {}, "{}")), 404);
+  const auto wrong_method = send_once(gateway.address(), request("DELETE", "/hooks/a", {}, ""));
+  REQUIRE(wrong_method.has_value());
+  CHECK_EQ(wrong_method->status, 405);
+  CHECK_EQ(wrong_method->field("Allow"), "POST");
+}
+
+TEST_CASE("allow: other_addresses_get_403_before_their_body_is_read") {
+  const TempFolder folder;
+  Backend backend(folder);
+  Gateway gateway(folder, {.rules = R"(sources:
+  near: { match: { path: /near }, trust: open, allow: [127.0.0.0/8, "::1"], routes: [{ to: backend }] }
+  far:  { match: { path: /far }, trust: open, allow: [192.0.2.0/24], routes: [{ to: backend }] }
+)" + destination(backend), .proxy = "  trusted_proxies: [127.0.0.0/8]\n"});
+  CHECK_EQ(status_of(gateway, request("POST", "/near", {}, "{}")), 200);
+  const auto refused = send_once(gateway.address(), "POST /far HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n");
+  REQUIRE(refused.has_value());
+  CHECK_EQ(refused->status, 403);
+  CHECK_EQ(status_of(gateway, request("POST", "/far", {{"X-Forwarded-For", "192.0.2.9"}}, "{}")), 200);
+  CHECK_EQ(status_of(gateway, request("POST", "/far", {{"X-Forwarded-For", "192.0.2.9, 198.51.100.1"}}, "{}")), 403);
+}
+
+TEST_CASE("auth: only_a_sender_with_one_of_the_credentials_passes") {
+  const TempFolder folder;
+  Backend backend(folder);
+  Gateway gateway(folder, {.rules = R"(sources:
+  bearer: { match: { path: /bearer }, auth: { bearer: "${env:T}" }, routes: [{ to: backend }] }
+  basic:  { match: { path: /basic }, auth: { basic: { user: erp, password: "${env:T}" } }, routes: [{ to: backend }] }
+  header: { match: { path: /header }, auth: { header: { X-API-Key: "${env:T}" } }, routes: [{ to: backend }] }
+  query:  { match: { path: /query }, auth: { query: { k: "${env:T}" } }, routes: [{ to: backend }] }
+  any:    { match: { path: /any }, auth: { any: [ { bearer: "${env:T}" }, { header: { X-API-Key: other } } ] }, routes: [{ to: backend }] }
+)" + destination(backend), .environment = {{"T", "s3cret"}}});
+  CHECK_EQ(status_of(gateway, request("POST", "/bearer", {{"Authorization", "Bearer s3cret"}}, "{}")), 200);
+  CHECK_EQ(status_of(gateway, request("POST", "/bearer", {{"Authorization", "Bearer s3cre"}}, "{}")), 401);
+  CHECK_EQ(status_of(gateway, request("POST", "/bearer", {}, "{}")), 401);
+  CHECK_EQ(status_of(gateway, request("POST", "/basic", {{"Authorization", "Basic ZXJwOnMzY3JldA=="}}, "{}")), 200);
+  CHECK_EQ(status_of(gateway, request("POST", "/basic", {{"Authorization", "Basic ZXJwOnMzY3Jl"}}, "{}")), 401);
+  CHECK_EQ(status_of(gateway, request("POST", "/header", {{"x-api-key", "s3cret"}}, "{}")), 200);
+  CHECK_EQ(status_of(gateway, request("POST", "/query?k=s3cret", {}, "{}")), 200);
+  CHECK_EQ(status_of(gateway, request("POST", "/query?k=", {}, "{}")), 401);
+  CHECK_EQ(status_of(gateway, request("POST", "/any", {{"X-API-Key", "other"}}, "{}")), 200);
+  CHECK_EQ(status_of(gateway, request("POST", "/any", {{"X-API-Key", "s3cret"}}, "{}")), 401);
+  CHECK_EQ(gateway.access_log().find("s3cret"), std::string::npos);
+}
+
+TEST_CASE("limit: one_rate_holds_for_all_workers_and_survives_a_reload") {
+  const TempFolder folder;
+  Backend backend(folder);
+  Gateway gateway(folder, {.rules = R"(sources:
+  few: { match: { path: /few }, trust: open, limit: { rate: 10/h, burst: 5, per: source }, routes: [{ to: backend }] }
+)" + destination(backend), .proxy = "  workers: 2\n"});
+  int passed = 0;
+  std::optional<Answer> refused;
+  const auto burst = [&] {
+    for (int i = 0; i < 20; ++i) {
+      const auto answer = send_once(gateway.address(), request("POST", "/few", {}, "{}"));
+      REQUIRE(answer.has_value());
+      if (answer->status == 200) ++passed;
+      if (answer->status == 429) refused = answer;
+    }
+  };
+  burst();
+  const int before_reload = passed;
+  CHECK_GE(before_reload, 5);
+  CHECK_LE(before_reload, 6);
+  REQUIRE(refused.has_value());
+  CHECK_GT(std::stoi(refused->field("Retry-After")), 0);
+  const auto old_workers = gateway.workers();
+  gateway.reload();
+  REQUIRE(wait_for([&] { return gateway.log().find("reload") != std::string::npos && gateway.workers() != old_workers; }));
+  burst();
+  CHECK_EQ(passed, before_reload);
+}
+
+TEST_CASE("body: too_large_is_413_and_a_type_not_listed_is_415") {
+  const TempFolder folder;
+  Backend backend(folder);
+  Gateway gateway(folder, {.rules = R"(sources:
+  small: { match: { path: /small }, trust: open, body: { max: 1KB, types: [application/json] }, routes: [{ to: backend }] }
+)" + destination(backend)});
+  const Headers json = {{"Content-Type", "application/json; charset=utf-8"}};
+  CHECK_EQ(status_of(gateway, request("POST", "/small", json, std::string(1024, 'x'))), 200);
+  CHECK_EQ(status_of(gateway, request("POST", "/small", json, std::string(1025, 'x'))), 413);
+  const std::string chunk = "200\r\n" + std::string(512, 'x') + "\r\n";
+  CHECK_EQ(status_of(gateway, "POST /small HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n" + chunk + chunk + "1\r\nx\r\n0\r\n\r\n"), 413);
+  CHECK_EQ(status_of(gateway, request("POST", "/small", {{"Content-Type", "text/xml"}}, "<a/>")), 415);
+  CHECK_EQ(backend.seen_count(), 1);
+}
+
+TEST_CASE("verify: a_right_signature_passes_a_wrong_one_is_401_and_neither_secret_nor_signature_is_logged") {
+  const TempFolder folder;
+  Backend backend(folder);
+  Gateway gateway(folder, {.rules = R"(sources:
+  netsuite: { match: { path: /netsuite }, preset: netsuite, secrets: { signing: ["${env:NEW}", "${env:OLD}"] }, routes: [{ to: backend }] }
+)" + destination(backend), .environment = {{"NEW", "new-secret"}, {"OLD", "old-secret"}}});
+  const std::string body = "{\"recordId\":\"1\"}";
+  const auto signed_with = [&](const std::string& secret) {
+    return request("POST", "/netsuite", {{"X-Netsuite-Signature-256", hmac_sha256_hex(secret, body)}}, body);
+  };
+  CHECK_EQ(status_of(gateway, signed_with("new-secret")), 200);
+  CHECK_EQ(status_of(gateway, signed_with("old-secret")), 200);
+  const auto wrong = send_once(gateway.address(), signed_with("other"));
+  REQUIRE(wrong.has_value());
+  CHECK_EQ(wrong->status, 401);
+  CHECK_NE(wrong->body.find("\"rejected\""), std::string::npos);
+  CHECK_EQ(wrong->body.find(hmac_sha256_hex("new-secret", body)), std::string::npos);
+  CHECK_EQ(status_of(gateway, request("POST", "/netsuite", {}, body)), 401);
+  CHECK_EQ(backend.seen_count(), 2);
+  CHECK_EQ(backend.seen()[0].body, body);
+  for (const std::string& text : {gateway.access_log(), gateway.log()}) {
+    CHECK_EQ(text.find("secret"), std::string::npos);
+    CHECK_EQ(text.find(hmac_sha256_hex("new-secret", body)), std::string::npos);
+  }
+}
+
+TEST_CASE("handshake: slack_gets_its_challenge_back_and_the_backend_never_sees_it") {
+  const TempFolder folder;
+  Backend backend(folder);
+  Gateway gateway(folder, {.rules = R"(sources:
+  slack: { match: { path: /slack }, preset: slack, secrets: { signing: "${env:S}" }, routes: [{ to: backend }] }
+)" + destination(backend), .environment = {{"S", "slack-secret"}}});
+  const std::string body = R"({"type":"url_verification","challenge":"3eZbrw1aBm2rZgRNFdxV2595E9CY3gmdALWMmHkvFXO7tYXAYM8P"})";
+  const std::string now = std::to_string(time(nullptr));
+  const auto answer = send_once(gateway.address(), request("POST", "/slack", {{"X-Slack-Request-Timestamp", now},
+      {"X-Slack-Signature", "v0=" + hmac_sha256_hex("slack-secret", "v0:" + now + ":" + body)}, {"Content-Type", "application/json"}}, body));
+  REQUIRE(answer.has_value());
+  CHECK_EQ(answer->status, 200);
+  CHECK_NE(answer->body.find("3eZbrw1aBm2rZgRNFdxV2595E9CY3gmdALWMmHkvFXO7tYXAYM8P"), std::string::npos);
+  CHECK_EQ(backend.seen_count(), 0);
+}
+
+TEST_CASE("identify: what_the_preset_names_is_found_again_in_the_events") {
+  const TempFolder folder;
+  Backend backend(folder);
+  Gateway gateway(folder, {.rules = R"(sources:
+  own: { match: { path: /own }, trust: open, identify: { type: eventType, id: '$headers["X-Delivery"]', resource: entityId }, routes: [{ to: backend }] }
+)" + destination(backend)});
+  REQUIRE_EQ(status_of(gateway, request("POST", "/own", {{"X-Delivery", "d-77"}}, R"({"eventType":"Customer.Updated","entityId":"C1"})")), 200);
+  Finished events;
+  CHECK(wait_for([&] {
+    events = gateway.belay({"events", "--json", "--type", "Customer.Updated"});
+    return events.out.find("d-77") != std::string::npos;
+  }));
+  INFO(events.out, events.err);
+  CHECK_NE(events.out.find("\"C1\""), std::string::npos);
+}
+
+TEST_CASE("route: the_first_condition_that_holds_decides_and_unrouted_is_filtered") {
+  const TempFolder folder;
+  Backend orders(folder, "orders");
+  Backend customers(folder, "customers");
+  Gateway gateway(folder, {.rules = R"(sources:
+  erp:
+    match: { path: /erp }
+    trust: open
+    routes:
+      - { when: 'eventType.startsWith("Customer.") && data.Status.value == "Active"', to: customers }
+      - { when: 'eventType.startsWith("SalesOrder.") && data.OrderTotal.value >= 1000', to: orders }
+destinations:
+  customers: { url: "http://)" + customers.address() + "\" }\n  orders: { url: \"http://" + orders.address() + "\" }\n"});
+  CHECK_EQ(status_of(gateway, request("POST", "/erp", {}, R"({"eventType":"Customer.Updated","data":{"Status":{"value":"Active"}}})")), 200);
+  CHECK_EQ(status_of(gateway, request("POST", "/erp", {}, R"({"eventType":"SalesOrder.Released","data":{"OrderTotal":{"value":1000.0}}})")), 200);
+  const auto other = send_once(gateway.address(), request("POST", "/erp", {}, R"({"eventType":"Customer.Updated","data":{"Status":{"value":"Hold"}}})"));
+  REQUIRE(other.has_value());
+  CHECK_EQ(other->status, 200);
+  CHECK_NE(other->body.find("\"filtered\""), std::string::npos);
+  CHECK_EQ(status_of(gateway, request("POST", "/erp", {}, R"({"eventType":"Customer.Updated"})")), 200);  // absent path: no match
+  CHECK_EQ(customers.seen_count(), 1);
+  CHECK_EQ(orders.seen_count(), 1);
+}
+
+TEST_CASE("deliver: an_untouched_request_arrives_byte_for_byte_with_its_fields_in_order_and_case") {
+  const TempFolder folder;
+  Backend backend(folder);
+  Gateway gateway(folder, {.rules = R"(sources:
+  all: { match: { path: "/*", methods: [POST, PUT] }, trust: open, routes: [{ to: backend }] }
+)" + destination(backend)});
+  const std::string body("{\"n\": 1e2, \"big\": 12345678901234567890123, \"d\": 100.10, \"s\": \"\\u00e9\\/\"}\0\xff", 80);
+  const std::string target = "/a%2Fb//c/?x=1&x=2&y=%20;z";
+  REQUIRE_EQ(status_of(gateway, request("PUT", target, {{"X-One", "1"}, {"x-two", "2  2"}, {"X-ONE", "again"}, {"content-TYPE", "application/json"}, {"Connection", "keep-alive, X-Hop"}, {"X-Hop", "gone"}}, body)), 200);
+  const Seen seen = backend.seen().at(0);
+  CHECK_EQ(seen.method, "PUT");
+  CHECK_EQ(seen.target, target);
+  CHECK_EQ(seen.body, body);
+  const size_t one = seen.head.find("\r\nX-One: 1\r\nx-two: 2  2\r\nX-ONE: again\r\ncontent-TYPE: application/json\r\n");
+  CHECK_NE(one, std::string::npos);
+  CHECK_EQ(seen.head.find("X-Hop"), std::string::npos);
+  CHECK_NE(seen.head.find("Host: hooks.example.test\r\n"), std::string::npos);
+  CHECK_EQ(seen.id.size(), 36);
+  CHECK_EQ(seen.attempt, "1");
+}
+
+TEST_CASE("deliver: spool_mode_acknowledges_after_commit_and_a_dead_spool_is_503_with_retry_after") {
+  const TempFolder folder;
+  Backend backend(folder);
+  Gateway gateway(folder, {.rules = R"(sources:
+  stored:  { match: { path: /stored }, trust: open, mode: spool, reply: { status: 200, body: '{"received": true}' }, routes: [{ to: backend }] }
+  forward: { match: { path: /forward }, trust: open, routes: [{ to: backend }] }
+)" + destination(backend)});
+  const auto stored = send_once(gateway.address(), request("POST", "/stored", {}, "{\"a\":1}"));
+  REQUIRE(stored.has_value());
+  CHECK_EQ(stored->status, 200);
+  CHECK_EQ(stored->body, "{\"received\": true}");
+  CHECK(wait_for([&] { return backend.seen_count() == 1; }));
+  kill(gateway.spool(), SIGSTOP);  // there, but silent: worse than away
+  const auto silent = Connection(gateway.address()).send(request("POST", "/stored", {}, "{}"));
+  CHECK(silent);
+  CHECK_EQ(status_of(gateway, request("POST", "/forward", {}, "{}")), 200);
+  kill(gateway.spool(), SIGCONT);
+  kill(gateway.spool(), SIGKILL);
+  bool refused = false;
+  for (int i = 0; i < 200 && !refused; ++i) {
+    const auto answer = send_once(gateway.address(), request("POST", "/stored", {}, "{}"));
+    REQUIRE(answer.has_value());
+    if (answer->status == 503) {
+      refused = true;
+      CHECK_GT(std::stoi(answer->field("Retry-After")), 0);
+    } else {
+      CHECK_EQ(answer->status, 200);  // the supervisor was faster
+      if (i % 20 == 0) kill(gateway.spool(), SIGKILL);
+    }
+  }
+  CHECK(refused);
+  CHECK(wait_for([&] { return status_of(gateway, request("POST", "/stored", {}, "{}")) == 200; }));
+}
+
+TEST_CASE("log: every_request_is_one_json_line_without_raw_control_bytes") {
+  const TempFolder folder;
+  Backend backend(folder);
+  Gateway gateway(folder, {.rules = R"(sources:
+  own: { match: { path: "/own/*" }, trust: open, identify: { type: eventType }, routes: [{ to: backend }] }
+)" + destination(backend)});
+  CHECK_EQ(status_of(gateway, request("POST", "/own/%0a?token=hidden", {}, "{\"eventType\":\"a\\u0007\\\"b\\nc\"}")), 200);
+  CHECK_EQ(status_of(gateway, request("POST", "/nowhere", {}, "{}")), 404);
+  CHECK_EQ(status_of(gateway, "GARBAGE\r\n\r\n"), 400);
+  CHECK(wait_for([&] { const std::string log = gateway.access_log(); return std::count(log.begin(), log.end(), '\n') == 3; }));
+  const std::string log = gateway.access_log();
+  INFO(log);
+  CHECK_EQ(log.find('\a'), std::string::npos);
+  CHECK_EQ(log.find("hidden"), std::string::npos);
+  for (const std::string word : {"\"forwarded\"", "\"rejected\"", "\"match", "\\u0007"}) CHECK_NE(log.find(word), std::string::npos);
+}
