@@ -57,7 +57,8 @@ struct LogSettings {
   std::string level, access, format;
 };
 
-// A named mapping of a rules file, with the file it came from (secrets and schema paths are relative to it).
+// A named mapping of a rules file. `folder` is where its relative paths (secrets, certificates, schemas) start: the main
+// file's folder, whichever file the mapping stands in.
 struct Named {
   std::string name;
   Position position;
@@ -66,7 +67,9 @@ struct Named {
 };
 
 struct Configuration {
-  std::string main_file, folder, state_folder;
+  std::string main_file;             // as given
+  std::string folder, state_folder;  // absolute
+  bool strict_secrets = false;
   ProxySettings proxy;
   SpoolSettings spool;
   AdminSettings admin;
@@ -75,11 +78,21 @@ struct Configuration {
   std::vector<Named> destinations;
   std::vector<std::shared_ptr<const Document>> documents;  // keeps every Node alive
 
-  // Preset NAME.yaml of conf/presets (folder `presets` beside the main file, then the installed one); null when unknown.
-  const Node* preset(const std::string& name) const;
+  // How secrets of any file of this configuration are looked up.
+  SecretSource secret_source() const;
+
+  const Node* preset(const std::string& name) const;  // null when unknown
   std::vector<std::string> preset_names() const;
-  std::vector<Named> presets;
+  std::vector<Named> presets;  // sorted by name
 };
+
+// Every preset in sight: NAME.yaml in folder `presets` of `folder` (skipped when that is empty), then in the first of
+// $BELAY_PRESETS, /usr/share/belay/presets and the source tree's conf/presets that is set or there.
+struct PresetSet {
+  std::vector<Named> presets;  // sorted by name
+  std::vector<std::shared_ptr<const Document>> documents;
+};
+PresetSet load_presets(const std::string& folder, Problems& problems);
 
 struct LoadOptions {
   std::string main_file;

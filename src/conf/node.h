@@ -27,17 +27,21 @@ struct Problem {
   std::string hint;  // "did you mean 'path'?" or what to write instead; may be empty
 };
 
-// Collects every problem of one load, in reading order.
+// Collects every problem of one load, in reading order. The same problem at the same place counts once, so a preset used by
+// many sources is reported like any other text.
 class Problems {
  public:
   void add(Position position, std::string what, std::string hint = {});
+  // Worth saying, but no reason to refuse: a secret file that everybody may read.
+  void warn(Position position, std::string what, std::string hint = {});
   bool empty() const { return problems_.empty(); }
   const std::vector<Problem>& all() const { return problems_; }
   // One line each, "file:line:column: what; hint", sorted by file and position.
   std::string to_string() const;
+  std::string warnings_to_string() const;
 
  private:
-  std::vector<Problem> problems_;
+  std::vector<Problem> problems_, warnings_;
 };
 
 enum class Kind : uint8_t { missing, null, scalar, list, map };
@@ -76,21 +80,27 @@ struct Entry {
   Node value;
 };
 
-// One parsed file. Refuses duplicate keys, aliases/anchors cycles, documents after the first, tabs, and files over kMaxFile.
+// One parsed file. Refuses duplicate keys, merge keys, tags, aliases of what they stand in, documents after the first, tabs,
+// bytes that are not text, and what is beyond these limits. Throws nothing on any bytes.
 class Document {
  public:
   static constexpr size_t kMaxFile = size_t{16} << 20;
   static constexpr int kMaxDepth = 64;
+  static constexpr size_t kMaxNodes = size_t{2} << 20;  // an alias counts as the values it stands for
 
   // Null when the text could not be parsed; the reason is in `problems`.
   static std::shared_ptr<const Document> parse(std::string_view text, const std::string& file, Problems& problems);
   static std::shared_ptr<const Document> load(const std::string& path, Problems& problems);
 
   const Node& root() const { return root_; }
+  const std::string& file() const { return file_; }
   ~Document();
 
  private:
-  Document();
+  class Builder;
+  explicit Document(std::string file);
+
+  std::string file_;
   Node root_;
   std::vector<std::unique_ptr<Node::Data>> nodes_;
 };

@@ -26,7 +26,7 @@
 namespace belay::conf {
 
 enum class Type : uint8_t {
-  text,        // any scalar
+  text,        // any scalar; a list of them where texts() reads it
   boolean,     // true | false
   integer,     // 42
   number,      // 0.5, 50%  (a percentage reads as its fraction)
@@ -35,7 +35,7 @@ enum class Type : uint8_t {
   rate,        // 100/s 100/min 1000/h
   secret,      // ${env:NAME} ${file:PATH} or a literal; masked in every output
   secrets,     // one secret or a list of secrets / {value, valid_from, valid_until}
-  expression,  // compiled by rules/
+  expression,  // compiled by rules/; a list of them where texts() reads it
   node,        // checked by the module itself (maps, lists, unions)
 };
 
@@ -73,6 +73,7 @@ Result<WallTime> parse_time(std::string_view text);  // RFC 3339
 struct SecretSource {
   std::string folder;
   std::function<std::optional<std::string>(const std::string&)> env;  // getenv unless a test sets it
+  bool refuse_literals = false;  // `belay check --strict-secrets`
 };
 
 class Section {
