@@ -63,7 +63,10 @@ void Exchange::reset() {
   call.reset();
   if (resume_target_) resume_target_->ticket = 0;
   id = {};
+  http::Fields fields = std::move(request.fields);  // keeps its room
+  fields.clear();
   request = {};
+  request.fields = std::move(fields);
   body = {};
   source = nullptr;
   captures.clear();
