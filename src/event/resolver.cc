@@ -64,7 +64,7 @@ struct Resolver::Impl {
     }
   };
 
-  explicit Impl(Loop& loop_in) : loop(loop_in), tick(loop_in, [this] { process(ARES_SOCKET_BAD, ARES_SOCKET_BAD); }) {
+  Impl(Loop& loop_in, const std::string& servers) : loop(loop_in), tick(loop_in, [this] { process(ARES_SOCKET_BAD, ARES_SOCKET_BAD); }) {
     init_library();
     ares_options options{};
     options.timeout = kTryMs;
@@ -73,6 +73,7 @@ struct Resolver::Impl {
     options.sock_state_cb_data = this;
     const int made = ares_init_options(&channel, &options, ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB);
     BELAY_CHECK_NOTE(made == ARES_SUCCESS, ares_strerror(made));
+    if (!servers.empty()) BELAY_CHECK(ares_set_servers_ports_csv(channel, servers.c_str()) == ARES_SUCCESS);
   }
   ~Impl() {
     closing = true;
@@ -173,7 +174,7 @@ struct Resolver::Impl {
   std::unordered_map<ares_socket_t, Socket> sockets;
 };
 
-Resolver::Resolver(Loop& loop) : impl_(std::make_unique<Impl>(loop)) {}
+Resolver::Resolver(Loop& loop, const std::string& servers) : impl_(std::make_unique<Impl>(loop, servers)) {}
 Resolver::~Resolver() = default;
 
 void Resolver::resolve(const std::string& host, Done done) { impl_->resolve(host, std::move(done)); }

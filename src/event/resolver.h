@@ -21,7 +21,8 @@ class Resolver {
   static constexpr size_t kMaxCached = 10'000;
   using Done = std::function<void(const Result<std::vector<IpAddress>>&)>;
 
-  explicit Resolver(Loop& loop);
+  // `servers` as "127.0.0.1:5353,…"; empty: the system's.
+  explicit Resolver(Loop& loop, const std::string& servers = {});
   ~Resolver();
   // `done` runs on the loop, perhaps before resolve() returns.
   void resolve(const std::string& host, Done done);
