@@ -91,6 +91,7 @@ double seconds(Duration duration) { return std::chrono::duration<double>(duratio
 void write_destination(JsonWriter& json, const spool::DestinationBacklog& backlog, WallTime now) {
   json.begin_object();
   json.field("name", backlog.name);
+  json.field("spooled", backlog.spooled);
   json.field("waiting", backlog.waiting);
   json.field("sending", backlog.sending);
   json.field("delivered", backlog.delivered);

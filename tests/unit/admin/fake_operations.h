@@ -1,0 +1,88 @@
+// A spool as the admin API sees it, with what a test wants it to hold and a record of what it was asked. Answers at once, or
+// from another thread, or not before the test says so.
+#pragma once
+
+#include <functional>
+#include <mutex>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "spool/operations.h"
+
+namespace belay::test {
+
+class FakeOperations final : public spool::Operations {
+ public:
+  ~FakeOperations() override {
+    for (std::thread& thread : threads_) thread.join();
+  }
+
+  spool::StoreStats stats() const override { return held_stats; }
+  std::vector<wire::Counters> counters() const override { return held_counters; }
+
+  void events(const spool::EventQuery& query, std::optional<MessageId> before, uint32_t max,
+              spool::Done<spool::EventPage> done) override {
+    asked_query = query;
+    asked_before = before;
+    asked_max = max;
+    answer<spool::EventPage>(held_events, std::move(done));
+  }
+  void message(MessageId id, spool::Done<spool::MessageDetail> done) override {
+    asked_id = id;
+    answer<spool::MessageDetail>(held_message, std::move(done));
+  }
+  void replay(const spool::ReplayRequest& request, spool::Done<spool::ReplayResult> done) override {
+    asked_replay = request;
+    ++replays;
+    answer<spool::ReplayResult>(held_replay, std::move(done));
+  }
+
+  // Answers that were held back.
+  void release() {
+    std::vector<std::function<void()>> ready;
+    {
+      const std::lock_guard lock(mutex_);
+      ready.swap(held_back_);
+    }
+    for (const auto& run : ready) run();
+  }
+  size_t held_back() {
+    const std::lock_guard lock(mutex_);
+    return held_back_.size();
+  }
+
+  spool::StoreStats held_stats;
+  std::vector<wire::Counters> held_counters;
+  Result<spool::EventPage> held_events = spool::EventPage{};
+  Result<spool::MessageDetail> held_message = invalid("no such message");
+  Result<spool::ReplayResult> held_replay = spool::ReplayResult{};
+  bool other_thread = false;
+  bool hold_back = false;
+
+  spool::EventQuery asked_query;
+  std::optional<MessageId> asked_before;
+  uint32_t asked_max = 0;
+  MessageId asked_id;
+  spool::ReplayRequest asked_replay;
+  int replays = 0;
+
+ private:
+  template <typename T>
+  void answer(const Result<T>& result, spool::Done<T> done) {
+    if (hold_back) {
+      const std::lock_guard lock(mutex_);
+      held_back_.push_back([result, done = std::move(done)] { done(result); });
+    } else if (other_thread) {
+      threads_.emplace_back([result, done = std::move(done)] { done(result); });
+    } else {
+      done(result);
+    }
+  }
+
+  std::mutex mutex_;
+  std::vector<std::function<void()>> held_back_;
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace belay::test
