@@ -47,18 +47,35 @@ std::vector<std::string> Configuration::preset_names() const {
   return names;
 }
 
-std::shared_ptr<const Configuration> load(const LoadOptions& options, Problems& problems) {
-  auto configuration = std::make_shared<Configuration>();
-  configuration->main_file = options.main_file;
-  configuration->folder = without_slash(absolute_path(fs::path(options.main_file).parent_path()));
-  configuration->state_folder =
-      options.state_folder.empty() ? configuration->folder : without_slash(absolute_path(options.state_folder));
-  configuration->strict_secrets = options.strict_secrets;
+namespace {
+
+// Reads the main file's own sections; false when there is nothing to go on with.
+bool open_main(const LoadOptions& options, Configuration& configuration, RulesPatterns& rules, Problems& problems) {
+  configuration.main_file = options.main_file;
+  configuration.folder = without_slash(absolute_path(fs::path(options.main_file).parent_path()));
+  configuration.state_folder =
+      options.state_folder.empty() ? configuration.folder : without_slash(absolute_path(options.state_folder));
+  configuration.strict_secrets = options.strict_secrets;
 
   const auto main = Document::load(options.main_file, problems);
-  if (!main) return nullptr;
-  configuration->documents.push_back(main);
-  const RulesPatterns rules = read_main(main->root(), *configuration, configuration->secret_source(), problems);
+  if (!main) return false;
+  configuration.documents.push_back(main);
+  rules = read_main(main->root(), configuration, configuration.secret_source(), problems);
+  return true;
+}
+
+}  // namespace
+
+std::shared_ptr<const Configuration> load_main(const LoadOptions& options, Problems& problems) {
+  auto configuration = std::make_shared<Configuration>();
+  RulesPatterns rules;
+  return open_main(options, *configuration, rules, problems) && problems.empty() ? configuration : nullptr;
+}
+
+std::shared_ptr<const Configuration> load(const LoadOptions& options, Problems& problems) {
+  auto configuration = std::make_shared<Configuration>();
+  RulesPatterns rules;
+  if (!open_main(options, *configuration, rules, problems)) return nullptr;
   read_rules(rules, *configuration, problems);
   PresetSet presets = load_presets(configuration->folder, problems);
   configuration->presets = std::move(presets.presets);

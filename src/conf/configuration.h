@@ -103,6 +103,10 @@ struct LoadOptions {
 // Null when anything is wrong (all of it is in `problems`) as far as conf can judge; modules judge their own keys later.
 std::shared_ptr<const Configuration> load(const LoadOptions& options, Problems& problems);
 
+// The main file alone, without rules and presets: for commands that only ask where the running parts are. They must work
+// while a person is in the middle of changing rules.
+std::shared_ptr<const Configuration> load_main(const LoadOptions& options, Problems& problems);
+
 // The effective settings as YAML, defaults filled in, secrets as "***".
 std::string print(const Configuration& configuration);
 
