@@ -55,7 +55,8 @@ bool read_tokens(HeadKind kind, std::string_view head, Fields& fields, Refusal& 
     refusal = {400, "head ends early"};
     return false;
   }
-  if (error == HPE_INVALID_METHOD || error == HPE_INVALID_CONSTANT) {
+  // Request line and version are checked before: a "constant" or "version" that displeases is an RTSP method or PRI.
+  if (error == HPE_INVALID_METHOD || error == HPE_INVALID_CONSTANT || error == HPE_INVALID_VERSION) {
     refusal = {501, "method is not known"};
     return false;
   }
