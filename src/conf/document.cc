@@ -102,7 +102,9 @@ class Document::Builder final : public YAML::EventHandler {
 
   static void refuse_tag(const YAML::Mark& mark, const std::string& tag) {
     if (tag.empty() || tag == "?" || tag == "!") return;
-    throw Stopped{mark, "tag '" + printable(tag, 60) + "' is not used in rules files", "remove it"};
+    constexpr std::string_view kCore = "tag:yaml.org,2002:";  // what '!!' stands for
+    const std::string written = tag.starts_with(kCore) ? "!!" + tag.substr(kCore.size()) : tag;
+    throw Stopped{mark, "tag '" + printable(written, 60) + "' is not used in rules files", "remove it"};
   }
 
   void open(Kind kind, const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor) {
@@ -238,6 +240,8 @@ constexpr Translation kTranslations[] = {
     {"illegal EOF in scalar", "the file ends inside a quoted value", "close the quote"},
     {"illegal document indicator in scalar", "'---' or '...' inside a quoted value", "close the quote before it"},
     {"unknown escape character: ", "unknown escape after '\\' in a double-quoted value",
+     "write '\\\\' for a backslash, or use single quotes"},
+    {"bad character found while scanning hex number", "a '\\' begins an escape in a double-quoted value",
      "write '\\\\' for a backslash, or use single quotes"},
     {"bad file", "nested too deeply", "flatten it"},
 };

@@ -20,25 +20,6 @@ std::string line_of(const Problem& problem) {
   return line;
 }
 
-std::string lines_of(const std::vector<Problem>& problems) {
-  std::vector<const Problem*> sorted;
-  sorted.reserve(problems.size());
-  for (const Problem& problem : problems) sorted.push_back(&problem);
-  const auto place = [](const Problem* p) { return std::tie(p->position.file, p->position.line, p->position.column); };
-  std::stable_sort(sorted.begin(), sorted.end(), [&](const Problem* a, const Problem* b) { return place(a) < place(b); });
-  std::string out;
-  for (const Problem* problem : sorted) out += line_of(*problem) + '\n';
-  return out;
-}
-
-void add_once(std::vector<Problem>& problems, Problem problem) {
-  const auto same = [&](const Problem& other) {
-    return other.position.line == problem.position.line && other.position.column == problem.position.column &&
-           other.what == problem.what && other.position.file == problem.position.file;
-  };
-  if (std::none_of(problems.begin(), problems.end(), same)) problems.push_back(std::move(problem));
-}
-
 }  // namespace
 
 std::string Position::to_string() const {
@@ -46,16 +27,41 @@ std::string Position::to_string() const {
   return file + ':' + std::to_string(line) + ':' + std::to_string(column);
 }
 
+void Problems::List::add(Problem problem) {
+  const auto same = [&](const Problem& other) {
+    return other.position.line == problem.position.line && other.position.column == problem.position.column &&
+           other.what == problem.what && other.position.file == problem.position.file;
+  };
+  if (std::any_of(kept.begin(), kept.end(), same)) return;
+  if (kept.size() < kMax) {
+    kept.push_back(std::move(problem));
+  } else {
+    ++more;
+  }
+}
+
+std::string Problems::List::to_string() const {
+  std::vector<const Problem*> sorted;
+  sorted.reserve(kept.size());
+  for (const Problem& problem : kept) sorted.push_back(&problem);
+  const auto place = [](const Problem* p) { return std::tie(p->position.file, p->position.line, p->position.column); };
+  std::stable_sort(sorted.begin(), sorted.end(), [&](const Problem* a, const Problem* b) { return place(a) < place(b); });
+  std::string out;
+  for (const Problem* problem : sorted) out += line_of(*problem) + '\n';
+  if (more > 0) out += "and " + std::to_string(more) + " more\n";
+  return out;
+}
+
 void Problems::add(Position position, std::string what, std::string hint) {
-  add_once(problems_, {std::move(position), std::move(what), std::move(hint)});
+  problems_.add({std::move(position), std::move(what), std::move(hint)});
 }
 
 void Problems::warn(Position position, std::string what, std::string hint) {
-  add_once(warnings_, {std::move(position), std::move(what), std::move(hint)});
+  warnings_.add({std::move(position), std::move(what), std::move(hint)});
 }
 
-std::string Problems::to_string() const { return lines_of(problems_); }
-std::string Problems::warnings_to_string() const { return lines_of(warnings_); }
+std::string Problems::to_string() const { return problems_.to_string(); }
+std::string Problems::warnings_to_string() const { return warnings_.to_string(); }
 
 Kind Node::kind() const { return data_ != nullptr ? data_->kind : Kind::missing; }
 const std::string& Node::text() const { return data_ != nullptr ? data_->text : kNoText; }

@@ -31,17 +31,25 @@ struct Problem {
 // many sources is reported like any other text.
 class Problems {
  public:
+  static constexpr size_t kMax = 1000;  // those beyond are only counted
+
   void add(Position position, std::string what, std::string hint = {});
   // Worth saying, but no reason to refuse: a secret file that everybody may read.
   void warn(Position position, std::string what, std::string hint = {});
-  bool empty() const { return problems_.empty(); }
-  const std::vector<Problem>& all() const { return problems_; }
+  bool empty() const { return problems_.kept.empty(); }
+  const std::vector<Problem>& all() const { return problems_.kept; }
   // One line each, "file:line:column: what; hint", sorted by file and position.
   std::string to_string() const;
   std::string warnings_to_string() const;
 
  private:
-  std::vector<Problem> problems_, warnings_;
+  struct List {
+    std::vector<Problem> kept;
+    size_t more = 0;
+    void add(Problem problem);
+    std::string to_string() const;
+  };
+  List problems_, warnings_;
 };
 
 enum class Kind : uint8_t { missing, null, scalar, list, map };

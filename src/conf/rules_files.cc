@@ -49,6 +49,8 @@ void add_named(const Node& section, std::string_view kind, std::vector<Named>& o
     return;
   }
   for (const Entry& entry : section.entries()) {
+    const Node& first = section.at(entry.key);
+    if (first.position().line != entry.value.position().line) continue;  // written twice: reported by the parser
     if (!good_name(entry.key)) {
       problems.add(entry.key_position, "'" + printable(entry.key, 60) + "' cannot name a " + std::string(kind),
                    "use letters, digits, '-', '_' and '.', " + std::to_string(kMaxName) + " at most");
@@ -67,7 +69,6 @@ void refuse_repeated(const std::vector<Named>& all, std::string_view kind, Probl
   for (const Named& named : all) {
     const auto [first, added] = seen.emplace(named.name, &named);
     if (added) continue;
-    if (first->second->position.file == named.position.file && first->second->position.line == named.position.line) continue;
     problems.add(named.position, std::string(kind) + " '" + named.name + "' is already defined at " + first->second->position.to_string(),
                  "rename one");
   }

@@ -140,10 +140,12 @@ void check_value(const Setting& setting, const Node& node, Problems& problems) {
     }
     return;
   }
-  must_be(setting, node, "a single value", problems);
+  must_be(setting, node, measured(setting.type) ? "a single value" : "text", problems);
 }
 
-void check_keys(const Node& node, std::span<const Setting> settings, Problems& problems) {
+// Gives the known keys that mistyped ones stand for: they are not missing as well.
+std::vector<std::string> check_keys(const Node& node, std::span<const Setting> settings, Problems& problems) {
+  std::vector<std::string> slipped;
   std::vector<std::string_view> known;
   known.reserve(settings.size());
   for (const Setting& setting : settings) known.push_back(setting.key);
@@ -152,7 +154,9 @@ void check_keys(const Node& node, std::span<const Setting> settings, Problems& p
     const std::string meant = nearest(entry.key, known);
     problems.add(entry.key_position, "unknown key " + quoted(entry.key) + in(node),
                  meant.empty() ? "known keys: " + joined(known, ", ") : "did you mean '" + meant + "'?");
+    if (!meant.empty()) slipped.push_back(meant);
   }
+  return slipped;
 }
 
 }  // namespace
@@ -165,14 +169,14 @@ Section::Section(const Node& node, std::span<const Setting> settings, Problems& 
                  "write its keys as 'key: value', one a line");
     return;
   }
-  check_keys(node, settings, problems);
+  const auto slipped = check_keys(node, settings, problems);
   for (const Setting& setting : settings) {
     const Node& value = node.at(setting.key);
     if (value.present()) {
       check_value(setting, value, problems);
-    } else if (setting.required) {
+    } else if (setting.required && std::find(slipped.begin(), slipped.end(), setting.key) == slipped.end()) {
       problems.add(node.position(), "key '" + std::string(setting.key) + "' is missing" + in(node),
-                   setting.help.empty() ? "" : std::string(setting.key) + ": " + std::string(setting.help));
+                   setting.help.empty() ? "" : "write '" + std::string(setting.key) + ": …', " + std::string(setting.help));
     }
   }
 }
@@ -209,7 +213,8 @@ std::string Section::text(std::string_view key) const {
   const Setting& wanted = setting(key);
   const Node& value = node_.at(key);
   if (value.is_scalar()) return value.text();
-  if (value.is_list() || value.is_map()) must_be(wanted, value, "a single value", problems_);
+  if (value.is_list()) must_be(wanted, value, "a single value", problems_);
+  if (value.is_map() && wanted.type == Type::node) must_be(wanted, value, "a single value", problems_);
   return std::string(wanted.fallback);
 }
 
@@ -247,7 +252,7 @@ std::vector<std::string> Section::texts(std::string_view key) const {
   const Setting& wanted = setting(key);
   const Node& value = node_.at(key);
   if (value.is_scalar()) return {value.text()};
-  if (value.is_map()) must_be(wanted, value, "a single value or a list", problems_);
+  if (value.is_map() && wanted.type == Type::node) must_be(wanted, value, "a single value or a list", problems_);
   std::vector<std::string> out;
   for (const Node& item : value.items()) {
     if (item.is_scalar()) {
