@@ -20,6 +20,8 @@ struct Command {
 
 // THE list, in the order of `belay --help`.
 constexpr auto kCommands = std::to_array<Command>({
+    {"run", add_run},
+    {"proxy", add_proxy},
     {"check", add_check},
 });
 

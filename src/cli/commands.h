@@ -11,6 +11,8 @@ namespace belay::cli {
 // Parses the arguments, runs the subcommand and gives the process's exit code.
 int run(int argc, const char* const* argv, std::ostream& out, std::ostream& err);
 
+void add_run(CLI::App& app, int& exit_code);
+void add_proxy(CLI::App& app, int& exit_code);
 void add_check(CLI::App& app, int& exit_code);
 
 }  // namespace belay::cli

@@ -175,7 +175,7 @@ struct Builder {
   }
 
   void build(const Module& module, Source* source, const conf::Node& settings, std::vector<Source::Step>& into) {
-    const conf::SecretSource secrets{source != nullptr ? source->named->folder : configuration->folder, {}};
+    const conf::SecretSource secrets = configuration->secret_source();
     BuildContext context{*configuration, ruleset.destinations, problems, ruleset, source, secrets};
     if (auto handler = module.build(settings, context)) into.push_back({&module, std::move(handler)});
   }

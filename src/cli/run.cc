@@ -1,0 +1,238 @@
+// belay run: both halves on one machine under one supervisor. It checks the configuration, starts `belay spool` and `belay
+// proxy` as children, starts a half again when it dies, and passes signals on. It reads nothing from anybody and holds no
+// socket, so that it has no reason to die itself; should it be killed, the halves end too.
+//
+//   SIGHUP            checked here once: wrong rules are logged and nothing is told to anybody; right ones go to both halves
+//   SIGTERM, SIGINT   the proxy drains first, then the spool stops: what the proxy still acknowledges has a place to go
+//   a half dies       at once again after a life of kStable, else after a wait that doubles up to kBackOffMax. When it refuses
+//                     its first start (exit code 1: a port in use, a foreign store), everything stops with exit code 1.
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "cli/commands.h"
+#include "conf/configuration.h"
+#include "modules/modules.h"
+#include "pipeline/module.h"
+
+namespace belay::cli {
+
+namespace {
+
+constexpr Duration kStable{5'000};
+constexpr Duration kBackOff{100};
+constexpr Duration kBackOffMax{5'000};
+constexpr Duration kSpoolStop{30'000};  // for the spool to end, then it is killed; its store does not mind
+constexpr Duration kProxyMargin{10'000};  // beyond limits.stop_timeout
+
+struct Half {
+  std::string command;  // "spool" | "proxy"
+  pid_t pid = 0;
+  bool started_before = false;
+  MonotonicTime started{};
+  MonotonicTime start_again_at{};
+  Duration back_off{0};
+};
+
+class Supervisor {
+ public:
+  explicit Supervisor(const conf::LoadOptions& load) : load_(load) {}
+  int run();
+
+ private:
+  enum class Stopping : uint8_t { no, proxy, spool };
+
+  bool check(const char* when);
+  void watch_signals();
+  void wait_for_events();
+  void on_signal(int number);
+  void start(Half& half);
+  void start_what_is_due();
+  [[noreturn]] void become(const Half& half, pid_t supervisor);
+  void reap();
+  void half_ended(Half& half, int status);
+  void stop(int code);
+  void go_on_stopping();
+  int wait_ms() const;
+  MonotonicTime now() const { return clock_.monotonic(); }
+
+  const conf::LoadOptions load_;
+  SystemClock clock_;
+  Half spool_{.command = "spool"}, proxy_{.command = "proxy"};
+  Duration stop_timeout_{0};
+  int signal_fd_ = -1;
+  sigset_t signals_before_{};
+  Stopping stopping_ = Stopping::no;
+  MonotonicTime kill_at_ = MonotonicTime::max();
+  int exit_code_ = 0;
+};
+
+// Loads and builds everything as the halves will; problems go to stderr, all of them.
+bool Supervisor::check(const char* when) {
+  conf::Problems problems;
+  const auto configuration = conf::load(load_, problems);
+  if (configuration && pipeline::build_ruleset(configuration, modules::all(), problems) != nullptr && problems.empty()) {
+    stop_timeout_ = configuration->proxy.limits.stop_timeout;
+    return true;
+  }
+  std::fprintf(stderr, "%sbelay run: %s refused, %zu problem%s\n", problems.to_string().c_str(), when, problems.all().size(),
+               problems.all().size() == 1 ? "" : "s");
+  return false;
+}
+
+void Supervisor::watch_signals() {
+  sigset_t set;
+  sigemptyset(&set);
+  for (const int number : {SIGHUP, SIGTERM, SIGINT, SIGQUIT, SIGCHLD}) sigaddset(&set, number);
+  BELAY_CHECK(::sigprocmask(SIG_BLOCK, &set, &signals_before_) == 0);
+  signal_fd_ = ::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+  BELAY_CHECK_NOTE(signal_fd_ >= 0, "signalfd: out of descriptors");
+}
+
+int Supervisor::run() {
+  log::init("run", log::Level::info);
+  if (!check("start")) return 1;
+  watch_signals();
+  while (stopping_ == Stopping::no || spool_.pid != 0 || proxy_.pid != 0) {
+    start_what_is_due();
+    wait_for_events();
+    go_on_stopping();
+  }
+  return exit_code_;
+}
+
+void Supervisor::start_what_is_due() {
+  if (stopping_ != Stopping::no) return;
+  for (Half* half : {&spool_, &proxy_}) {
+    if (half->pid == 0 && now() >= half->start_again_at) start(*half);
+  }
+}
+
+void Supervisor::start(Half& half) {
+  const pid_t supervisor = ::getpid();
+  const pid_t pid = ::fork();
+  if (pid == 0) become(half, supervisor);
+  if (pid < 0) {
+    log::error("{}", errno_error("fork").message);
+    half.start_again_at = now() + kBackOffMax;
+    return;
+  }
+  half.pid = pid;
+  half.started = now();
+}
+
+void Supervisor::become(const Half& half, pid_t supervisor) {
+  ::prctl(PR_SET_PDEATHSIG, SIGTERM);
+  if (::getppid() != supervisor) std::_Exit(1);
+  ::sigprocmask(SIG_SETMASK, &signals_before_, nullptr);
+  ::setpgid(0, 0);  // Ctrl-C reaches the supervisor alone, which stops the halves in their order
+  std::vector<std::string> words{"belay", half.command, "-c", load_.main_file};
+  if (!load_.state_folder.empty()) words.insert(words.end(), {"--state", load_.state_folder});
+  std::vector<char*> arguments;
+  for (std::string& word : words) arguments.push_back(word.data());
+  arguments.push_back(nullptr);
+  ::execv("/proc/self/exe", arguments.data());
+  std::fprintf(stderr, "belay run: %s\n", errno_error("exec /proc/self/exe").message.c_str());
+  std::_Exit(1);
+}
+
+int Supervisor::wait_ms() const {
+  MonotonicTime until = kill_at_;
+  for (const Half* half : {&spool_, &proxy_}) {
+    if (stopping_ == Stopping::no && half->pid == 0) until = std::min(until, half->start_again_at);
+  }
+  if (until == MonotonicTime::max()) return -1;
+  return static_cast<int>(std::clamp<int64_t>(std::chrono::ceil<Duration>(until - now()).count(), 0, 60'000));
+}
+
+void Supervisor::wait_for_events() {
+  pollfd wait{signal_fd_, POLLIN, 0};
+  if (::poll(&wait, 1, wait_ms()) <= 0) return;
+  signalfd_siginfo info{};
+  while (::read(signal_fd_, &info, sizeof info) == sizeof info) on_signal(static_cast<int>(info.ssi_signo));
+}
+
+void Supervisor::on_signal(int number) {
+  if (number == SIGCHLD) return reap();
+  if (number != SIGHUP) return stop(0);
+  if (stopping_ != Stopping::no || !check("reload")) return;
+  for (const Half* half : {&spool_, &proxy_}) {
+    if (half->pid != 0) ::kill(half->pid, SIGHUP);
+  }
+}
+
+void Supervisor::reap() {
+  int status = 0;
+  for (pid_t pid = ::waitpid(-1, &status, WNOHANG); pid > 0; pid = ::waitpid(-1, &status, WNOHANG)) {
+    for (Half* half : {&spool_, &proxy_}) {
+      if (half->pid == pid) half_ended(*half, status);
+    }
+  }
+}
+
+void Supervisor::half_ended(Half& half, int status) {
+  const pid_t pid = std::exchange(half.pid, 0);
+  if (stopping_ != Stopping::no) return;
+  const bool stable = now() - half.started >= kStable;
+  if (WIFEXITED(status) && WEXITSTATUS(status) == 1 && !half.started_before && !stable) return stop(1);  // it has said why
+  half.started_before = true;
+  half.back_off = stable ? Duration{0} : std::clamp(half.back_off * 2, kBackOff, kBackOffMax);
+  half.start_again_at = now() + half.back_off;
+  if (WIFSIGNALED(status)) {
+    log::error("belay {} ({}) was ended by signal {} ({}) and is started again", half.command, pid, WTERMSIG(status),
+               ::strsignal(WTERMSIG(status)));
+  } else {
+    log::error("belay {} ({}) ended with exit code {} and is started again", half.command, pid, WEXITSTATUS(status));
+  }
+}
+
+void Supervisor::stop(int code) {
+  if (stopping_ != Stopping::no) return;
+  exit_code_ = code;
+  stopping_ = Stopping::proxy;
+  kill_at_ = now() + stop_timeout_ + kProxyMargin;
+  if (proxy_.pid != 0) ::kill(proxy_.pid, SIGTERM);
+}
+
+void Supervisor::go_on_stopping() {
+  if (stopping_ == Stopping::no) return;
+  if (stopping_ == Stopping::proxy && proxy_.pid == 0) {
+    stopping_ = Stopping::spool;
+    kill_at_ = now() + kSpoolStop;
+    if (spool_.pid != 0) ::kill(spool_.pid, SIGTERM);
+  }
+  if (now() < kill_at_) return;
+  kill_at_ = MonotonicTime::max();
+  const Half& late = stopping_ == Stopping::proxy ? proxy_ : spool_;
+  if (late.pid == 0) return;
+  log::warn("belay {} ({}) did not stop in time and is killed", late.command, late.pid);
+  ::kill(late.pid, SIGKILL);
+}
+
+}  // namespace
+
+void add_run(CLI::App& app, int& exit_code) {
+  const auto options = std::make_shared<conf::LoadOptions>();
+  CLI::App* command = app.add_subcommand("run", "Run proxy and spool under one supervisor");
+  command->add_option("-c,--config", options->main_file, "Main file")->required()->type_name("FILE");
+  command->add_option("--state", options->state_folder, "Folder that holds run/ and var/")->type_name("DIR");
+  command->callback([options, &exit_code] { exit_code = Supervisor(*options).run(); });
+}
+
+}  // namespace belay::cli

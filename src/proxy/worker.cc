@@ -1,0 +1,189 @@
+#include "proxy/worker.h"
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <memory>
+#include <vector>
+
+#include "base/check.h"
+#include "base/log.h"
+#include "event/resolver.h"
+
+namespace belay::proxy {
+
+namespace {
+
+constexpr Duration kCountersEvery{1'000};
+constexpr Duration kLastWords{3'000};      // for the spool to take the last lines of the books
+constexpr Duration kLookForAcknowledged{20};
+
+class Worker {
+ public:
+  Worker(const Generation& generation, const WorkerPlace& place);
+  int run();
+
+ private:
+  void listen();
+  void tell_ready() const;
+  void stop();
+  void accept_waiting(const Generation::Door& door);
+  void say_last_words();
+  void send_counters();
+  const conf::Limits& limits() const { return generation_.configuration->proxy.limits; }
+
+  const Generation& generation_;
+  const WorkerPlace& place_;
+  event::Loop loop_;
+  SystemClock clock_;
+  SystemRandom random_;
+  event::Resolver resolver_;
+  upstream::Client upstream_;
+  std::unique_ptr<wire::SpoolClient> spool_;
+  pipeline::OutcomeCounters counters_;
+  pipeline::Services services_;
+  Connections connections_;
+  std::vector<std::unique_ptr<event::Listener>> listeners_;
+  std::vector<std::string> labels_;  // of a source, escaped, ready to be written; the last one for unmatched requests
+  event::Timer counters_timer_, stop_timer_, last_words_timer_;
+  MonotonicTime last_words_until_{};
+  bool stopping_ = false;
+};
+
+// What a label value may not hold as it is (Prometheus text format).
+std::string escape_label(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    if (c == '\\' || c == '"') out += '\\';
+    if (c == '\n') {
+      out += "\\n";
+    } else {
+      out += c;
+    }
+  }
+  return out;
+}
+
+Worker::Worker(const Generation& generation, const WorkerPlace& place)
+    : generation_(generation),
+      place_(place),
+      resolver_(loop_),
+      upstream_(loop_, resolver_),
+      spool_(generation.configuration->spool.socket.empty()
+                 ? nullptr
+                 : wire::connect_spool(loop_, {.socket_path = generation.configuration->spool.socket})),
+      counters_(generation.ruleset->sources.size()),
+      services_{.clock = clock_,
+                .random = random_,
+                .shared = place.shared,
+                .spool = spool_.get(),
+                .upstream = &upstream_,
+                .counters = &counters_},
+      connections_(loop_, *generation.ruleset, services_, generation.trusted, place.shared.workers[place.slot]),
+      counters_timer_(loop_, [this] { send_counters(); }),
+      stop_timer_(loop_, [this] { connections_.abandon(); }),
+      last_words_timer_(loop_, [this] { say_last_words(); }) {
+  for (const auto& source : generation.ruleset->sources) labels_.push_back("source=\"" + escape_label(source->name) + "\",outcome=\"");
+  labels_.push_back("source=\"none\",outcome=\"");
+}
+
+int Worker::run() {
+  loop_.on_signal(SIGTERM, [this] { stop(); });
+  loop_.on_signal(SIGQUIT, [this] { loop_.stop(); });
+  sigset_t all;  // the master forks with its signals blocked: what was sent since then arrives now
+  sigfillset(&all);
+  BELAY_CHECK(::sigprocmask(SIG_UNBLOCK, &all, nullptr) == 0);
+  listen();
+  if (spool_) counters_timer_.start(kCountersEvery);
+  tell_ready();
+  loop_.run();
+  return 0;
+}
+
+void Worker::listen() {
+  for (const Generation::Door& door : generation_.doors) {
+    listeners_.push_back(std::make_unique<event::Listener>(
+        loop_, door.fd, [this, &door](int fd, const event::SocketAddress& peer) { connections_.accept(fd, peer, door.entrance); }));
+  }
+}
+
+void Worker::tell_ready() const {
+  const pid_t pid = ::getpid();
+  [[maybe_unused]] const ssize_t written = ::write(place_.ready_fd, &pid, sizeof pid);  // the master's end of stream says the rest
+  ::close(place_.ready_fd);
+}
+
+void Worker::stop() {
+  if (stopping_) return;
+  stopping_ = true;
+  listeners_.clear();
+  for (const Generation::Door& door : generation_.doors) {
+    accept_waiting(door);
+    ::close(door.fd);
+  }
+  stop_timer_.start(limits().stop_timeout);
+  connections_.drain([this] {
+    stop_timer_.cancel();
+    last_words_until_ = loop_.now() + kLastWords;
+    send_counters();
+    say_last_words();
+  });
+}
+
+// Other workers accept on the same sockets, but not when the address has left the configuration or everything stops: then
+// closing our copy would reset what waits in the kernel's queue.
+void Worker::accept_waiting(const Generation::Door& door) {
+  for (int taken = 0; taken < event::kBacklog; ++taken) {
+    sockaddr_storage address{};
+    socklen_t length = sizeof address;
+    const int fd = ::accept4(door.fd, reinterpret_cast<sockaddr*>(&address), &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd < 0) return;
+    event::SocketAddress peer;
+    if (const auto ip = IpAddress::from_sockaddr(reinterpret_cast<const sockaddr*>(&address))) {
+      peer.ip = *ip;
+      // sin_port and sin6_port stand at the same place.
+      peer.port = ntohs(reinterpret_cast<const sockaddr_in*>(&address)->sin_port);
+    }
+    connections_.accept(fd, peer, door.entrance);
+  }
+}
+
+void Worker::say_last_words() {
+  if (spool_) spool_->flush();
+  if (!spool_ || spool_->waiting() == 0 || !spool_->available() || loop_.now() >= last_words_until_) return loop_.stop();
+  last_words_timer_.start(kLookForAcknowledged);
+}
+
+void Worker::send_counters() {
+  if (!spool_) return;
+  wire::Counters frame;
+  frame.worker = static_cast<uint64_t>(::getpid());
+  const auto add = [&frame](const char* name, uint64_t value) {
+    if (value != 0) frame.counters.push_back({name, {}, value});
+  };
+  for (size_t i = 0; i < labels_.size(); ++i) {
+    const pipeline::Source* source = i < generation_.ruleset->sources.size() ? generation_.ruleset->sources[i].get() : nullptr;
+    for (size_t o = 1; o <= pipeline::OutcomeCounters::kOutcomes; ++o) {
+      const auto outcome = static_cast<wire::Outcome>(o);
+      const uint64_t value = counters_.at(source, outcome);
+      if (value == 0) continue;
+      frame.counters.push_back({"belay_requests_total", labels_[i] + std::string(wire::to_string(outcome)) + "\"", value});
+    }
+  }
+  add("belay_connections_refused_total", connections_.turned_away());
+  add("belay_events_dropped_total", spool_->events_dropped());
+  spool_->send_counters(frame);
+  if (!stopping_) counters_timer_.start(kCountersEvery);
+}
+
+}  // namespace
+
+int run_worker(const Generation& generation, const WorkerPlace& place) {
+  log::info("worker starts, generation {}", generation.number);
+  Worker worker(generation, place);
+  return worker.run();
+}
+
+}  // namespace belay::proxy
