@@ -1,0 +1,231 @@
+#include "modules/context.h"
+
+#include <algorithm>
+
+#include "base/bytes.h"
+#include "http/url.h"
+#include "json/document.h"
+#include "pipeline/module.h"
+
+namespace belay::modules {
+
+using rules::Arena;
+using rules::Value;
+
+namespace {
+
+// Distinct names of a list of pairs, in order.
+template <typename Pairs, typename Same>
+std::vector<std::string_view> distinct_names(const Pairs& pairs, const Same& same) {
+  std::vector<std::string_view> names;
+  for (const auto& [name, value] : pairs) {
+    const bool seen = std::any_of(names.begin(), names.end(), [&](std::string_view known) { return same(known, name); });
+    if (!seen) names.push_back(name);
+  }
+  return names;
+}
+
+Value list_of(const std::vector<Value>& values, Arena& arena) {
+  auto* room = arena.array<Value>(values.size());
+  if (room == nullptr) return Value::failed(rules::Fault::budget, "too much memory for one request's expressions", arena);
+  std::copy(values.begin(), values.end(), room);
+  return Value::list({room, values.size()});
+}
+
+class HeaderTable final : public rules::Table {
+ public:
+  explicit HeaderTable(const http::Fields& fields) : fields_(fields) {}
+
+  bool find(std::string_view name, Arena&, Value& out) const override {
+    const std::string_view* value = fields_.find(name);
+    if (value != nullptr) out = Value::string(*value);
+    return value != nullptr;
+  }
+  Value all(std::string_view name, Arena& arena) const override {
+    std::vector<Value> values;
+    for (const std::string_view value : fields_.all(name)) values.push_back(Value::string(value));
+    return list_of(values, arena);
+  }
+  size_t size() const override { return names().size(); }
+  std::string_view name_at(size_t index) const override { return names()[index]; }
+
+ private:
+  const std::vector<std::string_view>& names() const {
+    if (names_.empty()) {
+      std::vector<std::pair<std::string_view, std::string_view>> pairs;
+      for (const http::Field& field : fields_) pairs.emplace_back(field.name, field.value);
+      names_ = distinct_names(pairs, [](std::string_view a, std::string_view b) { return ascii_iequals(a, b); });
+    }
+    return names_;
+  }
+  const http::Fields& fields_;
+  mutable std::vector<std::string_view> names_;
+};
+
+// A query string or form body.
+class FormTable final : public rules::Table {
+ public:
+  explicit FormTable(std::string_view text) : pairs_(http::parse_form(text)) {}
+
+  const std::vector<std::pair<std::string, std::string>>& pairs() const { return pairs_; }
+
+  bool find(std::string_view name, Arena&, Value& out) const override {
+    const auto found = std::find_if(pairs_.begin(), pairs_.end(), [&](const auto& pair) { return pair.first == name; });
+    if (found != pairs_.end()) out = Value::string(found->second);
+    return found != pairs_.end();
+  }
+  Value all(std::string_view name, Arena& arena) const override {
+    std::vector<Value> values;
+    for (const auto& [key, value] : pairs_) {
+      if (key == name) values.push_back(Value::string(value));
+    }
+    return list_of(values, arena);
+  }
+  size_t size() const override { return names().size(); }
+  std::string_view name_at(size_t index) const override { return names()[index]; }
+
+ private:
+  const std::vector<std::string_view>& names() const {
+    if (names_.empty()) names_ = distinct_names(pairs_, std::equal_to<std::string_view>());
+    return names_;
+  }
+  std::vector<std::pair<std::string, std::string>> pairs_;
+  mutable std::vector<std::string_view> names_;
+};
+
+// A few fixed members.
+class FactTable final : public rules::Table {
+ public:
+  using Fact = std::pair<std::string_view, std::string_view>;
+  // Facts without a value are absent. `facts` is asked at each use: identify fills $event while the context lives.
+  explicit FactTable(std::function<std::vector<Fact>()> facts) : facts_(std::move(facts)) {}
+
+  bool find(std::string_view name, Arena& arena, Value& out) const override {
+    for (const auto& [key, value] : facts_()) {
+      if (key != name || value.empty()) continue;
+      out = Value::copy_string(value, arena);
+      return !out.is_error();
+    }
+    return false;
+  }
+
+ private:
+  std::function<std::vector<Fact>()> facts_;
+};
+
+}  // namespace
+
+// $secret.NAME: the first value valid now. Never listed.
+struct RequestContext::Tables {
+  class Secrets final : public rules::Table {
+   public:
+    explicit Secrets(const RequestContext& context) : context_(context) {}
+    bool find(std::string_view name, Arena&, Value& out) const override {
+      if (context_.secrets_ == nullptr) return false;
+      const auto found = context_.secrets_->find(name);
+      if (found == context_.secrets_->end()) return false;
+      for (const conf::SecretValue& value : found->second) {
+        if (!valid_at(value, context_.secrets_at_)) continue;
+        out = Value::string(value.value);
+        return true;
+      }
+      return false;
+    }
+
+   private:
+    const RequestContext& context_;
+  };
+
+  explicit Tables(const RequestContext& context)
+      : headers(context.exchange_.request.fields),
+        query(context.exchange_.request.query),
+        client_text(context.exchange_.client.text()),
+        client([this, &context] {
+          return std::vector<FactTable::Fact>{{"address", client_text}, {"subject", context.exchange_.client.tls_subject}};
+        }),
+        event([&facts = context.exchange_.event] {
+          return std::vector<FactTable::Fact>{{"type", facts.type}, {"id", facts.id}, {"time", facts.time}, {"resource", facts.resource}};
+        }),
+        secrets(context) {}
+
+  HeaderTable headers;
+  FormTable query;
+  std::string client_text;
+  FactTable client, event;
+  Secrets secrets;
+  std::unique_ptr<FormTable> form;
+};
+
+RequestContext::RequestContext(const pipeline::Exchange& exchange) : exchange_(exchange) {}
+RequestContext::~RequestContext() = default;
+
+RequestContext& RequestContext::of(pipeline::Exchange& exchange) {
+  if (!exchange.context) exchange.context = std::make_unique<RequestContext>(exchange);
+  return static_cast<RequestContext&>(*exchange.context);
+}
+
+RequestContext::Tables& RequestContext::tables() {
+  if (!tables_) tables_ = std::make_unique<Tables>(*this);
+  return *tables_;
+}
+
+Value RequestContext::form() {
+  if (!tables().form) tables().form = std::make_unique<FormTable>(exchange_.body);
+  return Value::table(*tables().form);
+}
+
+Value RequestContext::payload() {
+  const std::string_view* type = exchange_.request.fields.find("content-type");
+  if (type != nullptr && ascii_iequals(trim_ows(type->substr(0, type->find(';'))), "application/x-www-form-urlencoded")) return form();
+  auto document = json::Document::parse(exchange_.body);
+  if (!document) {
+    const std::string why = "the payload is not JSON: " + document.error().message;
+    const Value text = Value::copy_string(why, arena());
+    return text.is_error() ? text : Value::failed(rules::Fault::unreadable, text.text(), arena());
+  }
+  const json::Document* kept = arena().keep(std::move(document).value());
+  if (kept == nullptr) return Value::failed(rules::Fault::budget, "the payload is too large for expressions", arena());
+  return Value::json(*kept, kept->root());
+}
+
+Value RequestContext::variable(rules::Variable name) {
+  using rules::Variable;
+  const http::RequestHead& request = exchange_.request;
+  switch (name) {
+    case Variable::body: return root();
+    case Variable::raw: return Value::bytes(exchange_.body);
+    case Variable::form: return form();
+    case Variable::method: return Value::string(request.method);
+    case Variable::path: return Value::string(request.path);
+    case Variable::url:
+      if (url_.empty()) {
+        url_.append(exchange_.client.tls ? "https://" : "http://").append(request.host).append(request.target);
+      }
+      return Value::string(url_);
+    case Variable::host: return Value::string(request.host);
+    case Variable::query: return Value::table(tables().query);
+    case Variable::headers: return Value::table(tables().headers);
+    case Variable::client: return Value::table(tables().client);
+    case Variable::source: return Value::string(exchange_.source != nullptr ? std::string_view(exchange_.source->name) : std::string_view());
+    case Variable::event: return Value::table(tables().event);
+    case Variable::ts: return Value::string(timestamp_);
+    case Variable::secret: return Value::table(tables().secrets);
+    case Variable::now: {
+      const int64_t ms = to_ms(exchange_.received);
+      const int64_t seconds = ms >= 0 ? ms / 1000 : (ms - 999) / 1000;
+      return Value::timestamp({seconds, static_cast<uint32_t>(ms - seconds * 1000) * 1'000'000U});
+    }
+  }
+  return {};
+}
+
+bool RequestContext::path_part(std::string_view name, Value& out) {
+  for (const auto& [key, value] : exchange_.captures) {
+    if (key != name) continue;
+    out = Value::string(value);
+    return true;
+  }
+  return false;
+}
+
+}  // namespace belay::modules

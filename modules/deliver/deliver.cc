@@ -1,0 +1,200 @@
+#include "modules/deliver/deliver.h"
+
+#include <algorithm>
+
+#include "base/bytes.h"
+#include "base/check.h"
+#include "http/writer.h"
+#include "modules/reply.h"
+
+namespace belay::modules {
+
+namespace {
+
+using pipeline::Exchange;
+using pipeline::Resume;
+using pipeline::Verdict;
+using wire::Outcome;
+
+constexpr int kStoredStatus = 202;
+
+// How the forward ended, as the put must know it.
+struct Tried {
+  bool failed = false;  // a request was made, or tried, and counts as the first attempt
+  uint16_t status = 0;
+  std::string error;
+  Duration retry_after{-1};
+};
+
+void answer_unavailable(Exchange& exchange, std::string reason) {
+  exchange.answer(503, Outcome::failed, reason, kRetryAfterSeconds);
+}
+
+upstream::Outbound outbound_of(const Exchange& exchange) {
+  const http::RequestHead& request = exchange.request;
+  upstream::Outbound out;
+  out.method = request.method;
+  out.target = request.target;
+  out.path_rest = exchange.path_rest;
+  out.fields = &request.fields;
+  out.body = exchange.body;
+  out.has_body = request.framing != http::Framing::none;
+  out.id = exchange.id;
+  out.client = exchange.client.forwarded_for;
+  out.client_tls = exchange.client.tls;
+  return out;
+}
+
+// The backend's answer as the sender gets it: everything but what belongs to the backend's connection.
+void pass_on(Exchange& exchange, const upstream::Attempt& attempt) {
+  const http::ResponseHead& head = *attempt.head;
+  const std::vector<std::string_view> options = http::connection_options(head.fields);
+  exchange.reply.status = head.status;
+  exchange.reply.head.clear();
+  for (const http::Field& field : head.fields) {
+    if (http::is_hop_by_hop(field.name) || ascii_iequals(field.name, "content-length")) continue;
+    const bool named = std::any_of(options.begin(), options.end(), [&](std::string_view option) { return ascii_iequals(option, field.name); });
+    if (!named) http::append_field(exchange.reply.head, field.name, field.value);
+  }
+  exchange.reply.body.assign(attempt.body);
+}
+
+wire::Put put_of(const Exchange& exchange, std::vector<std::string> destinations, const Tried& tried) {
+  wire::Put put;
+  put.event = event_of(exchange);
+  put.event.outcome = Outcome::spooled;
+  put.event.destination = destinations.front();
+  if (exchange.reply.status == 0) put.event.status = static_cast<uint16_t>(exchange.source->reply_status != 0 ? exchange.source->reply_status : kStoredStatus);
+  put.destinations = std::move(destinations);
+  put.first_attempt_failed = tried.failed;
+  put.attempt_status = tried.status;
+  put.attempt_error = tried.error;
+  put.delay_ms = std::clamp<int64_t>(tried.retry_after.count(), 0, upstream::Destination::kMaxRetryAfter.count());
+  put.request.method = exchange.request.method;
+  put.request.target = exchange.request.target;
+  put.request.path_rest = exchange.path_rest;
+  put.request.fields.reserve(exchange.request.fields.size());
+  for (const http::Field& field : exchange.request.fields) put.request.fields.emplace_back(field.name, field.value);
+  put.request.body = exchange.body;
+  put.request.has_body = exchange.request.framing != http::Framing::none;
+  return put;
+}
+
+class Deliver final : public pipeline::Handler {
+ public:
+  explicit Deliver(bool spool_first) : spool_first_(spool_first) {}
+  Verdict handle(Exchange& exchange) const override;
+
+ private:
+  static void forward(Exchange& exchange);
+  static bool settle_forward(Exchange& exchange, const upstream::Attempt& attempt);
+  static bool store(Exchange& exchange, std::vector<std::string> destinations, const Tried& tried);
+  static void settle_store(Exchange& exchange, const Result<wire::PutResult>& result);
+
+  bool spool_first_;
+};
+
+// Names of everything selected, behind the first `skip`.
+std::vector<std::string> names_of(const Exchange& exchange, size_t skip) {
+  std::vector<std::string> names;
+  for (const pipeline::Selected& route : exchange.selected) {
+    for (const auto& destination : route.destinations) {
+      if (skip > 0) {
+        --skip;
+      } else {
+        names.push_back(destination->name);
+      }
+    }
+  }
+  return names;
+}
+
+Verdict Deliver::handle(Exchange& exchange) const {
+  BELAY_CHECK_NOTE(!exchange.selected.empty(), "deliver without a destination: route answers when there is none");
+  if (spool_first_ || exchange.spool_only) return store(exchange, names_of(exchange, 0), {}) ? Verdict::parked : Verdict::reply;
+  forward(exchange);
+  return Verdict::parked;
+}
+
+void Deliver::forward(Exchange& exchange) {
+  BELAY_CHECK_NOTE(exchange.services.upstream != nullptr, "mode forward without an upstream client");
+  const auto& to = exchange.selected.front().destinations.front();
+  exchange.destination = to->name;
+  // The call dies with the exchange, so the callback never outlives what it touches.
+  exchange.call = exchange.services.upstream->send(to, outbound_of(exchange), [&exchange, resume = exchange.park()](const upstream::Attempt& attempt) {
+    if (settle_forward(exchange, attempt)) resume();
+  });
+}
+
+// True when the exchange has its reply; false while the spool is waited for.
+bool Deliver::settle_forward(Exchange& exchange, const upstream::Attempt& attempt) {
+  const upstream::Destination& to = *exchange.selected.front().destinations.front();
+  exchange.backend_us = static_cast<uint32_t>(std::chrono::duration_cast<std::chrono::microseconds>(attempt.total).count());
+  const bool answered = attempt.outcome == upstream::Outcome::answered;
+  if (answered && (attempt.status() < 500 || !attempt.retryable(to))) {
+    pass_on(exchange, attempt);
+    exchange.outcome = Outcome::forwarded;
+    std::vector<std::string> others = names_of(exchange, 1);
+    if (others.empty()) return true;
+    return !store(exchange, std::move(others), {});
+  }
+  Tried tried;
+  tried.failed = attempt.outcome != upstream::Outcome::over_limit;
+  tried.status = static_cast<uint16_t>(attempt.status());
+  tried.error = answered ? "status " + std::to_string(attempt.status()) : std::string(upstream::to_string(attempt.outcome)) + (attempt.error.empty() ? "" : ": " + attempt.error);
+  tried.retry_after = attempt.retry_after;
+  exchange.reason = "deliver: " + to.name + ": " + tried.error;
+  return !store(exchange, names_of(exchange, 0), tried);
+}
+
+// Hands the webhook to the spool and parks; false when it cannot, then the reply is a 503.
+bool Deliver::store(Exchange& exchange, std::vector<std::string> destinations, const Tried& tried) {
+  wire::SpoolClient* spool = exchange.services.spool;
+  if (exchange.destination.empty()) exchange.destination = destinations.front();
+  if (spool == nullptr || !spool->available()) {
+    answer_unavailable(exchange, (exchange.reason.empty() ? "deliver" : exchange.reason) + (spool == nullptr ? ": there is no spool" : ": the spool is away"));
+    return false;
+  }
+  const wire::Put put = put_of(exchange, std::move(destinations), tried);
+  spool->put(put, [resume = exchange.park()](const Result<wire::PutResult>& result) {
+    if (Exchange* waiting = resume.exchange()) {
+      settle_store(*waiting, result);
+      resume();
+    }
+  });
+  return true;
+}
+
+void Deliver::settle_store(Exchange& exchange, const Result<wire::PutResult>& result) {
+  // `duplicate`: the spool had this id already, from a put of ours whose answer was lost.
+  if (result && result->state != wire::PutState::refused) {
+    if (exchange.outcome == Outcome::forwarded) {
+      exchange.outcome = Outcome::spooled;  // one backend has answered, the others wait in the spool: the books count what is stored
+    } else {
+      answer_for_backend(exchange, kStoredStatus, Outcome::spooled, std::string(exchange.reason));
+    }
+    return;
+  }
+  const std::string why = result ? "the spool refuses: " + result->reason : "the spool does not answer: " + result.error().message;
+  answer_unavailable(exchange, (exchange.reason.empty() ? "deliver" : exchange.reason) + ": " + why);
+}
+
+std::unique_ptr<pipeline::Handler> build(const conf::Node& settings, pipeline::BuildContext& context) {
+  if (settings.present()) {
+    context.problems.add(settings.position(), "unknown key 'deliver'", "mode, reply and routes say how a source delivers");
+    return nullptr;
+  }
+  return std::make_unique<Deliver>(context.source->named->node.at("mode").text() == "spool");
+}
+
+}  // namespace
+
+const pipeline::Module kDeliver = {
+    .key = "deliver",
+    .stage = pipeline::Stage::on_body,
+    .always = true,
+    .help = "forwards to the backend, or hands the webhook to the spool",
+    .build = build,
+};
+
+}  // namespace belay::modules

@@ -1,0 +1,49 @@
+// handshake: answers the challenges senders use to make sure of an endpoint before they send (Slack's url_verification and its
+// like). Data in the presets: when it is one, whether its signature must be right, what is echoed, how. What is echoed must
+// look like a token (kMaxToken bytes of token characters), so that nobody can have foreign text signed or served. Bodies over
+// kMaxBody are never challenges and are not looked at.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "modules/verify/scheme.h"
+#include "pipeline/module.h"
+#include "rules/template.h"
+
+namespace belay::modules {
+
+class Handshake final : public pipeline::Handler {
+ public:
+  static constexpr size_t kMaxToken = 512;
+  static constexpr size_t kMaxBody = 8 << 10;
+  static constexpr size_t kMaxChallenges = 8;
+
+  // `scheme` may be null when no challenge needs it; `where` as for Scheme. Null with problems recorded.
+  static std::unique_ptr<Handshake> build(const conf::Node& node, std::unique_ptr<const Scheme> scheme, conf::Problems& problems);
+
+  pipeline::Verdict handle(pipeline::Exchange& exchange) const override;
+
+ private:
+  struct Challenge {
+    std::unique_ptr<rules::Expression> when;
+    std::unique_ptr<rules::Expression> token;  // null: nothing is echoed
+    bool verified = true;
+    int status = 200;
+    std::string head;
+    std::unique_ptr<rules::Template> body;
+  };
+  static bool read(const conf::Node& node, conf::Problems& problems, Challenge& out);
+  pipeline::Verdict answer(const Challenge& challenge, pipeline::Exchange& exchange) const;
+
+  std::vector<Challenge> challenges_;
+  std::unique_ptr<const Scheme> scheme_;
+};
+
+// True when any challenge of the node must be verified, so that a scheme is needed.
+bool needs_scheme(const conf::Node& node);
+
+extern const pipeline::Module kHandshake;
+
+}  // namespace belay::modules

@@ -1,0 +1,67 @@
+#include "modules/identify/identify.h"
+
+#include "modules/context.h"
+#include "rules/expression.h"
+
+namespace belay::modules {
+
+namespace {
+
+constexpr size_t kMaxText = 256;
+
+constexpr conf::Setting kSettings[] = {
+    {.key = "type", .type = conf::Type::expression, .help = "kind of event: eventType"},
+    {.key = "id", .type = conf::Type::expression, .help = "the sender's id of the event or delivery"},
+    {.key = "time", .type = conf::Type::expression, .help = "when it happened"},
+    {.key = "resource", .type = conf::Type::expression, .help = "what it happened to"},
+};
+
+class Identify final : public pipeline::Handler {
+ public:
+  struct Fact {
+    std::unique_ptr<rules::Expression> expression;
+    std::string pipeline::EventFacts::*into;
+  };
+
+  pipeline::Verdict handle(pipeline::Exchange& exchange) const override {
+    rules::Context& context = RequestContext::of(exchange);
+    for (const Fact& fact : facts) {
+      const rules::Value value = fact.expression->run(context);
+      std::string& text = exchange.event.*fact.into;
+      if (value.is_error() || !value.append_text(text).ok()) text.clear();
+      if (text.size() > kMaxText) text.resize(kMaxText);
+    }
+    return pipeline::Verdict::next;
+  }
+
+  std::vector<Fact> facts;
+};
+
+std::unique_ptr<pipeline::Handler> build(const conf::Node& settings, pipeline::BuildContext& context) {
+  constexpr std::pair<std::string_view, std::string pipeline::EventFacts::*> kFacts[] = {
+      {"type", &pipeline::EventFacts::type},
+      {"id", &pipeline::EventFacts::id},
+      {"time", &pipeline::EventFacts::time},
+      {"resource", &pipeline::EventFacts::resource},
+  };
+  const conf::Section section(settings, kSettings, context.problems);
+  auto identify = std::make_unique<Identify>();
+  for (const auto& [key, into] : kFacts) {
+    if (!section.has(key)) continue;
+    auto expression = rules::Expression::compile(section.node(key), rules::Names::request(), context.problems);
+    if (expression) identify->facts.push_back({std::move(expression), into});
+  }
+  return identify;
+}
+
+}  // namespace
+
+const pipeline::Module kIdentify = {
+    .key = "identify",
+    .stage = pipeline::Stage::on_body,
+    .help = "type, id, time and resource of the event",
+    .settings = kSettings,
+    .build = build,
+};
+
+}  // namespace belay::modules

@@ -1,0 +1,106 @@
+#include "modules/log/log.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "base/log.h"
+#include "base/result.h"
+#include "modules/reply.h"
+
+namespace belay::modules {
+
+LineWriter::~LineWriter() {
+  flush();
+  if (fd_ > STDERR_FILENO) close(fd_);
+}
+
+bool LineWriter::open() {
+  if (fd_ >= 0) return true;
+  if (target_ == "stdout") {
+    fd_ = STDOUT_FILENO;
+  } else if (target_ == "stderr") {
+    fd_ = STDERR_FILENO;
+  } else {
+    fd_ = ::open(target_.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0640);
+    if (fd_ < 0) complain(errno_error("access log " + target_).message);
+  }
+  return fd_ >= 0;
+}
+
+void LineWriter::complain(const std::string& what) {
+  if (!complained_) log::alert("{}: access lines are lost until it can be written", what);
+  complained_ = true;
+}
+
+void LineWriter::end_line() {
+  if (buffer_.size() > kMaxBuffer) {
+    buffer_.resize(line_begin_);
+    ++dropped_;
+  }
+  line_begin_ = buffer_.size();
+  if (buffer_.size() >= kFlushAt) flush();
+}
+
+void LineWriter::flush() {
+  if (buffer_.empty() || !open()) return;
+  size_t done = 0;
+  while (done < buffer_.size()) {
+    const ssize_t wrote = write(fd_, buffer_.data() + done, buffer_.size() - done);
+    if (wrote < 0 && errno == EINTR) continue;
+    if (wrote < 0) {
+      // A full pipe is tried again with the next turn; everything else is worth a person's look.
+      if (errno != EAGAIN && errno != EWOULDBLOCK) complain(errno_error("access log " + target_).message);
+      break;
+    }
+    complained_ = false;
+    done += static_cast<size_t>(wrote);
+  }
+  buffer_.erase(0, done);
+  line_begin_ = buffer_.size();
+}
+
+namespace {
+
+class Log final : public pipeline::Handler {
+ public:
+  explicit Log(const std::string& target) : lines_(target) {}
+
+  pipeline::Verdict handle(pipeline::Exchange& exchange) const override {
+    if (!lines_.off()) {
+      append_access_line(lines_.buffer(), exchange, clock_);
+      lines_.end_line();
+    }
+    // What is stored came with its own line (wire::Put).
+    if (exchange.services.spool != nullptr && exchange.outcome != wire::Outcome::spooled) exchange.services.spool->record(event_of(exchange));
+    return pipeline::Verdict::next;
+  }
+
+  void turn_end() const override { lines_.flush(); }
+
+ private:
+  // A worker's own: one thread.
+  mutable LineWriter lines_;
+  mutable LineClock clock_;
+};
+
+std::unique_ptr<pipeline::Handler> build(const conf::Node&, pipeline::BuildContext& context) {
+  const conf::LogSettings& settings = context.configuration.log;
+  if (!settings.format.empty() && settings.format != "json") {
+    context.problems.add({context.configuration.main_file, 0, 0}, "log.format '" + settings.format + "' is not part of this version", "write format: json");
+  }
+  return std::make_unique<Log>(settings.access.empty() ? "stdout" : settings.access);
+}
+
+}  // namespace
+
+const pipeline::Module kLog = {
+    .key = "log",
+    .stage = pipeline::Stage::on_body,
+    .scope = pipeline::Scope::gateway,
+    .help = "one line for every request, and the books",
+    .build = build,
+};
+
+}  // namespace belay::modules

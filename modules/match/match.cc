@@ -1,0 +1,224 @@
+#include "modules/match/match.h"
+
+#include <algorithm>
+
+#include "base/bytes.h"
+#include "http/parser.h"
+#include "http/url.h"
+#include "modules/match/paths.h"
+
+namespace belay::modules {
+
+namespace {
+
+using pipeline::Exchange;
+using pipeline::Source;
+using pipeline::Verdict;
+
+constexpr conf::Setting kSettings[] = {
+    {.key = "path", .required = true, .help = "/exact, /with/{capture}, or /prefix/*"},
+    {.key = "methods", .type = conf::Type::node, .fallback = "POST", .help = "methods that are let in; any: all of them"},
+    {.key = "host", .help = "only requests for this host name; absent: any"},
+};
+
+// A source's settings, as far as match needs them at run time.
+struct Target {
+  const Source* source = nullptr;
+  PathPattern pattern;
+  std::string host;
+  std::vector<std::string> methods;  // empty: any
+  conf::Position position;
+
+  bool takes(std::string_view method) const {
+    return methods.empty() || std::find(methods.begin(), methods.end(), method) != methods.end();
+  }
+  bool overlaps(const Target& other) const {
+    if (methods.empty() || other.methods.empty()) return true;
+    return std::any_of(methods.begin(), methods.end(), [&](const std::string& method) { return other.takes(method); });
+  }
+};
+
+// Sources of one path shape: they differ in their methods.
+struct Slot {
+  std::string shape;
+  std::vector<Target> targets;
+  size_t prefix_length = 0;  // in segments; for path_rest
+};
+
+// Everything for one host name, or for requests no named host took.
+struct Host {
+  PathTable paths;
+  std::vector<Slot> slots;
+  std::unordered_map<std::string, uint32_t> by_shape;
+};
+
+// "Hooks.Example.test:443" and "[::1]:80" without port, in lower case.
+std::string host_key(std::string_view host) {
+  const size_t end = host.starts_with('[') ? std::min(host.find(']'), host.size() - 1) + 1 : std::min(host.find(':'), host.size());
+  return ascii_lower(host.substr(0, end));
+}
+
+class Match final : public pipeline::Handler {
+ public:
+  Verdict handle(Exchange& exchange) const override;
+
+  // Reports a source that answers nothing because an earlier one has the same path and a method in common.
+  void add(Target target, conf::Problems& problems);
+
+ private:
+  const Slot* find(const Host& host, Exchange& exchange, const char*& refusal) const;
+  Verdict enter(const Slot& slot, Exchange& exchange) const;
+
+  std::unordered_map<std::string, Host> hosts_;
+  Host any_;
+};
+
+void Match::add(Target target, conf::Problems& problems) {
+  Host& host = target.host.empty() ? any_ : hosts_[target.host];
+  const std::string shape = target.pattern.shape();
+  const auto [found, fresh] = host.by_shape.emplace(shape, static_cast<uint32_t>(host.slots.size()));
+  if (fresh) {
+    host.paths.add(target.pattern, found->second);
+    host.slots.push_back({shape, {}, target.pattern.segments.size()});
+  }
+  Slot& slot = host.slots[found->second];
+  for (const Target& other : slot.targets) {
+    if (!target.overlaps(other)) continue;
+    problems.add(target.position,
+                 "source '" + target.source->name + "' never gets a webhook: source '" + other.source->name + "' (" +
+                     other.position.to_string() + ") has the same path, host and method",
+                 "give one of them another path, host or methods");
+    return;
+  }
+  slot.targets.push_back(std::move(target));
+}
+
+const Slot* Match::find(const Host& host, Exchange& exchange, const char*& refusal) const {
+  const std::string_view path = exchange.request.path;
+  uint32_t slot = host.paths.find_exact(path);
+  if (slot != PathTable::kNone) return &host.slots[slot];
+  slot = host.paths.find_pattern(path);
+  if (slot == PathTable::kNone) return nullptr;
+  refusal = path_refusal(path);
+  if (refusal == nullptr && path.find('%') != std::string_view::npos) {
+    // What a backend that decodes the path would see must belong to the same source, else the rules of another are passed by.
+    const std::string decoded = http::percent_decode(path).value_or(std::string());
+    uint32_t other = host.paths.find_exact(decoded);
+    if (other == PathTable::kNone) other = host.paths.find_pattern(decoded);
+    if (other != slot) refusal = "the path means something else when it is decoded";
+  }
+  return &host.slots[slot];
+}
+
+Verdict Match::enter(const Slot& slot, Exchange& exchange) const {
+  const std::string_view path = exchange.request.path;
+  for (const Target& target : slot.targets) {
+    if (!target.takes(exchange.request.method)) continue;
+    exchange.source = target.source;
+    if (target.pattern.exact()) return Verdict::next;
+    for (const auto& [index, name] : target.pattern.captures) {
+      exchange.captures.emplace_back(name, http::percent_decode(segment_at(path, index)).value_or(std::string()));
+    }
+    if (target.pattern.prefix) {
+      size_t begin = 0;
+      for (size_t i = 0; i < slot.prefix_length; ++i) begin = path.find('/', begin + 1);
+      exchange.path_rest = path.substr(begin);
+    }
+    return Verdict::next;
+  }
+  std::string allowed;
+  for (const Target& target : slot.targets) {
+    for (const std::string& method : target.methods) allowed += (allowed.empty() ? "" : ", ") + method;
+  }
+  exchange.answer(405, wire::Outcome::rejected, "match: this source does not take the method");
+  exchange.reply.head += "Allow: " + allowed + "\r\n";
+  return Verdict::reply;
+}
+
+Verdict Match::handle(Exchange& exchange) const {
+  const Slot* slot = nullptr;
+  const char* refusal = nullptr;
+  if (!hosts_.empty()) {
+    if (const auto host = hosts_.find(host_key(exchange.request.host)); host != hosts_.end()) {
+      slot = find(host->second, exchange, refusal);
+    }
+  }
+  if (slot == nullptr) slot = find(any_, exchange, refusal);
+  if (slot == nullptr) {
+    exchange.answer(404, wire::Outcome::rejected, "match: no source at this path");
+    return Verdict::reply;
+  }
+  if (refusal != nullptr) {
+    exchange.answer(400, wire::Outcome::rejected, std::string("match: ") + refusal);
+    return Verdict::reply;
+  }
+  return enter(*slot, exchange);
+}
+
+void read_methods(const conf::Section& section, Target& target) {
+  target.methods = {"POST"};
+  if (!section.has("methods")) return;
+  target.methods = section.texts("methods");
+  for (const std::string& method : target.methods) {
+    if (method == "any") {
+      target.methods.clear();
+      return;
+    }
+    if (!http::is_token(method) || ascii_upper(method) != method) {
+      section.wrong("methods", "'" + printable(method) + "' is not a method", "write methods: [POST, PUT], or any");
+    }
+  }
+  if (target.methods.empty()) section.wrong("methods", "no method is let in", "write methods: [POST], or any");
+}
+
+// False when the settings are wrong; the problems say how.
+bool read_target(const Source& source, conf::Problems& problems, Target& target) {
+  const conf::Node& node = source.settings_of("match");
+  const size_t before = problems.all().size();
+  target.source = &source;
+  if (!node.present()) {
+    problems.add(source.named->position, "source '" + source.name + "' has no match", "write match: { path: /webhooks/" + source.name + " }");
+    return false;
+  }
+  target.position = node.position();
+  std::string path = node.text();
+  if (node.is_scalar()) {
+    target.methods = {"POST"};
+  } else {
+    const conf::Section section(node, kSettings, problems);
+    path = section.text("path");
+    read_methods(section, target);
+    if (section.has("host")) target.host = host_key(section.text("host"));
+    if (section.has("path")) target.position = section.node("path").position();
+  }
+  if (problems.all().size() != before) return false;
+  auto pattern = PathPattern::parse(path);
+  if (!pattern) {
+    problems.add(target.position, "path '" + printable(path) + "': " + pattern.error().message);
+    return false;
+  }
+  target.pattern = std::move(*pattern);
+  return true;
+}
+
+std::unique_ptr<pipeline::Handler> build(const conf::Node&, pipeline::BuildContext& context) {
+  auto match = std::make_unique<Match>();
+  for (const auto& source : context.ruleset.sources) {
+    Target target;
+    if (read_target(*source, context.problems, target)) match->add(std::move(target), context.problems);
+  }
+  return match;
+}
+
+}  // namespace
+
+const pipeline::Module kMatch = {
+    .key = "match",
+    .stage = pipeline::Stage::on_head,
+    .scope = pipeline::Scope::gateway,
+    .help = "finds the source of a request by host, path and method",
+    .settings = kSettings,
+    .build = build,
+};
+
+}  // namespace belay::modules

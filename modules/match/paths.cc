@@ -1,0 +1,177 @@
+#include "modules/match/paths.h"
+
+#include <xxhash.h>
+
+#include <algorithm>
+
+#include "base/bytes.h"
+#include "base/check.h"
+
+namespace belay::modules {
+
+namespace {
+
+bool is_capture_name(std::string_view name) {
+  return !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+  });
+}
+
+int hex_digit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  const char lower = ascii_lower(c);
+  return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
+}
+
+// "." and ".." in any spelling: dots and %2e.
+bool is_dot_segment(std::string_view segment) {
+  size_t dots = 0;
+  for (size_t i = 0; i < segment.size(); ++dots) {
+    if (segment[i] == '.') {
+      i += 1;
+    } else if (segment[i] == '%' && segment.size() - i >= 3 && segment[i + 1] == '2' && ascii_lower(segment[i + 2]) == 'e') {
+      i += 3;
+    } else {
+      return false;
+    }
+  }
+  return dots == 1 || dots == 2;
+}
+
+}  // namespace
+
+Result<PathPattern> PathPattern::parse(std::string_view text) {
+  PathPattern pattern;
+  pattern.text = text;
+  if (!text.starts_with('/')) return invalid("a path starts with '/'");
+  if (text.find('?') != std::string_view::npos) return invalid("a path has no query: match it with filter");
+  if (text.ends_with("/*")) {
+    pattern.prefix = true;
+    text.remove_suffix(2);
+  }
+  if (!text.empty()) {
+    for (const std::string_view segment : split(text.substr(1), '/')) {
+      const size_t index = pattern.segments.size();
+      if (segment.starts_with('{') && segment.ends_with('}')) {
+        const std::string_view name = segment.substr(1, segment.size() - 2);
+        if (!is_capture_name(name)) return invalid("a capture is {name} with letters, digits and '_'");
+        for (const auto& capture : pattern.captures) {
+          if (capture.second == name) return invalid("capture {" + std::string(name) + "} stands twice");
+        }
+        pattern.captures.emplace_back(index, name);
+        pattern.segments.emplace_back();
+        continue;
+      }
+      if (segment.find_first_of("{}*") != std::string_view::npos) {
+        return invalid("'{', '}' and '*' stand for a whole segment: /a/{name}/b or /a/*");
+      }
+      pattern.segments.emplace_back(segment);
+    }
+  }
+  if (pattern.segments.size() > kMaxSegments) return invalid("a path has at most 32 segments");
+  if (const char* refusal = path_refusal(text)) return invalid(std::string("requests with this path are refused: ") + refusal);
+  return pattern;
+}
+
+std::string PathPattern::shape() const {
+  std::string shape;
+  for (size_t i = 0; i < segments.size(); ++i) {
+    const bool capture = std::any_of(captures.begin(), captures.end(), [&](const auto& c) { return c.first == i; });
+    shape += '/';
+    shape += capture ? "{}" : segments[i];
+  }
+  return prefix ? shape + "/*" : shape;
+}
+
+struct PathTable::Node {
+  std::unordered_map<std::string, std::unique_ptr<Node>, Hash, std::equal_to<>> literals;
+  std::unique_ptr<Node> capture;
+  uint32_t whole = kNone;   // a pattern ends here
+  uint32_t prefix = kNone;  // a prefix ends here
+
+  // The pattern that takes the whole of `path` from `begin` (a '/' or the end); the deepest prefix passed on the way is kept.
+  uint32_t find(std::string_view path, size_t begin, size_t depth, uint32_t& best_prefix, size_t& best_depth) const {
+    if (begin == path.size()) return whole;
+    if (prefix != kNone && (best_prefix == kNone || depth > best_depth)) {
+      best_prefix = prefix;
+      best_depth = depth;
+    }
+    if (depth == PathPattern::kMaxSegments) return kNone;
+    const size_t end = std::min(path.find('/', begin + 1), path.size());
+    const std::string_view segment = path.substr(begin + 1, end - begin - 1);
+    if (const auto next = literals.find(segment); next != literals.end()) {
+      const uint32_t found = next->second->find(path, end, depth + 1, best_prefix, best_depth);
+      if (found != kNone) return found;
+    }
+    if (capture != nullptr && !segment.empty()) return capture->find(path, end, depth + 1, best_prefix, best_depth);
+    return kNone;
+  }
+};
+
+size_t PathTable::Hash::operator()(std::string_view text) const { return XXH3_64bits(text.data(), text.size()); }
+
+PathTable::PathTable() = default;
+PathTable::~PathTable() = default;
+PathTable::PathTable(PathTable&&) noexcept = default;
+
+void PathTable::add(const PathPattern& pattern, uint32_t slot) {
+  if (pattern.exact()) {
+    BELAY_CHECK(exact_.emplace(pattern.text, slot).second);
+    return;
+  }
+  if (!root_) root_ = std::make_unique<Node>();
+  Node* node = root_.get();
+  auto capture = pattern.captures.begin();
+  for (size_t i = 0; i < pattern.segments.size(); ++i) {
+    const bool is_capture = capture != pattern.captures.end() && capture->first == i;
+    auto& next = is_capture ? node->capture : node->literals[pattern.segments[i]];
+    if (is_capture) ++capture;
+    if (!next) next = std::make_unique<Node>();
+    node = next.get();
+  }
+  uint32_t& end = pattern.prefix ? node->prefix : node->whole;
+  BELAY_CHECK(end == kNone);
+  end = slot;
+}
+
+uint32_t PathTable::find_exact(std::string_view path) const {
+  const auto found = exact_.find(path);
+  return found == exact_.end() ? kNone : found->second;
+}
+
+bool PathTable::has_patterns() const { return root_ != nullptr; }
+
+uint32_t PathTable::find_pattern(std::string_view path) const {
+  if (!root_ || !path.starts_with('/')) return kNone;
+  uint32_t prefix = kNone;
+  size_t depth = 0;
+  const uint32_t whole = root_->find(path, 0, 0, prefix, depth);
+  return whole != kNone ? whole : prefix;
+}
+
+std::string_view segment_at(std::string_view path, size_t index) {
+  size_t begin = 1;
+  for (; index > 0; --index) begin = path.find('/', begin) + 1;
+  return path.substr(begin, std::min(path.find('/', begin), path.size()) - begin);
+}
+
+const char* path_refusal(std::string_view path) {
+  for (size_t i = path.find('%'); i != std::string_view::npos; i = path.find('%', i + 1)) {
+    const int high = i + 2 < path.size() ? hex_digit(path[i + 1]) : -1;
+    const int low = i + 2 < path.size() ? hex_digit(path[i + 2]) : -1;
+    if (high < 0 || low < 0) return "broken percent-encoding";
+    const int byte = high * 16 + low;
+    if (byte == '/' || byte == '\\') return "encoded slash";
+    if (byte < 0x20 || byte == 0x7f) return "encoded control character";
+  }
+  if (path.find('\\') != std::string_view::npos) return "backslash";
+  size_t begin = 0;
+  while (begin < path.size()) {
+    const size_t end = std::min(path.find('/', begin), path.size());
+    if (is_dot_segment(path.substr(begin, end - begin))) return "dot segment";
+    begin = end + 1;
+  }
+  return nullptr;
+}
+
+}  // namespace belay::modules

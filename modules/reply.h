@@ -1,0 +1,18 @@
+// What the sender gets when Belay answers for the backend (spooled, filtered): `reply` of the source, else Belay's own JSON.
+#pragma once
+
+#include <string_view>
+
+#include "pipeline/module.h"
+
+namespace belay::modules {
+
+// Seconds after which a sender may try again what we could not take.
+inline constexpr int kRetryAfterSeconds = 5;
+
+void answer_for_backend(pipeline::Exchange& exchange, int status, wire::Outcome outcome, std::string_view reason);
+
+// The exchange as a line of the books, with its outcome and reply as they stand.
+wire::Event event_of(const pipeline::Exchange& exchange);
+
+}  // namespace belay::modules

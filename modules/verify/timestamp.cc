@@ -1,0 +1,91 @@
+#include "modules/verify/timestamp.h"
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include "base/bytes.h"
+#include "http/parser.h"
+#include "modules/request.h"
+
+namespace belay::modules {
+
+namespace {
+
+constexpr uint64_t kLastSecond = 253'402'300'799;  // 9999-12-31T23:59:59Z
+
+constexpr conf::Setting kSettings[] = {
+    {.key = "signature", .help = "name of the pair or position inside the signature's header"},
+    {.key = "header", .help = "name of the header"},
+    {.key = "body", .type = conf::Type::expression, .help = "payload field"},
+    {.key = "unit", .fallback = "s", .range = "s|ms|iso8601", .help = "how it is written"},
+    {.key = "tolerance", .type = conf::Type::duration, .range = "1s..7d", .help = "how far from now it may be, both ways; absent: it is not judged"},
+};
+
+}  // namespace
+
+std::optional<WallTime> read_timestamp(std::string_view text, TimestampRule::Unit unit) {
+  if (unit == TimestampRule::Unit::iso8601) {
+    const auto time = conf::parse_time(text);
+    return time ? std::optional<WallTime>(*time) : std::nullopt;
+  }
+  const auto number = parse_u64(text);
+  const uint64_t per_second = unit == TimestampRule::Unit::seconds ? 1 : 1000;
+  if (!number || *number > kLastSecond * per_second) return std::nullopt;
+  return wall_from_ms(static_cast<int64_t>(*number * (1000 / per_second)));
+}
+
+std::unique_ptr<TimestampRule> TimestampRule::build(const conf::Node& node, conf::Problems& problems) {
+  const size_t before = problems.all().size();
+  const conf::Section section(node, kSettings, problems);
+  if (static_cast<int>(section.has("signature")) + section.has("header") + section.has("body") != 1) {
+    problems.add(node.position(), "timestamp stands in exactly one place", "write timestamp: { header: NAME, unit: s, tolerance: 5m }");
+    return nullptr;
+  }
+  std::unique_ptr<TimestampRule> rule(new TimestampRule());
+  rule->signature_part_ = section.text("signature");
+  rule->header_ = section.text("header");
+  if (section.has("header") && !http::is_token(rule->header_)) section.wrong("header", "'" + printable(rule->header_) + "' is not a header name");
+  if (section.has("body")) rule->payload_ = rules::Expression::compile(section.node("body"), rules::Names::request(), problems);
+  const std::string unit = section.text("unit");
+  rule->unit_ = unit == "ms" ? Unit::milliseconds : unit == "iso8601" ? Unit::iso8601 : Unit::seconds;
+  if (section.has("tolerance")) rule->tolerance_ = section.duration("tolerance");
+  const std::string where = section.has("header") ? "header " + rule->header_ : "the timestamp";
+  rule->missing_ = where + " is missing";
+  rule->repeated_ = where + " is given more than once";
+  if (problems.all().size() != before) return nullptr;
+  return rule;
+}
+
+std::string_view TimestampRule::check(pipeline::Exchange& exchange, std::string_view signed_part, WallTime now, std::string_view& text,
+                                      std::string& owned) const {
+  if (!header_.empty()) {
+    const Presence presence = single_header(exchange.request.fields, header_, text);
+    if (presence == Presence::repeated) return repeated_;
+    if (presence == Presence::missing) return missing_;
+  } else if (payload_) {
+    const auto value = payload_->run(RequestContext::of(exchange)).to_text();
+    if (!value) return missing_;
+    owned = *value;
+    text = owned;
+  } else {
+    text = signed_part;
+  }
+  if (text.empty()) return missing_;
+  const auto time = read_timestamp(text, unit_);
+  if (!time) return "the timestamp cannot be read";
+  if (!judges()) return {};
+  if (*time < now - tolerance_) return "the timestamp is too old";
+  if (*time > now + tolerance_) return "the timestamp is too far ahead";
+  return {};
+}
+
+std::string TimestampRule::write(WallTime now) const {
+  switch (unit_) {
+    case Unit::seconds: return std::to_string(to_ms(now) / 1000);
+    case Unit::milliseconds: return std::to_string(to_ms(now));
+    case Unit::iso8601: break;
+  }
+  return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03}Z", fmt::gmtime(to_ms(now) / 1000), to_ms(now) % 1000);
+}
+
+}  // namespace belay::modules

@@ -1,0 +1,48 @@
+// The time a sender signed: where it stands, its unit, and how far from now it may be. Compiled when rules load. Pure apart
+// from reading the request.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/clock.h"
+#include "conf/section.h"
+#include "modules/context.h"
+#include "rules/expression.h"
+
+namespace belay::modules {
+
+class TimestampRule {
+ public:
+  enum class Unit : uint8_t { seconds, milliseconds, iso8601 };
+
+  // Null with problems recorded.
+  static std::unique_ptr<TimestampRule> build(const conf::Node& node, conf::Problems& problems);
+
+  // Finds the text and judges it: empty when it is there, readable and inside the tolerance, else the reason. `signed_part` is
+  // what the signature's own list gave (timestamp.signature). `owned` backs `text` for payload values.
+  std::string_view check(pipeline::Exchange& exchange, std::string_view signed_part, WallTime now, std::string_view& text, std::string& owned) const;
+
+  // `now` as the sender would write it.
+  std::string write(WallTime now) const;
+
+  const std::string& signature_part() const { return signature_part_; }  // empty unless it stands in the signature
+  const std::string& header() const { return header_; }
+  bool in_payload() const { return payload_ != nullptr; }
+  bool judges() const { return tolerance_.count() > 0; }
+
+ private:
+  TimestampRule() = default;
+  std::string signature_part_, header_;
+  std::unique_ptr<rules::Expression> payload_;
+  Unit unit_ = Unit::seconds;
+  Duration tolerance_{};  // both ways; 0: the time is not judged
+  std::string missing_, repeated_;
+};
+
+// Digits of the unit, or RFC 3339; nullopt for anything else.
+std::optional<WallTime> read_timestamp(std::string_view text, TimestampRule::Unit unit);
+
+}  // namespace belay::modules
