@@ -43,6 +43,14 @@ Attempt read_attempt(wire::Reader& in) {
   return attempt;
 }
 
+DeliveryHead read_head(wire::Reader& in) {
+  const uint8_t state = in.u8();
+  if (state < static_cast<uint8_t>(DeliveryState::queued) || state > static_cast<uint8_t>(DeliveryState::cancelled)) {
+    in.fail();
+  }
+  return {static_cast<DeliveryState>(state), wall_from_ms(in.i64())};
+}
+
 }  // namespace
 
 std::string_view to_string(DeliveryState state) {
@@ -145,17 +153,23 @@ void append_sealed(std::string& out, const Delivery& delivery) {
   end_seal(out, start);
 }
 
+Result<DeliveryHead> read_delivery_head(std::string_view stored) {
+  auto payload = unseal(stored);
+  if (!payload) return payload.error();
+  wire::Reader in(*payload);
+  const DeliveryHead head = read_head(in);
+  if (in.failed()) return damaged("delivery");
+  return head;
+}
+
 Result<Delivery> read_delivery(std::string_view stored) {
   auto payload = unseal(stored);
   if (!payload) return payload.error();
   wire::Reader in(*payload);
   Delivery delivery;
-  const uint8_t state = in.u8();
-  if (state < static_cast<uint8_t>(DeliveryState::queued) || state > static_cast<uint8_t>(DeliveryState::cancelled)) {
-    in.fail();
-  }
-  delivery.state = static_cast<DeliveryState>(state);
-  delivery.due = wall_from_ms(in.i64());
+  const DeliveryHead head = read_head(in);
+  delivery.state = head.state;
+  delivery.due = head.due;
   delivery.attempts = in.u32();
   delivery.message = in.id();
   delivery.destination = in.u64();

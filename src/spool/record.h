@@ -66,6 +66,16 @@ void append_sealed(std::string& out, std::string_view payload);
 Result<std::string_view> unseal(std::string_view stored);  // corrupt when version, length or checksum do not fit
 Result<StoredMessage> read_message(std::string_view stored);
 Result<Delivery> read_delivery(std::string_view stored);
+// The parts every settlement needs, without building the history.
+struct DeliveryHead {
+  DeliveryState state = DeliveryState::queued;
+  WallTime due{};
+};
+Result<DeliveryHead> read_delivery_head(std::string_view stored);
+// queued, scheduled or sending: it stands in the index of due deliveries.
+constexpr bool is_waiting(DeliveryState state) {
+  return state == DeliveryState::queued || state == DeliveryState::scheduled || state == DeliveryState::sending;
+}
 
 // xxh3 of the name, as upstream::Destination::key.
 DestinationId destination_id(std::string_view name);

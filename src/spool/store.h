@@ -120,6 +120,8 @@ class Store {
   virtual void deliveries(MessageId id, Done<std::vector<Delivery>> done) = 0;
   virtual void events(const EventQuery& query, std::optional<MessageId> before, uint32_t max, Done<EventPage> done) = 0;
   virtual StoreStats stats() const = 0;
+  // Time of the greatest id it holds: the clock cannot be before it.
+  virtual std::optional<WallTime> newest() const = 0;
 
   // Retention: forgets up to `max` messages older than `messages` whose deliveries all ended, and lines of the books older
   // than `history`. While intake is refused as full, delivered messages go whatever their age. done: how many messages went.
@@ -137,6 +139,7 @@ struct StoreOptions {
   static constexpr size_t kMaxGroup = 4096;       // batches in one commit
   static constexpr size_t kMaxGroupBytes = size_t{32} << 20;
   static constexpr size_t kMaxQueuedBytes = size_t{512} << 20;  // of batches waiting; more is refused as full
+  static constexpr size_t kMaxLeaseBytes = size_t{32} << 20;    // bodies read by one lease_due(); one more may go over
   static constexpr Duration kEventsWait{50};      // lines alone wait this long for company
   static constexpr Duration kSettlementsWait{3};
   static constexpr size_t kInlineBody = 1536;     // larger bodies go to chunks

@@ -1,0 +1,301 @@
+#include "spool/change.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "base/log.h"
+
+namespace belay::spool {
+
+Change::Change(lmdb::Environment& environment, const Tables& tables, const Books& books, LeaseTable& leases, WallTime now)
+    : tables_(tables),
+      leases_(leases),
+      now_(now),
+      transaction_(environment),
+      books_(books),
+      messages_{tables.messages},
+      deliveries_{tables.deliveries},
+      journal_{tables.journal} {}
+
+Change::~Change() {
+  if (committed_) return;
+  for (const auto& [message, destination] : leased_) leases_.drop(message, destination);
+}
+
+bool Change::is_new(Ordered& table, std::string_view key) {
+  if (!table.known) {
+    lmdb::Cursor cursor(transaction_, table.table);
+    if (cursor.last()) table.last = cursor.key();
+    table.known = true;
+  }
+  return key > table.last || !transaction_.get(table.table, key);
+}
+
+void Change::put_ordered(Ordered& table, std::string_view key, std::string_view value) {
+  if (key > table.last) {
+    transaction_.append(table.table, key, value);
+    table.last = key;
+  } else {
+    transaction_.put(table.table, key, value);
+  }
+}
+
+Committed Change::apply(Batch& batch) {
+  Committed committed;
+  committed.duplicate.resize(batch.puts.size());
+  std::vector<size_t> order(batch.puts.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::sort(order.begin(), order.end(), [&](size_t a, size_t b) {
+    return batch.puts[a].message->event.id < batch.puts[b].message->event.id;
+  });
+  for (const size_t at : order) committed.duplicate[at] = !store(batch.puts[at], batch.lease);
+  committed.refused.reserve(batch.settlements.size());
+  for (const Settlement& settlement : batch.settlements) committed.refused.push_back(!settle(settlement.delivery));
+  for (const EventBatch& events : batch.events) {
+    if (!books_.first_time(events.client, events.number)) continue;
+    for (std::string_view rest = events.lines.bytes(); !rest.empty();) {
+      auto event = wire::next_event(rest);
+      BELAY_CHECK_NOTE(event.ok(), "EventLines holds a line that was never checked");
+      add_line(*event);
+    }
+  }
+  changed_ = changed_ || !batch.empty();
+  return committed;
+}
+
+bool Change::store(NewMessage& put, Duration lease) {
+  const Message& message = *put.message;
+  const MessageId& id = message.event.id;
+  if (!is_new(messages_, id.view())) return false;
+  const bool in_chunks = message.request.body.size() > StoreOptions::kInlineBody;
+  scratch_.clear();
+  append_sealed(scratch_, message, in_chunks);
+  put_ordered(messages_, id.view(), scratch_);
+  std::string_view rest = std::string_view(scratch_).substr(1);  // the line stands first after the version byte
+  auto line = wire::next_event(rest);
+  BELAY_CHECK(line.ok());
+  add_line(*line);
+  ++books_.totals.messages;
+  if (in_chunks) store_chunks(id, message.request.body);
+  for (Delivery& delivery : put.deliveries) {
+    if (delivery.destination_name != message.event.destination) block_.add_destination(delivery.destination_name);
+    store_delivery(delivery, lease);
+  }
+  return true;
+}
+
+void Change::store_chunks(const MessageId& id, std::string_view body) {
+  for (uint32_t number = 0; !body.empty(); ++number) {
+    const std::string_view piece = body.substr(0, StoreOptions::kBodyChunk);
+    body.remove_prefix(piece.size());
+    scratch_.clear();
+    append_sealed(scratch_, piece);
+    transaction_.put(tables_.chunks, chunk_key(id, number), scratch_);
+  }
+}
+
+void Change::store_delivery(Delivery& delivery, Duration lease) {
+  if (delivery.state == DeliveryState::sending) {
+    delivery.state = DeliveryState::queued;
+    // Before the commit shows it to anybody else, so that no scan can take it first.
+    if (leases_.take(delivery.message, delivery.destination, now_, now_ + lease)) {
+      leased_.emplace_back(delivery.message, delivery.destination);
+    }
+  }
+  scratch_.clear();
+  append_sealed(scratch_, delivery);
+  const std::string key = delivery_key(delivery.message, delivery.destination);
+  static_cast<void>(is_new(deliveries_, key));
+  put_ordered(deliveries_, key, scratch_);
+  transaction_.put(tables_.due, due_key(delivery.destination, delivery.due, delivery.message), {});
+  books_.added(delivery);
+}
+
+bool Change::settle(const Delivery& delivery) {
+  const auto stored = transaction_.get(tables_.deliveries, delivery_key(delivery.message, delivery.destination));
+  if (!stored) return false;
+  auto head = read_delivery_head(*stored);
+  if (!head) {  // what the caller holds is whole and newer
+    quarantine(tables_.deliveries, 'd', delivery_key(delivery.message, delivery.destination));
+    head = DeliveryHead{DeliveryState::queued, delivery.due};
+  }
+  const bool held = is_waiting(head->state) && leases_.held(delivery.message, delivery.destination, now_);
+  settled_.emplace_back(delivery.message, delivery.destination);
+  if (!may_become(held ? DeliveryState::sending : head->state, delivery.state)) return false;
+  write_state(delivery, head->state, head->due);
+  return true;
+}
+
+void Change::write_state(const Delivery& delivery, DeliveryState from, WallTime old_due) {
+  scratch_.clear();
+  append_sealed(scratch_, delivery);
+  transaction_.put(tables_.deliveries, delivery_key(delivery.message, delivery.destination), scratch_);
+  if (is_waiting(from)) {
+    transaction_.remove(tables_.due, due_key(delivery.destination, old_due, delivery.message));
+  } else if (from != DeliveryState::delivered) {
+    transaction_.remove(tables_.ended, ended_key(from, delivery.message, delivery.destination));
+  }
+  if (is_waiting(delivery.state)) {
+    transaction_.put(tables_.due, due_key(delivery.destination, delivery.due, delivery.message), {});
+  } else if (delivery.state != DeliveryState::delivered) {
+    transaction_.put(tables_.ended, ended_key(delivery.state, delivery.message, delivery.destination), {});
+  }
+  books_.moved(delivery, from, delivery.state);
+  changed_ = true;
+}
+
+void Change::add_line(const wire::EventView& event) {
+  if (block_.full()) write_block();
+  block_.add(event);
+  ++books_.totals.events;
+}
+
+void Change::write_block() {
+  if (block_.empty()) return;
+  const int64_t span_ms = (block_.max().time() - block_.min().time()).count();
+  books_.totals.widest_ms = std::max(books_.totals.widest_ms, span_ms);
+  std::string key(block_.max().view());
+  put_be64(key, books_.totals.blocks++);
+  static_cast<void>(is_new(journal_, key));
+  put_ordered(journal_, key, block_.finish());
+}
+
+void Change::quarantine(lmdb::Table table, char letter, std::string_view key) {
+  const auto value = transaction_.get(table, key);
+  if (!value) return;
+  const std::string copy(*value);  // the view ends with the next change
+  transaction_.put(tables_.quarantine, std::string(1, letter).append(key), copy);
+  transaction_.remove(table, key);
+  ++books_.totals.quarantined;
+  changed_ = true;
+  log::alert("spool: a stored record ({}) is damaged and was set aside in quarantine", letter);
+}
+
+void Change::bury_message(const MessageId& id, const std::string& reason) {
+  quarantine(tables_.messages, 'm', id.view());
+  for (const std::string& key : keys_with_prefix(tables_.deliveries, id.view())) {
+    const auto stored = transaction_.get(tables_.deliveries, key);
+    if (!stored) continue;
+    auto delivery = read_delivery(*stored);
+    if (!delivery || !is_waiting(delivery->state)) continue;
+    const DeliveryState from = delivery->state;
+    delivery->state = DeliveryState::dead;
+    delivery->reason = reason;
+    write_state(*delivery, from, delivery->due);
+    settled_.emplace_back(id, delivery->destination);
+  }
+}
+
+void Change::renew_delivery(const DueEntry& entry, const std::string& name) {
+  quarantine(tables_.deliveries, 'd', delivery_key(entry.message, entry.destination));
+  Delivery delivery;
+  delivery.message = entry.message;
+  delivery.destination = entry.destination;
+  delivery.destination_name = name;
+  delivery.due = entry.due;
+  delivery.reason = "its record was damaged; attempts before this are not known";
+  scratch_.clear();
+  append_sealed(scratch_, delivery);
+  transaction_.put(tables_.deliveries, delivery_key(entry.message, entry.destination), scratch_);
+  changed_ = true;
+}
+
+void Change::remove_due(const DueEntry& entry) {
+  changed_ = transaction_.remove(tables_.due, due_key(entry.destination, entry.due, entry.message)) || changed_;
+}
+
+std::vector<std::string> Change::keys_with_prefix(lmdb::Table table, std::string_view prefix) {
+  std::vector<std::string> keys;
+  lmdb::Cursor cursor(transaction_, table);
+  for (bool more = cursor.seek(prefix); more && cursor.key().starts_with(prefix); more = cursor.next()) {
+    keys.emplace_back(cursor.key());
+  }
+  return keys;
+}
+
+bool Change::may_go(const MessageId& id, WallTime older_than, bool any_delivered) {
+  const bool old = id.time() < older_than;
+  if (!old && !any_delivered) return false;
+  for (const std::string& key : keys_with_prefix(tables_.deliveries, id.view())) {
+    const auto stored = transaction_.get(tables_.deliveries, key);
+    if (!stored) return false;
+    auto head = read_delivery_head(*stored);
+    if (!head || is_waiting(head->state)) return false;
+    if (!old && head->state == DeliveryState::dead) return false;  // somebody may still want to replay it
+  }
+  return true;
+}
+
+void Change::remove_message(const MessageId& id) {
+  transaction_.remove(tables_.messages, id.view());
+  for (const std::string& key : keys_with_prefix(tables_.chunks, id.view())) transaction_.remove(tables_.chunks, key);
+  for (const std::string& key : keys_with_prefix(tables_.deliveries, id.view())) {
+    const DestinationId destination = get_be(key.data() + 16, 8);
+    transaction_.remove(tables_.ended, ended_key(DeliveryState::dead, id, destination));
+    transaction_.remove(tables_.ended, ended_key(DeliveryState::cancelled, id, destination));
+    transaction_.remove(tables_.deliveries, key);
+  }
+  --books_.totals.messages;
+  changed_ = true;
+}
+
+uint32_t Change::prune_messages(std::string& from, WallTime older_than, bool any_delivered, uint32_t max) {
+  constexpr uint32_t kLooksPerMessage = 4;  // waiting ones in between do not stop a step, nor make it endless
+  std::vector<MessageId> candidates;
+  {
+    lmdb::Cursor cursor(transaction_, tables_.messages);
+    bool more = cursor.seek(from);
+    for (uint32_t looks = 0; more && looks < max * kLooksPerMessage; ++looks, more = cursor.next()) {
+      const auto id = MessageId::from_bytes(cursor.key());
+      if (!id || (!any_delivered && id->time() >= older_than)) {
+        more = false;
+        break;
+      }
+      candidates.push_back(*id);
+    }
+    from = more ? std::string(cursor.key()) : std::string();
+  }
+  uint32_t gone = 0;
+  for (const MessageId& id : candidates) {
+    if (!may_go(id, older_than, any_delivered)) continue;
+    remove_message(id);
+    if (++gone == max) {
+      from = id.view();
+      break;
+    }
+  }
+  return gone;
+}
+
+void Change::prune_journal(WallTime older_than, uint32_t max) {
+  std::vector<std::pair<std::string, uint32_t>> old;
+  {
+    lmdb::Cursor cursor(transaction_, tables_.journal);
+    for (bool more = cursor.first(); more && old.size() < max; more = cursor.next()) {
+      const auto newest = MessageId::from_bytes(cursor.key().substr(0, 16));
+      if (!newest || newest->time() >= older_than) break;
+      auto block = read_block(cursor.value());
+      old.emplace_back(cursor.key(), block ? block->count : 0);
+    }
+  }
+  for (const auto& [key, lines] : old) {
+    transaction_.remove(tables_.journal, key);
+    books_.totals.events -= std::min<uint64_t>(books_.totals.events, lines);
+    changed_ = true;
+  }
+}
+
+Result<void> Change::commit() {
+  if (!changed_ && !failed()) {
+    committed_ = true;
+  } else {
+    write_block();
+    books_.write(transaction_, tables_, now_);
+    if (auto result = transaction_.commit(); !result) return result;
+    committed_ = true;
+  }
+  for (const auto& [message, destination] : settled_) leases_.drop(message, destination);
+  return {};
+}
+
+}  // namespace belay::spool

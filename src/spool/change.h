@@ -1,0 +1,77 @@
+// One write transaction of the LMDB store in the making: batches are applied to it, then it is committed as a whole or
+// dropped. Lives on the writer thread. After failed() nothing of it counts; leases it has given are taken back.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "spool/books.h"
+#include "spool/journal.h"
+#include "spool/leases.h"
+#include "spool/environment.h"
+#include "spool/store.h"
+#include "spool/tables.h"
+
+namespace belay::spool {
+
+class Change {
+ public:
+  Change(lmdb::Environment& environment, const Tables& tables, const Books& books, LeaseTable& leases, WallTime now);
+  ~Change();
+
+  // Takes the batch apart: deliveries given as `sending` are stored as queued.
+  Committed apply(Batch& batch);
+
+  // Copies the value aside and takes it out of its table.
+  void quarantine(lmdb::Table table, char letter, std::string_view key);
+  // A stored message that cannot be read: set aside, what waits of it becomes dead with `reason`.
+  void bury_message(const MessageId& id, const std::string& reason);
+  // A delivery that cannot be read but stands in the due index: set aside and queued anew, without its history.
+  void renew_delivery(const DueEntry& entry, const std::string& name);
+  void remove_due(const DueEntry& entry);
+  // From `from` on, in order of ids; `from` is moved on, and emptied at the end. Returns how many messages went.
+  uint32_t prune_messages(std::string& from, WallTime older_than, bool any_delivered, uint32_t max);
+  void prune_journal(WallTime older_than, uint32_t max);
+
+  bool failed() const { return transaction_.failed(); }
+  Error error() const { return transaction_.error(); }
+  // Durable when ok; leases of what was settled are dropped.
+  Result<void> commit();
+  // Brings the books up to date, after commit().
+  void apply_to(Books& books) const { books_.apply_to(books); }
+
+ private:
+  // A table whose greatest key is known, so that ascending keys are appended to full pages.
+  struct Ordered {
+    lmdb::Table table{};
+    std::string last{};
+    bool known = false;
+  };
+  bool is_new(Ordered& table, std::string_view key);
+  void put_ordered(Ordered& table, std::string_view key, std::string_view value);
+
+  bool store(NewMessage& put, Duration lease);
+  void store_chunks(const MessageId& id, std::string_view body);
+  void store_delivery(Delivery& delivery, Duration lease);
+  bool settle(const Delivery& delivery);
+  void write_state(const Delivery& delivery, DeliveryState from, WallTime old_due);
+  void add_line(const wire::EventView& event);
+  void write_block();
+  bool may_go(const MessageId& id, WallTime older_than, bool any_delivered);
+  void remove_message(const MessageId& id);
+  std::vector<std::string> keys_with_prefix(lmdb::Table table, std::string_view prefix);
+
+  const Tables& tables_;
+  LeaseTable& leases_;
+  WallTime now_;
+  lmdb::WriteTransaction transaction_;
+  BooksChange books_;
+  Ordered messages_, deliveries_, journal_;
+  BlockBuilder block_;
+  std::vector<std::pair<MessageId, DestinationId>> leased_, settled_;
+  std::string scratch_;
+  bool changed_ = false, committed_ = false;
+};
+
+}  // namespace belay::spool

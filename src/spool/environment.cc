@@ -1,0 +1,216 @@
+#include "spool/environment.h"
+
+#include <lmdb.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "base/check.h"
+
+namespace belay::spool::lmdb {
+
+namespace {
+
+MDB_val to_val(std::string_view text) { return {text.size(), const_cast<char*>(text.data())}; }
+std::string_view to_view(const MDB_val& value) { return {static_cast<const char*>(value.mv_data), value.mv_size}; }
+
+// RULE: ENOSPC is `full`, not `io`, although it comes from the commit: LMDB writes the pages before it syncs and before the
+// meta page, so nothing refers to what was not written, and a disk that is full must not end the process.
+bool is_full(int code) {
+  return code == MDB_MAP_FULL || code == MDB_TXN_FULL || code == ENOSPC || code == EDQUOT;
+}
+
+Error to_error(int code) {
+  return {is_full(code) ? ErrorKind::full : ErrorKind::io, std::string("store: ") + mdb_strerror(code)};
+}
+
+Error open_error(int code, const std::string& folder) {
+  const std::string where = "spool path " + folder + ": ";
+  switch (code) {
+    case MDB_INVALID: return {ErrorKind::corrupt, where + "data.mdb is not an LMDB file; move it away or name another path"};
+    case MDB_VERSION_MISMATCH:
+      return {ErrorKind::corrupt, where + "data.mdb was written by another LMDB format version"};
+    case MDB_PAGE_NOTFOUND:
+    case MDB_CORRUPTED: return {ErrorKind::corrupt, where + "data.mdb is damaged: " + mdb_strerror(code)};
+    default: return {ErrorKind::io, where + mdb_strerror(code)};
+  }
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Environment>> Environment::open(const std::string& folder, uint64_t map_bytes) {
+  MDB_env* env = nullptr;
+  if (const int code = mdb_env_create(&env); code != 0) return open_error(code, folder);
+  std::unique_ptr<Environment> environment(new Environment(env));
+  int code = mdb_env_set_mapsize(env, map_bytes);
+  if (code == 0) code = mdb_env_set_maxdbs(env, kMaxTables);
+  if (code == 0) code = mdb_env_set_maxreaders(env, kMaxReaders);
+  // MDB_NOTLS: a read transaction belongs to its object, not to the thread. No flag that weakens syncing (P1).
+  if (code == 0) code = mdb_env_open(env, folder.c_str(), MDB_NOTLS, 0600);
+  if (code != 0) return open_error(code, folder);
+  if (auto length = environment->check_length(folder); !length) return length.error();
+  int dead_readers = 0;
+  mdb_reader_check(env, &dead_readers);
+  return environment;
+}
+
+// LMDB maps the file and would die of SIGBUS at the first missing page.
+Result<void> Environment::check_length(const std::string& folder) const {
+  mdb_filehandle_t file = -1;
+  mdb_env_get_fd(env_, &file);
+  struct stat status {};
+  if (fstat(file, &status) != 0) return errno_error("spool path " + folder + ": stat data.mdb");
+  if (static_cast<uint64_t>(status.st_size) < touched_bytes()) {
+    return Error{ErrorKind::corrupt, "spool path " + folder + ": data.mdb is truncated (" +
+                                         std::to_string(status.st_size) + " bytes, " + std::to_string(touched_bytes()) +
+                                         " expected); restore it or name another path"};
+  }
+  return {};
+}
+
+Environment::~Environment() { mdb_env_close(env_); }
+
+Result<Table> Environment::table(const char* name) {
+  MDB_txn* txn = nullptr;
+  int code = mdb_txn_begin(env_, nullptr, 0, &txn);
+  if (code != 0) return to_error(code);
+  MDB_dbi dbi = 0;
+  code = mdb_dbi_open(txn, name, MDB_CREATE, &dbi);
+  if (code != 0) {
+    mdb_txn_abort(txn);
+    return to_error(code);
+  }
+  if (code = mdb_txn_commit(txn); code != 0) return to_error(code);
+  return Table{dbi};
+}
+
+uint64_t Environment::map_bytes() const {
+  MDB_envinfo info{};
+  mdb_env_info(env_, &info);
+  return info.me_mapsize;
+}
+
+uint64_t Environment::touched_bytes() const {
+  MDB_envinfo info{};
+  MDB_stat stat{};
+  mdb_env_info(env_, &info);
+  mdb_env_stat(env_, &stat);
+  return (info.me_last_pgno + 1) * stat.ms_psize;
+}
+
+uint64_t Environment::used_bytes() const {
+  constexpr MDB_dbi kFreeList = 0;
+  MDB_stat stat{};
+  mdb_env_stat(env_, &stat);
+  MDB_txn* txn = nullptr;
+  if (mdb_txn_begin(env_, nullptr, MDB_RDONLY, &txn) != 0) return touched_bytes();
+  uint64_t free_pages = 0;
+  MDB_cursor* cursor = nullptr;
+  if (mdb_cursor_open(txn, kFreeList, &cursor) == 0) {
+    MDB_val key{}, value{};
+    while (mdb_cursor_get(cursor, &key, &value, MDB_NEXT) == 0) {
+      size_t pages = 0;  // a free-list value starts with its count
+      __builtin_memcpy(&pages, value.mv_data, sizeof pages);
+      free_pages += pages;
+    }
+    mdb_cursor_close(cursor);
+  }
+  mdb_txn_abort(txn);
+  const uint64_t touched = touched_bytes();
+  return touched - std::min(touched, free_pages * stat.ms_psize);
+}
+
+Transaction::Transaction(Environment& environment, unsigned flags) : environment_(environment) {
+  int code = mdb_txn_begin(environment.raw(), nullptr, flags, &txn_);
+  if (code == MDB_MAP_RESIZED) {  // another process grew the map: take its size
+    mdb_env_set_mapsize(environment.raw(), 0);
+    code = mdb_txn_begin(environment.raw(), nullptr, flags, &txn_);
+  }
+  if (!check(code)) txn_ = nullptr;
+}
+
+Transaction::~Transaction() {
+  if (txn_ != nullptr) mdb_txn_abort(txn_);
+}
+
+bool Transaction::check(int code) {
+  if (code != 0 && code_ == 0) code_ = code;
+  return code == 0;
+}
+
+Error Transaction::error() const { return to_error(code_); }
+
+std::optional<std::string_view> Transaction::get(Table table, std::string_view key) {
+  if (failed()) return std::nullopt;
+  MDB_val wanted = to_val(key);
+  MDB_val found{};
+  const int code = mdb_get(txn_, table, &wanted, &found);
+  if (code == MDB_NOTFOUND || !check(code)) return std::nullopt;
+  return to_view(found);
+}
+
+ReadTransaction::ReadTransaction(Environment& environment) : Transaction(environment, MDB_RDONLY) {}
+
+void ReadTransaction::renew() {
+  if (failed()) return;
+  mdb_txn_reset(txn_);
+  check(mdb_txn_renew(txn_));
+}
+
+void WriteTransaction::put(Table table, std::string_view key, std::string_view value) {
+  if (failed()) return;
+  MDB_val at = to_val(key);
+  MDB_val what = to_val(value);
+  check(mdb_put(txn_, table, &at, &what, 0));
+}
+
+void WriteTransaction::append(Table table, std::string_view key, std::string_view value) {
+  if (failed()) return;
+  MDB_val at = to_val(key);
+  MDB_val what = to_val(value);
+  check(mdb_put(txn_, table, &at, &what, MDB_APPEND));
+}
+
+bool WriteTransaction::remove(Table table, std::string_view key) {
+  if (failed()) return false;
+  MDB_val at = to_val(key);
+  const int code = mdb_del(txn_, table, &at, nullptr);
+  return code != MDB_NOTFOUND && check(code);
+}
+
+Result<void> WriteTransaction::commit() {
+  if (failed()) return error();
+  MDB_txn* txn = txn_;
+  txn_ = nullptr;  // gone whatever happens
+  if (!check(mdb_txn_commit(txn))) return error();
+  return {};
+}
+
+Cursor::Cursor(Transaction& transaction, Table table) : transaction_(transaction) {
+  if (transaction.failed() || !transaction.check(mdb_cursor_open(transaction.txn_, table, &cursor_))) cursor_ = nullptr;
+}
+
+Cursor::~Cursor() {
+  if (cursor_ != nullptr) mdb_cursor_close(cursor_);
+}
+
+bool Cursor::move(unsigned operation, std::string_view key) {
+  if (cursor_ == nullptr || transaction_.failed()) return false;
+  MDB_val at = to_val(key);
+  MDB_val what{};
+  const int code = mdb_cursor_get(cursor_, &at, &what, static_cast<MDB_cursor_op>(operation));
+  if (code == MDB_NOTFOUND || !transaction_.check(code)) return false;
+  key_ = to_view(at);
+  value_ = to_view(what);
+  return true;
+}
+
+bool Cursor::first() { return move(MDB_FIRST); }
+bool Cursor::last() { return move(MDB_LAST); }
+bool Cursor::seek(std::string_view key) { return move(MDB_SET_RANGE, key); }
+bool Cursor::seek_before(std::string_view key) { return seek(key) ? previous() : last(); }
+bool Cursor::next() { return move(MDB_NEXT); }
+bool Cursor::previous() { return move(MDB_PREV); }
+
+}  // namespace belay::spool::lmdb

@@ -1,0 +1,35 @@
+#include "spool/space_watch.h"
+
+#include <fmt/format.h>
+#include <sys/statvfs.h>
+
+namespace belay::spool {
+
+double SpaceWatch::disk_used() const {
+  struct statvfs disk {};
+  if (statvfs(folder_.c_str(), &disk) != 0 || disk.f_blocks == 0) return 0;  // the commit itself will tell
+  return 1 - static_cast<double>(disk.f_bavail) / static_cast<double>(disk.f_blocks);
+}
+
+const std::string& SpaceWatch::refusal(bool now_please) {
+  const auto now = std::chrono::steady_clock::now();
+  if (!now_please && now < next_) return reason_;
+  next_ = now + kEvery;
+  const auto map = static_cast<double>(environment_.map_bytes());
+  const double limit = reason_.empty() ? StoreOptions::kIntakeStops : StoreOptions::kIntakeResumes;
+  used_ = environment_.touched_bytes();
+  // The free list is only read when the file has ever been that large.
+  if (static_cast<double>(used_) >= limit * map) used_ = environment_.used_bytes();
+  const double map_part = static_cast<double>(used_) / map;
+  const double disk_part = disk_used();
+  if (map_part >= limit) {
+    reason_ = fmt::format("map {:.0f}% full", map_part * 100);
+  } else if (disk_part >= limit) {
+    reason_ = fmt::format("disk {:.0f}% full", disk_part * 100);
+  } else {
+    reason_.clear();
+  }
+  return reason_;
+}
+
+}  // namespace belay::spool

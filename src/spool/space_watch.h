@@ -1,0 +1,32 @@
+// Decides whether there is room for intake: refuses at StoreOptions::kIntakeStops of the map or of the disk, resumes below
+// kIntakeResumes, so that settlements and deletes always have room to work in. Writer thread.
+#pragma once
+
+#include <chrono>
+#include <string>
+
+#include "spool/environment.h"
+#include "spool/store.h"
+
+namespace belay::spool {
+
+class SpaceWatch {
+ public:
+  static constexpr std::chrono::milliseconds kEvery{100};
+
+  SpaceWatch(lmdb::Environment& environment, std::string folder) : environment_(environment), folder_(std::move(folder)) {}
+  // Looks again when kEvery has passed or `now_please`; the reason to refuse, or empty.
+  const std::string& refusal(bool now_please = false);
+  void refuse(std::string reason) { reason_ = std::move(reason); }  // the disk itself said so
+  uint64_t used_bytes() const { return used_; }
+
+ private:
+  double disk_used() const;
+  lmdb::Environment& environment_;
+  std::string folder_;
+  std::string reason_;
+  uint64_t used_ = 0;
+  std::chrono::steady_clock::time_point next_{};
+};
+
+}  // namespace belay::spool

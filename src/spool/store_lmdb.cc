@@ -1,0 +1,296 @@
+// The production engine. Threads: one writer that commits groups of everything that waits, one reader for leases, one for
+// queries. Owner: the spool process. Failure: full → puts are refused, settlements go on; any other error of a commit →
+// nothing is taken any more, everything waiting fails, StoreOptions::on_fatal is called once (P10).
+#include <algorithm>
+#include <atomic>
+#include <thread>
+
+#include "base/log.h"
+#include "spool/books.h"
+#include "spool/change.h"
+#include "spool/commit_queue.h"
+#include "spool/folder_lock.h"
+#include "spool/leases.h"
+#include "spool/environment.h"
+#include "spool/space_watch.h"
+#include "spool/store.h"
+#include "spool/store_reader.h"
+#include "spool/tables.h"
+#include "spool/task_thread.h"
+
+namespace belay::spool {
+
+namespace {
+
+constexpr Duration kIdle{250};  // how often an idle writer looks whether there is room again
+
+class LmdbStore final : public Store {
+ public:
+  LmdbStore(const StoreOptions& options, const Clock& clock, FolderLock lock,
+            std::unique_ptr<lmdb::Environment> environment, const Tables& tables, Books books)
+      : lock_(std::move(lock)),
+        clock_(clock),
+        on_fatal_(options.on_fatal),
+        environment_(std::move(environment)),
+        tables_(tables),
+        books_(std::move(books)),
+        space_(*environment_, options.folder),
+        reader_(*environment_, tables_, leases_, [this](Damage damage) { repair(std::move(damage)); }),
+        writer_([this] { write(); }) {}
+
+  ~LmdbStore() override {
+    queue_.stop();
+    writer_.join();
+  }
+
+  void commit(Batch batch, Done<Committed> done) override;
+  bool accepting(std::string* because) const override;
+  void lease_due(DestinationId to, WallTime now, uint32_t max, Duration lease, Done<Leases> done) override {
+    lease_thread_.post([this, to, now, max, lease, done = std::move(done)] { done(reader_.lease_due(to, now, max, lease)); });
+  }
+  void release(MessageId message, DestinationId destination) override { leases_.drop(message, destination); }
+  std::vector<DestinationId> waiting_destinations() const override;
+  void load(MessageId id, Done<Message> done) override {
+    query_thread_.post([this, id, done = std::move(done)] { done(reader_.load(id)); });
+  }
+  void deliveries(MessageId id, Done<std::vector<Delivery>> done) override {
+    query_thread_.post([this, id, done = std::move(done)] { done(reader_.deliveries(id, clock_.wall())); });
+  }
+  void events(const EventQuery& query, std::optional<MessageId> before, uint32_t max, Done<EventPage> done) override;
+  StoreStats stats() const override;
+  std::optional<WallTime> newest() const override { return reader_.newest_message(); }
+  void prune(WallTime messages, WallTime history, uint32_t max, Done<uint32_t> done) override;
+
+ private:
+  void write();
+  void write_group(std::vector<Work> group);
+  bool attempt(std::vector<Work*>& group, std::vector<Result<Committed>>& results);
+  void repair(Damage damage);
+  void set_refusal(const std::string& reason);
+  void fail(const Error& error);
+
+  FolderLock lock_;
+  const Clock& clock_;
+  std::function<void(const std::string&)> on_fatal_;
+  std::unique_ptr<lmdb::Environment> environment_;
+  Tables tables_;
+  LeaseTable leases_;
+  mutable std::mutex state_mutex_;  // books_ and refusal_ are written by the writer, read by everybody
+  Books books_;
+  std::string refusal_;
+  std::atomic<bool> accepting_{true};
+  std::atomic<bool> dead_{false};
+  std::atomic<uint64_t> commits_{0}, last_commit_us_{0}, used_bytes_{0};
+  SpaceWatch space_;
+  std::string prune_from_;  // writer only
+  StoreReader reader_;
+  CommitQueue queue_;
+  std::thread writer_;
+  TaskThread lease_thread_, query_thread_;  // end first: their tasks use all the rest
+};
+
+Error dead_error() { return io_error("store: stopped after a storage error"); }
+
+void LmdbStore::commit(Batch batch, Done<Committed> done) {
+  if (dead_) return done(dead_error());
+  if (!batch.puts.empty() && !accepting_) {
+    std::string because;
+    static_cast<void>(accepting(&because));
+    return done(Error{ErrorKind::full, because});
+  }
+  Work work{std::move(batch), done, {}, {}, 0};
+  if (!queue_.offer(std::move(work))) done(Error{ErrorKind::full, "too much waits to be stored"});
+}
+
+bool LmdbStore::accepting(std::string* because) const {
+  if (because != nullptr) {
+    const std::lock_guard lock(state_mutex_);
+    *because = refusal_;
+  }
+  return accepting_;
+}
+
+void LmdbStore::write() {
+  while (true) {
+    std::vector<Work> group = queue_.take(kIdle);
+    if (group.empty() && queue_.stopped()) return;
+    if (!group.empty()) write_group(std::move(group));
+    if (!dead_) set_refusal(space_.refusal());
+    used_bytes_ = space_.used_bytes();
+  }
+}
+
+void LmdbStore::set_refusal(const std::string& reason) {
+  if (accepting_ != reason.empty()) {
+    if (reason.empty()) {
+      log::info("spool: intake resumes");
+    } else {
+      log::alert("spool: intake is refused: {}", reason);
+    }
+  }
+  const std::lock_guard lock(state_mutex_);
+  refusal_ = reason;
+  accepting_ = reason.empty();
+}
+
+void LmdbStore::write_group(std::vector<Work> group) {
+  std::vector<Result<Committed>> results(group.size(), Result<Committed>(dead_error()));
+  std::vector<Work*> left;
+  for (size_t i = 0; i < group.size(); ++i) {
+    if (accepting_ || group[i].batch.puts.empty()) left.push_back(&group[i]);
+    else results[i] = Error{ErrorKind::full, "store: " + space_.refusal()};
+  }
+  std::vector<Result<Committed>> outcomes;
+  if (!dead_ && !attempt(left, outcomes)) {
+    // No room: puts are refused from now on, what frees room is tried again without them.
+    set_refusal("no room left in map or on disk");
+    space_.refuse("no room left in map or on disk");
+    std::vector<Work*> rest;
+    for (Work* work : left) {
+      if (work->batch.puts.empty()) rest.push_back(work);
+      else results[static_cast<size_t>(work - group.data())] = Error{ErrorKind::full, "no room left in map or on disk"};
+    }
+    left = std::move(rest);
+    static_cast<void>(attempt(left, outcomes));
+  }
+  for (size_t i = 0; i < left.size() && i < outcomes.size(); ++i) {
+    results[static_cast<size_t>(left[i] - group.data())] = std::move(outcomes[i]);
+  }
+  for (size_t i = 0; i < group.size(); ++i) {
+    if (group[i].task_done) group[i].task_done();
+    if (group[i].done) group[i].done(std::move(results[i]));
+  }
+}
+
+// One transaction and one durable commit for all of them. False: there was no room, nothing was applied.
+bool LmdbStore::attempt(std::vector<Work*>& group, std::vector<Result<Committed>>& results) {
+  results.clear();
+  if (group.empty()) return true;
+  const auto started = std::chrono::steady_clock::now();
+  Change change(*environment_, tables_, books_, leases_, clock_.wall());
+  for (Work* work : group) {
+    if (work->task) {
+      work->task(change);
+      results.emplace_back(Committed{});
+    } else {
+      results.emplace_back(change.apply(work->batch));
+    }
+  }
+  if (auto committed = change.commit(); !committed) {
+    for (auto& result : results) result = committed.error();
+    if (committed.error().kind == ErrorKind::full) return false;
+    fail(committed.error());
+    return true;
+  }
+  {
+    const std::lock_guard lock(state_mutex_);
+    change.apply_to(books_);
+  }
+  ++commits_;
+  last_commit_us_ = static_cast<uint64_t>(
+      std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - started).count());
+  return true;
+}
+
+void LmdbStore::fail(const Error& error) {
+  if (dead_.exchange(true)) return;
+  const std::string reason = "commit failed: " + error.message;
+  set_refusal(reason);
+  log::alert("spool: {}; nothing is taken any more and the spool ends", reason);
+  if (on_fatal_) on_fatal_(reason);
+}
+
+void LmdbStore::repair(Damage damage) {
+  Work work;
+  work.task = [this, damage = std::move(damage)](Change& change) {
+    switch (damage.kind) {
+      case Damage::Kind::message: change.bury_message(damage.entry.message, damage.reason); break;
+      case Damage::Kind::block: change.quarantine(tables_.journal, 'j', damage.key); break;
+      case Damage::Kind::stray_due: change.remove_due(damage.entry); break;
+      case Damage::Kind::delivery: {
+        const auto known = books_.destinations.find(damage.entry.destination);
+        change.renew_delivery(damage.entry, known == books_.destinations.end() ? "" : known->second.name);
+        break;
+      }
+    }
+  };
+  static_cast<void>(queue_.offer(std::move(work)));  // refused when much waits: it will be found again
+}
+
+std::vector<DestinationId> LmdbStore::waiting_destinations() const {
+  std::vector<DestinationId> found;
+  const std::lock_guard lock(state_mutex_);
+  for (const auto& [id, counts] : books_.destinations) {
+    if (counts.waiting > 0) found.push_back(id);
+  }
+  return found;
+}
+
+void LmdbStore::events(const EventQuery& query, std::optional<MessageId> before, uint32_t max, Done<EventPage> done) {
+  query_thread_.post([this, query, before, max, done = std::move(done)] {
+    uint64_t waiting = 0;
+    int64_t widest_ms = 0;
+    {
+      const std::lock_guard lock(state_mutex_);
+      waiting = books_.waiting();
+      widest_ms = books_.totals.widest_ms;
+    }
+    done(reader_.events(query, before, max, clock_.wall(), waiting, widest_ms));
+  });
+}
+
+StoreStats LmdbStore::stats() const {
+  StoreStats stats;
+  {
+    const std::lock_guard lock(state_mutex_);
+    stats.messages = books_.totals.messages;
+    stats.events = books_.totals.events;
+    stats.quarantined = books_.totals.quarantined;
+    stats.refusing_because = refusal_;
+    for (const auto& [id, counts] : books_.destinations) {
+      stats.destinations.push_back({id, counts.name, counts.spooled, counts.waiting, 0, counts.delivered, counts.dead,
+                                    counts.cancelled, std::nullopt});
+    }
+  }
+  for (DestinationBacklog& destination : stats.destinations) {
+    destination.sending = leases_.sending(destination.destination);
+    if (destination.waiting > 0) destination.oldest = reader_.oldest(destination.destination);
+  }
+  std::sort(stats.destinations.begin(), stats.destinations.end(),
+            [](const DestinationBacklog& a, const DestinationBacklog& b) { return a.name < b.name; });
+  stats.accepting = accepting_;
+  stats.map_bytes = environment_->map_bytes();
+  stats.used_bytes = used_bytes_;
+  stats.commits = commits_;
+  stats.last_commit_us = last_commit_us_;
+  return stats;
+}
+
+void LmdbStore::prune(WallTime messages, WallTime history, uint32_t max, Done<uint32_t> done) {
+  auto gone = std::make_shared<uint32_t>(0);
+  Work work;
+  work.task = [this, messages, history, max, gone](Change& change) {
+    *gone = change.prune_messages(prune_from_, messages, !accepting_, max);
+    change.prune_journal(history, max);
+  };
+  work.task_done = [done, gone] { done(*gone); };
+  if (dead_ || !queue_.offer(std::move(work))) done(dead_error());
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Store>> open_lmdb_store(const StoreOptions& options, const Clock& clock) {
+  auto lock = FolderLock::take(options.folder);
+  if (!lock) return lock.error();
+  auto environment = lmdb::Environment::open(options.folder, options.map_bytes);
+  if (!environment) return environment.error();
+  auto tables = Tables::open(**environment, options.folder);
+  if (!tables) return tables.error();
+  if (auto synced = sync_folder(options.folder); !synced) return synced.error();
+  auto books = Books::load(**environment, *tables, clock.wall());
+  if (!books) return books.error();
+  return std::unique_ptr<Store>(std::make_unique<LmdbStore>(options, clock, std::move(*lock), std::move(*environment),
+                                                            *tables, std::move(*books)));
+}
+
+}  // namespace belay::spool

@@ -1,0 +1,258 @@
+// The store in memory, for tests and the simulator: same rules, nothing durable, `done` runs before the member returns.
+// One mutex around everything; a thread that calls back in from `done` is fine, it is not held then.
+#include <algorithm>
+#include <map>
+#include <mutex>
+#include <set>
+#include <unordered_map>
+
+#include "spool/books.h"
+#include "spool/event_filter.h"
+#include "spool/leases.h"
+#include "spool/store.h"
+
+namespace belay::spool {
+
+namespace {
+
+using DeliveryKey = std::pair<MessageId, DestinationId>;
+struct DueKey {
+  DestinationId destination;
+  WallTime due;
+  MessageId message;
+  auto operator<=>(const DueKey&) const = default;
+};
+
+class MemoryStore final : public Store {
+ public:
+  explicit MemoryStore(const Clock& clock) : clock_(clock) {}
+
+  void commit(Batch batch, Done<Committed> done) override;
+  bool accepting(std::string*) const override { return true; }
+  void lease_due(DestinationId to, WallTime now, uint32_t max, Duration lease, Done<Leases> done) override;
+  void release(MessageId message, DestinationId destination) override { leases_.drop(message, destination); }
+  std::vector<DestinationId> waiting_destinations() const override;
+  void load(MessageId id, Done<Message> done) override;
+  void deliveries(MessageId id, Done<std::vector<Delivery>> done) override;
+  void events(const EventQuery& query, std::optional<MessageId> before, uint32_t max, Done<EventPage> done) override;
+  StoreStats stats() const override;
+  std::optional<WallTime> newest() const override;
+  void prune(WallTime messages, WallTime history, uint32_t max, Done<uint32_t> done) override;
+
+ private:
+  bool store(NewMessage& put, Duration lease);
+  bool settle(const Delivery& delivery);
+  bool first_time(const EventBatch& batch);
+  void add_lines(const wire::EventLines& lines);
+  std::vector<Delivery> deliveries_of(const MessageId& id) const;
+
+  const Clock& clock_;
+  mutable std::mutex mutex_;
+  std::map<MessageId, std::shared_ptr<const Message>> messages_;
+  std::map<DeliveryKey, Delivery> deliveries_;
+  std::set<DueKey> due_;
+  std::multimap<MessageId, wire::Event> lines_;
+  std::map<DestinationId, DestinationCounts> counts_;
+  std::unordered_map<ClientId, uint64_t, ClientHash> clients_;
+  LeaseTable leases_;
+  uint64_t commits_ = 0;
+};
+
+void MemoryStore::commit(Batch batch, Done<Committed> done) {
+  Committed committed;
+  std::vector<DeliveryKey> settled;
+  {
+    const std::lock_guard lock(mutex_);
+    for (NewMessage& put : batch.puts) committed.duplicate.push_back(!store(put, batch.lease));
+    for (const Settlement& settlement : batch.settlements) {
+      committed.refused.push_back(!settle(settlement.delivery));
+      leases_.drop(settlement.delivery.message, settlement.delivery.destination);
+    }
+    for (const EventBatch& events : batch.events) {
+      if (first_time(events)) add_lines(events.lines);
+    }
+    ++commits_;
+  }
+  done(std::move(committed));
+}
+
+bool MemoryStore::store(NewMessage& put, Duration lease) {
+  const MessageId& id = put.message->event.id;
+  if (!messages_.emplace(id, put.message).second) return false;
+  lines_.emplace(id, put.message->event);
+  const WallTime now = clock_.wall();
+  for (Delivery& delivery : put.deliveries) {
+    if (delivery.state == DeliveryState::sending) {
+      delivery.state = DeliveryState::queued;
+      leases_.take(id, delivery.destination, now, now + lease);
+    }
+    due_.insert({delivery.destination, delivery.due, id});
+    DestinationCounts& counts = counts_[delivery.destination];
+    counts.name = delivery.destination_name;
+    ++counts.spooled;
+    ++counts.waiting;
+    deliveries_[{id, delivery.destination}] = delivery;
+  }
+  return true;
+}
+
+bool MemoryStore::settle(const Delivery& delivery) {
+  const auto at = deliveries_.find({delivery.message, delivery.destination});
+  if (at == deliveries_.end()) return false;
+  const DeliveryState stored = at->second.state;
+  const bool held = is_waiting(stored) && leases_.held(delivery.message, delivery.destination, clock_.wall());
+  if (!may_become(held ? DeliveryState::sending : stored, delivery.state)) return false;
+  due_.erase({delivery.destination, at->second.due, delivery.message});
+  if (is_waiting(delivery.state)) due_.insert({delivery.destination, delivery.due, delivery.message});
+  DestinationCounts& counts = counts_[delivery.destination];
+  --counts.of(stored);
+  ++counts.of(delivery.state);
+  at->second = delivery;
+  return true;
+}
+
+bool MemoryStore::first_time(const EventBatch& batch) {
+  if (batch.client == ClientId{}) return true;
+  uint64_t& last = clients_[batch.client];
+  if (batch.number <= last) return false;
+  last = batch.number;
+  return true;
+}
+
+void MemoryStore::add_lines(const wire::EventLines& lines) {
+  for (std::string_view rest = lines.bytes(); !rest.empty();) {
+    auto event = wire::next_event(rest);
+    BELAY_CHECK(event.ok());
+    lines_.emplace(event->id, event->copy());
+  }
+}
+
+void MemoryStore::lease_due(DestinationId to, WallTime now, uint32_t max, Duration lease, Done<Leases> done) {
+  Leases result;
+  {
+    const std::lock_guard lock(mutex_);
+    for (auto at = due_.lower_bound({to, WallTime::min(), {}}); at != due_.end() && at->destination == to; ++at) {
+      if (leases_.held(at->message, to, now)) continue;
+      if (at->due > now || result.leased.size() == max) {
+        result.next_due = at->due;
+        break;
+      }
+      leases_.take(at->message, to, now, now + lease);
+      result.leased.push_back({deliveries_.at({at->message, to}), messages_.at(at->message)});
+    }
+  }
+  done(std::move(result));
+}
+
+std::vector<DestinationId> MemoryStore::waiting_destinations() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<DestinationId> found;
+  for (const auto& [id, counts] : counts_) {
+    if (counts.waiting > 0) found.push_back(id);
+  }
+  return found;
+}
+
+void MemoryStore::load(MessageId id, Done<Message> done) {
+  std::shared_ptr<const Message> message;
+  {
+    const std::lock_guard lock(mutex_);
+    if (const auto at = messages_.find(id); at != messages_.end()) message = at->second;
+  }
+  if (message == nullptr) return done(invalid("no message " + id.to_string() + " is stored"));
+  done(*message);
+}
+
+std::vector<Delivery> MemoryStore::deliveries_of(const MessageId& id) const {
+  std::vector<Delivery> found;
+  for (auto at = deliveries_.lower_bound({id, 0}); at != deliveries_.end() && at->first.first == id; ++at) {
+    found.push_back(at->second);
+    if (is_waiting(at->second.state) && leases_.held(id, at->first.second, clock_.wall())) {
+      found.back().state = DeliveryState::sending;
+    }
+  }
+  return found;
+}
+
+void MemoryStore::deliveries(MessageId id, Done<std::vector<Delivery>> done) {
+  std::vector<Delivery> found;
+  {
+    const std::lock_guard lock(mutex_);
+    found = deliveries_of(id);
+  }
+  done(std::move(found));
+}
+
+void MemoryStore::events(const EventQuery& query, std::optional<MessageId> before, uint32_t max, Done<EventPage> done) {
+  EventPage page;
+  const EventFilter filter(query);
+  if (!filter.impossible() && max > 0) {
+    const std::lock_guard lock(mutex_);
+    for (auto at = lines_.rbegin(); at != lines_.rend(); ++at) {
+      wire::EventLines line;
+      line.add(at->second);
+      std::string_view rest = line.bytes();
+      auto event = wire::next_event(rest);
+      BELAY_CHECK(event.ok());
+      if (!filter.line(*event, before)) continue;
+      std::vector<Delivery> deliveries = deliveries_of(event->id);
+      if (filter.needs_deliveries(*event) && !filter.deliveries(deliveries)) continue;
+      if (page.rows.size() == max) {
+        page.next = page.rows.back().event.id;
+        break;
+      }
+      if (event->outcome != wire::Outcome::spooled) deliveries.clear();
+      page.rows.push_back({at->second, std::move(deliveries)});
+    }
+  }
+  done(std::move(page));
+}
+
+StoreStats MemoryStore::stats() const {
+  StoreStats stats;
+  const std::lock_guard lock(mutex_);
+  stats.messages = messages_.size();
+  stats.events = lines_.size();
+  stats.commits = commits_;
+  for (const auto& [id, counts] : counts_) {
+    std::optional<WallTime> oldest;
+    const auto first = due_.lower_bound({id, WallTime::min(), {}});
+    if (first != due_.end() && first->destination == id) oldest = first->message.time();
+    stats.destinations.push_back({id, counts.name, counts.spooled, counts.waiting, leases_.sending(id), counts.delivered,
+                                  counts.dead, counts.cancelled, oldest});
+  }
+  std::sort(stats.destinations.begin(), stats.destinations.end(),
+            [](const DestinationBacklog& a, const DestinationBacklog& b) { return a.name < b.name; });
+  return stats;
+}
+
+std::optional<WallTime> MemoryStore::newest() const {
+  const std::lock_guard lock(mutex_);
+  if (lines_.empty()) return std::nullopt;
+  return lines_.rbegin()->first.time();
+}
+
+void MemoryStore::prune(WallTime messages, WallTime history, uint32_t max, Done<uint32_t> done) {
+  uint32_t gone = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    for (auto at = messages_.begin(); at != messages_.end() && gone < max && at->first.time() < messages;) {
+      const std::vector<Delivery> of = deliveries_of(at->first);
+      if (std::any_of(of.begin(), of.end(), [](const Delivery& delivery) { return is_waiting(delivery.state); })) {
+        ++at;
+        continue;
+      }
+      for (const Delivery& delivery : of) deliveries_.erase({delivery.message, delivery.destination});
+      at = messages_.erase(at);
+      ++gone;
+    }
+    lines_.erase(lines_.begin(), lines_.lower_bound(MessageId::first_at(history)));
+  }
+  done(gone);
+}
+
+}  // namespace
+
+std::unique_ptr<Store> open_memory_store(const Clock& clock) { return std::make_unique<MemoryStore>(clock); }
+
+}  // namespace belay::spool

@@ -1,0 +1,152 @@
+#include "spool/store_reader.h"
+
+#include <algorithm>
+
+namespace belay::spool {
+
+Result<Message> StoreReader::load(const MessageId& id) const {
+  lmdb::ReadTransaction transaction(environment_);
+  auto message = load(transaction, id);
+  if (!message && message.error().kind == ErrorKind::corrupt) {
+    report_({Damage::Kind::message, {0, {}, id}, {}, message.error().message});
+  }
+  return message;
+}
+
+Result<Message> StoreReader::load(lmdb::Transaction& transaction, const MessageId& id) const {
+  const auto stored = transaction.get(tables_.messages, id.view());
+  if (transaction.failed()) return transaction.error();
+  if (!stored) return invalid("no message " + id.to_string() + " is stored");
+  auto read = read_message(*stored);
+  if (!read) return read.error();
+  if (read->message.event.id != id) return Error{ErrorKind::corrupt, "stored message stands under another id"};
+  std::string& body = read->message.request.body;
+  body.reserve(read->chunked_body);
+  for (uint32_t number = 0; body.size() < read->chunked_body; ++number) {
+    const auto chunk = transaction.get(tables_.chunks, chunk_key(id, number));
+    if (transaction.failed()) return transaction.error();
+    if (!chunk) return Error{ErrorKind::corrupt, "a piece of the stored body is missing"};
+    auto piece = unseal(*chunk);
+    if (!piece || piece->empty()) return Error{ErrorKind::corrupt, "a piece of the stored body is damaged"};
+    body.append(*piece);
+  }
+  if (read->chunked_body != 0 && body.size() != read->chunked_body) {
+    return Error{ErrorKind::corrupt, "the stored body is longer than its message says"};
+  }
+  return std::move(read->message);
+}
+
+Result<std::vector<Delivery>> StoreReader::deliveries(const MessageId& id, WallTime now) const {
+  lmdb::ReadTransaction transaction(environment_);
+  return deliveries(transaction, id, now);
+}
+
+Result<std::vector<Delivery>> StoreReader::deliveries(lmdb::Transaction& transaction, const MessageId& id,
+                                                      WallTime now) const {
+  std::vector<Delivery> found;
+  lmdb::Cursor cursor(transaction, tables_.deliveries);
+  for (bool more = cursor.seek(id.view()); more && cursor.key().starts_with(id.view()); more = cursor.next()) {
+    auto delivery = read_delivery(cursor.value());
+    if (!delivery) {
+      Delivery unknown;
+      unknown.message = id;
+      unknown.destination = get_be(cursor.key().data() + 16, 8);
+      unknown.state = DeliveryState::dead;
+      unknown.reason = "its record is damaged";
+      found.push_back(std::move(unknown));
+      continue;
+    }
+    if (is_waiting(delivery->state) && leases_.held(id, delivery->destination, now)) {
+      delivery->state = DeliveryState::sending;
+    }
+    found.push_back(std::move(*delivery));
+  }
+  if (transaction.failed()) return transaction.error();
+  return found;
+}
+
+// Two snapshots: a lease is taken first, and only what is still waiting in a snapshot begun afterwards is given out. A
+// settlement drops its lease after its commit, so nothing that was settled meanwhile can come back.
+Result<Leases> StoreReader::lease_due(DestinationId to, WallTime now, uint32_t max, Duration lease_for) const {
+  Leases result;
+  std::vector<DueEntry> taken;
+  std::string prefix;
+  put_be64(prefix, to);
+  {
+    lmdb::ReadTransaction transaction(environment_);
+    lmdb::Cursor cursor(transaction, tables_.due);
+    for (bool more = cursor.seek(prefix); more && cursor.key().starts_with(prefix); more = cursor.next()) {
+      const DueEntry entry = DueEntry::read(cursor.key());
+      if (entry.due > now || taken.size() == max) {
+        if (leases_.held(entry.message, to, now)) continue;
+        result.next_due = entry.due;
+        break;
+      }
+      if (leases_.take(entry.message, to, now, now + lease_for)) taken.push_back(entry);
+    }
+    if (transaction.failed()) return transaction.error();
+  }
+  lmdb::ReadTransaction transaction(environment_);
+  size_t bytes = 0;
+  for (const DueEntry& entry : taken) {
+    if (bytes > StoreOptions::kMaxLeaseBytes) {
+      leases_.drop(entry.message, entry.destination);
+      if (!result.next_due || entry.due < *result.next_due) result.next_due = entry.due;
+    } else if (auto leased = lease(transaction, entry)) {
+      bytes += leased->message->request.body.size();
+      result.leased.push_back(std::move(*leased));
+    } else {
+      leases_.drop(entry.message, entry.destination);
+    }
+  }
+  if (transaction.failed()) {
+    for (const Leased& leased : result.leased) leases_.drop(leased.delivery.message, to);
+    return transaction.error();
+  }
+  return result;
+}
+
+std::optional<Leased> StoreReader::lease(lmdb::Transaction& transaction, const DueEntry& entry) const {
+  const auto stored = transaction.get(tables_.deliveries, delivery_key(entry.message, entry.destination));
+  if (transaction.failed()) return std::nullopt;
+  if (!stored) {
+    report_({Damage::Kind::stray_due, entry, {}, "due without a delivery"});
+    return std::nullopt;
+  }
+  auto delivery = read_delivery(*stored);
+  if (!delivery) {
+    report_({Damage::Kind::delivery, entry, {}, delivery.error().message});
+    return std::nullopt;
+  }
+  // Settled between the two snapshots, or moved to another due time: the index entry seen is history.
+  if (!is_waiting(delivery->state) || delivery->due != entry.due) return std::nullopt;
+  auto message = load(transaction, entry.message);
+  if (!message) {
+    if (!transaction.failed()) report_({Damage::Kind::message, entry, {}, message.error().message});
+    return std::nullopt;
+  }
+  return Leased{std::move(*delivery), std::make_shared<const Message>(std::move(*message))};
+}
+
+std::optional<WallTime> StoreReader::oldest(DestinationId to) const {
+  std::string prefix;
+  put_be64(prefix, to);
+  lmdb::ReadTransaction transaction(environment_);
+  lmdb::Cursor cursor(transaction, tables_.due);
+  if (!cursor.seek(prefix) || !cursor.key().starts_with(prefix)) return std::nullopt;
+  return DueEntry::read(cursor.key()).message.time();
+}
+
+std::optional<WallTime> StoreReader::newest_message() const {
+  std::optional<WallTime> newest;
+  lmdb::ReadTransaction transaction(environment_);
+  for (const lmdb::Table table : {tables_.messages, tables_.journal}) {
+    lmdb::Cursor cursor(transaction, table);
+    if (!cursor.last()) continue;
+    const auto id = MessageId::from_bytes(cursor.key().substr(0, 16));
+    if (id && (!newest || id->time() > *newest)) newest = id->time();
+  }
+  return newest;
+}
+
+}  // namespace belay::spool

@@ -1,0 +1,60 @@
+// Reading side of the LMDB store: short snapshots, nothing changed. What turns out to be damaged is reported, and repaired
+// by the writer. Any thread, one transaction per call.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "spool/event_filter.h"
+#include "spool/leases.h"
+#include "spool/environment.h"
+#include "spool/store.h"
+#include "spool/tables.h"
+
+namespace belay::spool {
+
+// What a reader found wrong, for the writer to set right.
+struct Damage {
+  enum class Kind : uint8_t { message, delivery, block, stray_due };
+  Kind kind = Kind::message;
+  DueEntry entry;     // message, delivery, stray_due
+  std::string key;    // block
+  std::string reason;
+};
+
+class StoreReader {
+ public:
+  using Report = std::function<void(Damage)>;
+  StoreReader(lmdb::Environment& environment, const Tables& tables, LeaseTable& leases, Report report)
+      : environment_(environment), tables_(tables), leases_(leases), report_(std::move(report)) {}
+
+  Result<Leases> lease_due(DestinationId to, WallTime now, uint32_t max, Duration lease) const;
+  Result<Message> load(const MessageId& id) const;
+  Result<std::vector<Delivery>> deliveries(const MessageId& id, WallTime now) const;
+  // `waiting`: how many deliveries wait in all, to choose the shorter way; `widest_ms`: Totals::widest_ms.
+  Result<EventPage> events(const EventQuery& query, std::optional<MessageId> before, uint32_t max, WallTime now,
+                           uint64_t waiting, int64_t widest_ms) const;
+  std::optional<WallTime> oldest(DestinationId to) const;
+  std::optional<WallTime> newest_message() const;
+
+ private:
+  struct Search;
+  Result<Message> load(lmdb::Transaction& transaction, const MessageId& id) const;
+  Result<std::vector<Delivery>> deliveries(lmdb::Transaction& transaction, const MessageId& id, WallTime now) const;
+  std::optional<Leased> lease(lmdb::Transaction& transaction, const DueEntry& entry) const;
+  void search_journal(Search& search, int64_t widest_ms) const;
+  void search_block(Search& search, const Block& block, std::string_view key) const;
+  void search_ended(Search& search, DeliveryState state) const;
+  void search_waiting(Search& search) const;
+  void consider(Search& search, const MessageId& id) const;
+  void consider(Search& search, const wire::EventView& event) const;
+
+  lmdb::Environment& environment_;
+  const Tables& tables_;
+  LeaseTable& leases_;
+  Report report_;
+};
+
+}  // namespace belay::spool

@@ -1,0 +1,169 @@
+// StoreReader::events: finds the newest lines that answer a query. Three ways, the shortest is taken: through the index of
+// what ended (dead, cancelled), through the index of what waits when few do, else backwards through the blocks of the books.
+#include <algorithm>
+#include <queue>
+
+#include "spool/store_reader.h"
+
+namespace belay::spool {
+
+namespace {
+
+constexpr uint64_t kFewWaiting = 300'000;  // their index is read in about 20 ms
+constexpr int kStepsPerSnapshot = 4'096;   // then a fresh one, so that a long search does not hold freed pages back
+
+}  // namespace
+
+struct StoreReader::Search {
+  Search(lmdb::Environment& environment, const EventQuery& query, std::optional<MessageId> before_id, uint32_t max,
+         WallTime at)
+      : filter(query), before(before_id), wanted(size_t{max} + 1), now(at), transaction(environment) {}
+
+  struct Newer {
+    bool operator()(const EventRow& a, const EventRow& b) const { return a.event.id > b.event.id; }
+  };
+
+  EventFilter filter;
+  std::optional<MessageId> before;
+  size_t wanted;  // one more than a page, to know whether another follows
+  WallTime now;
+  lmdb::ReadTransaction transaction;
+  std::priority_queue<EventRow, std::vector<EventRow>, Newer> found;  // the oldest of the newest on top
+
+  bool enough(const MessageId& id) const { return found.size() == wanted && id < found.top().event.id; }
+};
+
+void StoreReader::consider(Search& search, const wire::EventView& event) const {
+  if (search.enough(event.id) || !search.filter.line(event, search.before)) return;
+  EventRow row;
+  if (search.filter.needs_deliveries(event)) {
+    auto deliveries = this->deliveries(search.transaction, event.id, search.now);
+    if (!deliveries || !search.filter.deliveries(*deliveries)) return;
+    row.deliveries = std::move(*deliveries);
+  }
+  row.event = event.copy();
+  search.found.push(std::move(row));
+  if (search.found.size() > search.wanted) search.found.pop();
+}
+
+void StoreReader::consider(Search& search, const MessageId& id) const {
+  const auto stored = search.transaction.get(tables_.messages, id.view());
+  if (!stored) return;
+  auto payload = unseal(*stored);
+  if (!payload) return;
+  std::string_view rest = *payload;
+  auto event = wire::next_event(rest);
+  if (event) consider(search, *event);
+}
+
+void StoreReader::search_block(Search& search, const Block& block, std::string_view key) const {
+  if (!search.filter.block(block)) return;
+  auto lines = block.lines();
+  if (!lines) {
+    report_({Damage::Kind::block, {}, std::string(key), lines.error().message});
+    return;
+  }
+  for (std::string_view rest = *lines; !rest.empty();) {
+    auto event = wire::next_event(rest);
+    if (!event) {
+      report_({Damage::Kind::block, {}, std::string(key), event.error().message});
+      return;
+    }
+    consider(search, *event);
+  }
+}
+
+// Blocks are keyed by their greatest id, so going backwards nothing newer than the key can come any more. A page that starts
+// at `before` must also see blocks whose greatest id is later but which reach below it: at most the widest block away.
+void StoreReader::search_journal(Search& search, int64_t widest_ms) const {
+  std::string at(24, '\xff');
+  if (search.before) at.replace(0, 16, MessageId::first_at(search.before->time() + Duration(widest_ms + 1)).view());
+  for (bool more = true; more;) {
+    lmdb::Cursor cursor(search.transaction, tables_.journal);
+    more = cursor.seek_before(at);
+    for (int steps = 0; more && steps < kStepsPerSnapshot; ++steps, more = cursor.previous()) {
+      at = cursor.key();
+      auto block = read_block(cursor.value());
+      if (!block) {
+        report_({Damage::Kind::block, {}, at, block.error().message});
+        continue;
+      }
+      if (search.enough(block->max)) return;
+      if (search.filter.query().since && block->max.time() < *search.filter.query().since) return;
+      if (search.before && block->min >= *search.before) continue;
+      search_block(search, *block, at);
+    }
+    if (more) search.transaction.renew();
+  }
+}
+
+void StoreReader::search_ended(Search& search, DeliveryState state) const {
+  std::string at(1, static_cast<char>(static_cast<int>(state) + 1));
+  if (search.before) at = ended_key(state, *search.before, 0);
+  MessageId last;
+  for (bool more = true; more;) {
+    lmdb::Cursor cursor(search.transaction, tables_.ended);
+    more = cursor.seek_before(at);
+    for (int steps = 0; more && steps < kStepsPerSnapshot; ++steps, more = cursor.previous()) {
+      at = cursor.key();
+      if (at.front() != static_cast<char>(state)) return;
+      const MessageId id = MessageId::from_bytes(std::string_view(at).substr(1, 16)).value_or(MessageId{});
+      if (search.enough(id)) return;
+      if (id != last) consider(search, id);
+      last = id;
+    }
+    if (more) search.transaction.renew();
+  }
+}
+
+void StoreReader::search_waiting(Search& search) const {
+  std::string prefix;
+  if (!search.filter.query().destination.empty()) put_be64(prefix, destination_id(search.filter.query().destination));
+  std::vector<MessageId> ids;
+  {
+    lmdb::Cursor cursor(search.transaction, tables_.due);
+    for (bool more = cursor.seek(prefix); more && cursor.key().starts_with(prefix); more = cursor.next()) {
+      const MessageId id = DueEntry::read(cursor.key()).message;
+      if (!search.before || id < *search.before) ids.push_back(id);
+    }
+  }
+  std::sort(ids.begin(), ids.end(), std::greater<>());
+  ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
+  int steps = 0;
+  for (const MessageId& id : ids) {
+    if (search.enough(id)) return;
+    consider(search, id);
+    if (++steps % kStepsPerSnapshot == 0) search.transaction.renew();
+  }
+}
+
+Result<EventPage> StoreReader::events(const EventQuery& query, std::optional<MessageId> before, uint32_t max, WallTime now,
+                                      uint64_t waiting, int64_t widest_ms) const {
+  EventPage page;
+  Search search(environment_, query, before, max, now);
+  if (search.filter.impossible() || max == 0) return page;
+  const auto state = search.filter.delivery_state();
+  if (state == DeliveryState::dead || state == DeliveryState::cancelled) {
+    search_ended(search, *state);
+  } else if (state && is_waiting(*state) && waiting <= kFewWaiting) {
+    search_waiting(search);
+  } else {
+    search_journal(search, widest_ms);
+  }
+  if (search.transaction.failed()) return search.transaction.error();
+  for (; !search.found.empty(); search.found.pop()) page.rows.push_back(search.found.top());
+  std::reverse(page.rows.begin(), page.rows.end());
+  if (page.rows.size() > max) {
+    page.rows.pop_back();
+    page.next = page.rows.back().event.id;
+  }
+  for (EventRow& row : page.rows) {
+    if (row.event.outcome != wire::Outcome::spooled || !row.deliveries.empty()) continue;
+    auto deliveries = this->deliveries(search.transaction, row.event.id, now);
+    if (!deliveries) return deliveries.error();
+    row.deliveries = std::move(*deliveries);
+  }
+  return page;
+}
+
+}  // namespace belay::spool
