@@ -49,13 +49,14 @@ HeadScanner::Event HeadScanner::next(std::string_view bytes) {
     const size_t limit = start_ + room;
     const size_t until = std::min(bytes.size(), limit);
     position_ = static_cast<size_t>(find_control(bytes.data() + position_, bytes.data() + until) - bytes.data());
+    if (position_ == until && until < limit) return Event::need_more;
     if (position_ < until && bytes[position_] != '\r') {
       return refuse(400, bytes[position_] == '\n' ? "LF without CR" : "control byte in the head");
     }
-    if (position_ + 1 >= limit) {
+    if (position_ + 1 >= limit) {  // no line end, or no room for its LF
       return in_first_line ? refuse(414, "first line over the limit") : refuse(431, "head over the limit");
     }
-    if (position_ + 1 >= bytes.size()) return Event::need_more;
+    if (position_ + 1 == bytes.size()) return Event::need_more;
     if (bytes[position_ + 1] != '\n') return refuse(400, "CR without LF");
     const Event event = end_of_line(bytes);
     if (event != Event::need_more) return event;
