@@ -87,11 +87,11 @@ void Stream::write_ready(int, short, void* self_pointer) {
   self->loop_.entered();
   self->watching_write_ = false;
   if (self->open_) return self->handler_.on_writable();
-  if (self->connecting_) return self->connected();
+  if (self->connecting_) return self->finish_connect();
   self->handshake();
 }
 
-void Stream::connected() {
+void Stream::finish_connect() {
   if (failed_early_ != nullptr) return fail(std::move(*failed_early_));
   int error = 0;
   socklen_t length = sizeof error;

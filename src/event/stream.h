@@ -74,6 +74,7 @@ class Stream {
   void linger_reset();    // close() will send RST instead of FIN (refused floods)
 
   bool open() const { return open_; }
+  bool connected() const { return !connecting_; }  // tells a failed connect from a failed handshake
   int fd() const { return fd_; }
   bool is_tls() const { return ssl_ != nullptr; }
   std::string tls_version() const;
@@ -84,7 +85,7 @@ class Stream {
   static void write_ready(int fd, short what, void* self);
   void start_connect(const SocketAddress& to);
   void start_tls(ssl_ctx_st* context, const std::string& verify_name);
-  void connected();
+  void finish_connect();
   void handshake();
   void opened();
   void fail(Error reason);

@@ -1,6 +1,11 @@
 // Outbound HTTP/1.1: keep-alive pools per destination, timeouts, TLS, DNS, outcome classes. Used by modules/deliver in each
 // proxy worker and by the spool's delivery threads; one per loop. A connection is reused only after a complete, clean
 // exchange: any doubt (timeout, bytes after the answer, odd framing, 1xx floods) closes it (RFC 9112 §9.6).
+//
+// A kept connection may be closed by the backend just as a request goes out on it. When it ends before any byte of an answer,
+// the request is sent once more on a fresh connection, POST or not: the backend may have seen it, but so it may after every
+// `reset`, which the spool repeats as well, and every copy carries the same webhook-id and bytes (P4). A fresh connection that
+// ends this way is a `reset`. `concurrency` counts per Client, that is per worker or delivery thread.
 #pragma once
 
 #include <cstdint>
@@ -65,6 +70,7 @@ struct ClientLimits {
   size_t response_body = size_t{10} << 20;  // a larger answer is bad_response
   size_t idle_per_destination = 64;
   Duration idle_timeout{60'000};
+  Duration connection_age{300'000};         // then it is not reused, so that a changed DNS answer is followed
   int informational = 8;                    // 1xx heads before the answer
 };
 
@@ -95,5 +101,7 @@ class Client::Call {
 
 // The head a backend gets; public for `belay explain` and tests. Ends with the empty line.
 std::string compose_head(const Destination& to, const http::Url& url, const Outbound& request);
+// The same, appended to `out`; false when a field carries a line break (a rule's template made it): then nothing may be sent.
+[[nodiscard]] bool append_head(std::string& out, const Destination& to, const http::Url& url, const Outbound& request);
 
 }  // namespace belay::upstream

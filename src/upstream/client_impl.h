@@ -1,0 +1,62 @@
+// The client's working parts: pools of connections, and calls on their way to one. One per loop.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "upstream/call.h"
+#include "upstream/client.h"
+#include "upstream/connection.h"
+#include "upstream/pool.h"
+
+namespace belay::upstream {
+
+struct Client::Impl final : ConnectionOwner {
+  Impl(event::Loop& loop_in, event::Resolver& resolver_in, const ClientLimits& limits_in);
+  ~Impl();
+
+  std::unique_ptr<Call> send(std::shared_ptr<const Destination> to, const Outbound& request, Done done);
+  void forget(CallState& call);  // destroyed by its owner before `done`
+  size_t in_flight() const { return calls; }
+
+ private:
+  void link(CallState& call);
+  Pool& pool_of(std::shared_ptr<const Destination> to);
+  // The way to a connection.
+  void dispatch(CallState& call);
+  void send_on(CallState& call, Connection& connection);
+  void open(CallState& call);
+  void resolved(CallState& call, const Result<std::vector<IpAddress>>& found);
+  void connect_next(CallState& call);
+  void connect(CallState& call, const event::SocketAddress& to);
+  void next_url(CallState& call, Outcome outcome, std::string error);
+  MonotonicTime deadline_of(const CallState& call) const { return call.started + call.pool->to->timeout; }
+  MonotonicTime connect_deadline(const CallState& call) const;
+  // The end.
+  void finish(CallState& call, Attempt& attempt);
+  void fail(CallState& call, Outcome outcome, std::string error, std::string peer = {});
+  void fail_later(CallState& call, Outcome outcome, std::string error);
+  void tell_failed();
+  void remove(Connection& connection);
+  void drop_if_unused(Pool& pool);
+
+  void opened(Connection& connection) override;
+  void answered(Connection& connection) override;
+  void ended(Connection& connection, Outcome why, std::string error) override;
+  char* read_buffer() override { return buffer.get(); }
+
+  event::Loop& loop;
+  event::Resolver& resolver;
+  const ClientLimits limits;
+  event::DeadlineList deadlines;
+  std::unique_ptr<char[]> buffer;
+  std::unordered_map<const Destination*, std::unique_ptr<Pool>> pools;
+  CallState* first_call = nullptr;  // all that are under way
+  size_t calls = 0;
+  bool telling = false;             // tell_failed() is posted
+  std::shared_ptr<Impl*> self;      // what posted tasks hold weakly
+};
+
+}  // namespace belay::upstream

@@ -1,0 +1,168 @@
+#include "upstream/destination.h"
+
+#include <xxhash.h>
+
+#include <array>
+#include <map>
+#include <tuple>
+
+#include "base/log.h"
+#include "conf/section.h"
+#include "upstream/settings.h"
+
+namespace belay::upstream {
+
+namespace {
+
+using conf::Type;
+
+constexpr conf::Setting kDestination[] = {
+    {.key = "url", .type = Type::text, .help = "where webhooks go: http://127.0.0.1:8081/path, https://…, unix:/path.sock"},
+    {.key = "urls", .type = Type::text, .help = "several backends, used in turn; the next one is tried when one refuses"},
+    {.key = "append_path", .type = Type::boolean, .fallback = "false", .help = "add what follows the source's prefix to the url's path"},
+    {.key = "timeout", .type = Type::duration, .fallback = "30s", .range = "1ms..1h", .help = "for the whole answer, from the start"},
+    {.key = "connect_timeout", .type = Type::duration, .fallback = "3s", .range = "1ms..5m", .help = "for DNS, connect and TLS together"},
+    {.key = "success", .type = Type::text, .fallback = "2xx", .help = "statuses that mean delivered: 2xx, [2xx, 404]"},
+    {.key = "concurrency", .type = Type::integer, .fallback = "512", .range = "1..100000", .help = "requests in flight per worker process"},
+    {.key = "rate", .type = Type::rate, .help = "requests per unit of time: 50/s"},
+    {.key = "retry", .type = Type::node, .help = "{ preset: netx } or { schedule: [0s, 5m] } or { first, factor, max, attempts, jitter }"},
+    {.key = "retry_on", .type = Type::text, .help = "what is tried again: [network, 5xx, 408, 409, 425, 429]"},
+    {.key = "auth", .type = Type::node, .help = "credentials for the backend: bearer, basic or header"},
+    {.key = "tls", .type = Type::node, .help = "{ ca, certificate, key, server_name, verify }"},
+    {.key = "headers", .type = Type::node, .help = "{ set: {…}, remove: […] }"},
+    {.key = "network", .type = Type::node, .help = "{ allow: [10.0.0.0/8] }: private networks a host name may lead to"},
+    {.key = "on_dead", .type = Type::text, .fallback = "keep", .range = "keep|disable", .help = "what happens to the destination after a dead letter"},
+    {.key = "ramp", .type = Type::node, .help = "not available in this version"},
+    {.key = "breaker", .type = Type::node, .help = "not available in this version"},
+    {.key = "health", .type = Type::node, .help = "not available in this version"},
+    {.key = "sign", .type = Type::node, .help = "not available in this version"},
+};
+constexpr std::array<std::string_view, 4> kLater = {"ramp", "breaker", "health", "sign"};
+
+constexpr conf::Setting kTls[] = {
+    {.key = "ca", .type = Type::text, .help = "PEM file of the authority; the system's when absent"},
+    {.key = "certificate", .type = Type::text, .help = "PEM file of our client certificate"},
+    {.key = "key", .type = Type::text, .help = "PEM file of its key; the certificate's file when absent"},
+    {.key = "server_name", .type = Type::text, .help = "name to ask for and to verify; the url's host when absent"},
+    {.key = "verify", .type = Type::boolean, .fallback = "true", .help = "false accepts any certificate: for tests only"},
+};
+constexpr conf::Setting kNetwork[] = {
+    {.key = "allow", .type = Type::text, .required = true, .help = "addresses or blocks: [10.0.0.0/8]"},
+};
+
+const std::vector<std::string> kRetryOn = {"network", "5xx", "408", "409", "425", "429"};
+
+class Builder {
+ public:
+  Builder(const conf::Configuration& configuration, conf::Problems& problems) : configuration_(configuration), problems_(problems) {}
+
+  std::shared_ptr<const Destination> build(const conf::Named& named) {
+    const conf::SecretSource secrets = configuration_.secret_source();
+    const conf::Section section(named.node, kDestination, problems_, &secrets);
+    auto to = std::make_shared<Destination>();
+    to->name = named.name;
+    to->key = XXH3_64bits(named.name.data(), named.name.size());
+    refuse_later_keys(section);
+    read_urls(section, *to);
+    to->append_path = section.boolean("append_path");
+    to->timeout = section.duration("timeout");
+    to->connect_timeout = section.duration("connect_timeout");
+    to->concurrency = static_cast<int>(section.integer("concurrency"));
+    if (section.has("rate")) to->rate_per_second = section.rate("rate").per_second;
+    to->success = statuses(section, "success", section.texts("success"), nullptr);
+    to->retry_on = statuses(section, "retry_on", section.has("retry_on") ? section.texts("retry_on") : kRetryOn, &to->retry_on_network);
+    to->retry = read_retry(section.node("retry"), configuration_, problems_);
+    if (section.has("auth")) read_auth(section.node("auth"), secrets, problems_, *to);
+    if (section.has("headers")) read_headers(section.node("headers"), secrets, problems_, *to);
+    if (section.has("network")) read_network(section.node("network"), *to);
+    read_tls(section, named, *to);
+    return to;
+  }
+
+ private:
+  void refuse_later_keys(const conf::Section& section) {
+    for (const std::string_view key : kLater) {
+      if (section.has(key)) section.wrong(key, std::string(key) + " is not available in this version", "remove it");
+    }
+    if (section.has("on_dead") && section.text("on_dead") == "disable") {
+      section.wrong("on_dead", "on_dead: disable is not available in this version", "remove it, or write keep");
+    }
+  }
+
+  void read_urls(const conf::Section& section, Destination& to) {
+    if (section.has("url") == section.has("urls")) {
+      const std::string hint = "write url: http://127.0.0.1:8081/path";
+      return problems_.add(section.self().position(), section.has("url") ? "url and urls exclude each other" : "a destination needs a url", hint);
+    }
+    const std::string_view key = section.has("url") ? "url" : "urls";
+    for (const std::string& text : section.texts(key)) {
+      auto url = http::parse_url(text);
+      if (!url) {
+        section.wrong(key, url.error().message);
+      } else {
+        to.urls.push_back(std::move(url).value());
+      }
+    }
+    if (to.urls.empty() && section.texts(key).empty()) section.wrong(key, "no url in the list", "write urls: [http://10.0.0.1:8081, http://10.0.0.2:8081]");
+  }
+
+  StatusSet statuses(const conf::Section& section, std::string_view key, const std::vector<std::string>& terms, bool* network) {
+    auto set = StatusSet::parse(terms, network);
+    if (set) return *set;
+    section.wrong(key, set.error().message);
+    return {};
+  }
+
+  void read_network(const conf::Node& node, Destination& to) {
+    const conf::Section section(node, kNetwork, problems_);
+    for (const std::string& text : section.texts("allow")) {
+      const auto block = Cidr::parse(text);
+      if (!block) {
+        section.wrong("allow", block.error().message);
+      } else {
+        to.network_allow.push_back(*block);
+      }
+    }
+  }
+
+  void read_tls(const conf::Section& destination, const conf::Named& named, Destination& to) {
+    const conf::Section section(destination.node("tls"), kTls, problems_);
+    to.server_name = section.text("server_name");
+    bool https = false;
+    for (const http::Url& url : to.urls) https = https || url.scheme == "https";
+    if (!https) {
+      if (destination.has("tls")) destination.wrong("tls", "tls has no use without an https url", "write https:// in url, or remove tls");
+      return;
+    }
+    const auto path = [&](std::string_view key) {
+      const std::string text = section.text(key);
+      return text.empty() || text.starts_with('/') ? text : named.folder + "/" + text;
+    };
+    const event::ClientTlsFiles files{.ca = path("ca"), .certificate = path("certificate"), .key = path("key"), .verify = section.boolean("verify")};
+    if (files.certificate.empty() && !files.key.empty()) section.wrong("key", "a key without its certificate", "write tls.certificate as well");
+    if (!files.verify) log::warn("destination {}: tls.verify is false, so anybody between us can read and change what it gets", to.name);
+    auto& shared = contexts_[std::tuple(files.ca, files.certificate, files.key, files.verify)];
+    if (shared == nullptr) {
+      auto made = event::ClientTls::create(files);
+      if (!made) return problems_.add(destination.has("tls") ? section.self().position() : named.position, made.error().message);
+      shared = std::move(made).value();
+    }
+    to.tls = shared;
+  }
+
+  const conf::Configuration& configuration_;
+  conf::Problems& problems_;
+  // Reading the system's authorities takes milliseconds; most destinations share them.
+  std::map<std::tuple<std::string, std::string, std::string, bool>, std::shared_ptr<event::ClientTls>> contexts_;
+};
+
+}  // namespace
+
+Destinations build_destinations(const conf::Configuration& configuration, conf::Problems& problems) {
+  Destinations destinations;
+  Builder builder(configuration, problems);
+  for (const conf::Named& named : configuration.destinations) destinations.emplace(named.name, builder.build(named));
+  return destinations;
+}
+
+}  // namespace belay::upstream

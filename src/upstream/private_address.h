@@ -1,0 +1,12 @@
+// Which addresses a host name must not lead to unless a rule allows them: a name under somebody else's control could point a
+// webhook at our own network (SSRF). Pure.
+#pragma once
+
+#include "base/ip.h"
+
+namespace belay::upstream {
+
+// Loopback, private, link-local, carrier NAT, multicast and unspecified addresses (RFC 6890).
+bool is_private(const IpAddress& address);
+
+}  // namespace belay::upstream
