@@ -3,7 +3,9 @@
 
 #include <array>
 #include <bit>
+#include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <string_view>
 
 #if defined(__SSE2__)
@@ -56,6 +58,32 @@ inline const char* find_control(const char* at, const char* end) {
 #endif
   while (at != end && !is_control(*at)) ++at;
   return at;
+}
+
+// Whether `text` is `lower` (a literal of lower-case letters, digits and '-') in any case, eight bytes a step: this runs for every
+// field of every message. Setting bit 5 maps the two cases of a letter onto it; what else it maps onto a letter, digit or '-'
+// is a control byte, which no head holds.
+template <size_t kSize>
+inline bool is_word(std::string_view text, const char (&lower)[kSize]) {
+  constexpr size_t kLength = kSize - 1;
+  static_assert(kLength >= 2);
+  if (text.size() != kLength) return false;
+  const auto differ = [&]<typename Word>(Word, size_t at) {
+    Word given, wanted;
+    std::memcpy(&given, text.data() + at, sizeof given);
+    std::memcpy(&wanted, lower + at, sizeof wanted);
+    return (given | static_cast<Word>(0x2020202020202020)) != wanted;
+  };
+  if constexpr (kLength >= 8) {
+    for (size_t at = 0; at + 8 < kLength; at += 8) {
+      if (differ(uint64_t{}, at)) return false;
+    }
+    return !differ(uint64_t{}, kLength - 8);
+  } else if constexpr (kLength >= 4) {
+    return !differ(uint32_t{}, 0) && !differ(uint32_t{}, kLength - 4);
+  } else {
+    return !differ(uint16_t{}, 0) && !differ(uint16_t{}, kLength - 2);
+  }
 }
 
 }  // namespace belay::http

@@ -1,6 +1,7 @@
 #include "http/framing.h"
 
 #include "base/bytes.h"
+#include "http/chars.h"
 
 namespace belay::http {
 
@@ -10,8 +11,8 @@ void read_connection(std::string_view value, FieldFacts& facts) {
   while (!value.empty()) {
     const size_t comma = value.find(',');
     const std::string_view option = trim_ows(value.substr(0, comma));
-    if (ascii_iequals(option, "close")) facts.close = true;
-    if (ascii_iequals(option, "keep-alive")) facts.keep_alive = true;
+    if (is_word(option, "close")) facts.close = true;
+    if (is_word(option, "keep-alive")) facts.keep_alive = true;
     value = comma == std::string_view::npos ? std::string_view{} : value.substr(comma + 1);
   }
 }
@@ -24,27 +25,27 @@ FieldFacts read_facts(const Fields& fields) {
     // Lengths tell these names from nearly all others without a comparison.
     switch (field.name.size()) {
       case 4:
-        if (ascii_iequals(field.name, "host")) {
+        if (is_word(field.name, "host")) {
           facts.host = field.value;
           ++facts.hosts;
         }
         break;
       case 6:
-        if (ascii_iequals(field.name, "expect")) {
-          (ascii_iequals(field.value, "100-continue") ? facts.expect_continue : facts.expect_other) = true;
+        if (is_word(field.name, "expect")) {
+          (is_word(field.value, "100-continue") ? facts.expect_continue : facts.expect_other) = true;
         }
         break;
       case 10:
-        if (ascii_iequals(field.name, "connection")) read_connection(field.value, facts);
+        if (is_word(field.name, "connection")) read_connection(field.value, facts);
         break;
       case 14:
-        if (ascii_iequals(field.name, "content-length")) {
+        if (is_word(field.name, "content-length")) {
           facts.content_length = field.value;
           ++facts.content_lengths;
         }
         break;
       case 17:
-        if (ascii_iequals(field.name, "transfer-encoding")) {
+        if (is_word(field.name, "transfer-encoding")) {
           facts.transfer_encoding = field.value;
           ++facts.transfer_encodings;
         }
@@ -67,7 +68,7 @@ bool decide_framing(const FieldFacts& facts, int minor_version, Framing& framing
     if (minor_version == 0) return refuse(400, "Transfer-Encoding with HTTP/1.0");
     if (facts.content_lengths > 0) return refuse(400, "both Content-Length and Transfer-Encoding");
     if (facts.transfer_encodings > 1) return refuse(400, "more than one Transfer-Encoding");
-    if (!ascii_iequals(facts.transfer_encoding, "chunked")) return refuse(501, "Transfer-Encoding other than chunked");
+    if (!is_word(facts.transfer_encoding, "chunked")) return refuse(501, "Transfer-Encoding other than chunked");
     framing = Framing::chunked;
     return true;
   }

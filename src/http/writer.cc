@@ -31,13 +31,13 @@ void append_content_length(std::string& out, uint64_t length) {
 bool is_hop_by_hop(std::string_view name) {
   // The length decides nearly always: this runs for every field of every message.
   switch (name.size()) {
-    case 2: return ascii_iequals(name, "te");
-    case 7: return ascii_iequals(name, "upgrade") || ascii_iequals(name, "trailer");
-    case 10: return ascii_iequals(name, "connection") || ascii_iequals(name, "keep-alive");
-    case 16: return ascii_iequals(name, "proxy-connection");
-    case 17: return ascii_iequals(name, "transfer-encoding");
-    case 18: return ascii_iequals(name, "proxy-authenticate");
-    case 19: return ascii_iequals(name, "proxy-authorization");
+    case 2: return is_word(name, "te");
+    case 7: return is_word(name, "upgrade") || is_word(name, "trailer");
+    case 10: return is_word(name, "connection") || is_word(name, "keep-alive");
+    case 16: return is_word(name, "proxy-connection");
+    case 17: return is_word(name, "transfer-encoding");
+    case 18: return is_word(name, "proxy-authenticate");
+    case 19: return is_word(name, "proxy-authorization");
     default: return false;
   }
 }
@@ -45,7 +45,7 @@ bool is_hop_by_hop(std::string_view name) {
 std::vector<std::string_view> connection_options(const Fields& fields) {
   std::vector<std::string_view> options;
   for (const Field& field : fields) {
-    if (field.name.size() != 10 || !ascii_iequals(field.name, "connection")) continue;
+    if (!is_word(field.name, "connection")) continue;
     std::string_view rest = field.value;
     for (;;) {
       const size_t comma = rest.find(',');
