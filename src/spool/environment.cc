@@ -208,7 +208,7 @@ bool Cursor::move(unsigned operation, std::string_view key) {
 
 bool Cursor::first() { return move(MDB_FIRST); }
 bool Cursor::last() { return move(MDB_LAST); }
-bool Cursor::seek(std::string_view key) { return move(MDB_SET_RANGE, key); }
+bool Cursor::seek(std::string_view key) { return key.empty() ? first() : move(MDB_SET_RANGE, key); }  // LMDB refuses empty keys
 bool Cursor::seek_before(std::string_view key) { return seek(key) ? previous() : last(); }
 bool Cursor::next() { return move(MDB_NEXT); }
 bool Cursor::previous() { return move(MDB_PREV); }

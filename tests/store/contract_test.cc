@@ -1,0 +1,469 @@
+// What every engine must do, run on each of them.
+#include "tests/store/harness.h"
+
+namespace belay::spool::test {
+
+namespace {
+
+struct Memory {
+  std::unique_ptr<Store> open(const Clock& clock) { return open_memory_store(clock); }
+};
+
+struct Lmdb {
+  Folder folder;
+  std::unique_ptr<Store> open(const Clock& clock) {
+    StoreOptions options;
+    options.folder = folder.path();
+    options.map_bytes = uint64_t{1} << 30;
+    auto store = open_lmdb_store(options, clock);
+    REQUIRE(store.ok());
+    return std::move(*store);
+  }
+};
+
+template <typename Engine>
+struct Fixture {
+  ManualClock clock;
+  Engine engine;
+  std::unique_ptr<Store> store = engine.open(clock);
+  Maker maker{clock};
+  WallTime now() const { return clock.wall(); }
+  // Stores a message for `to` and gives its delivery under lease.
+  Leased leased(const std::string& to = "crm") {
+    REQUIRE(commit(*store, put(maker.message({to}))).ok());
+    auto leases = lease(*store, to, now());
+    REQUIRE(leases.ok());
+    REQUIRE(leases->leased.size() == 1);
+    return leases->leased.front();
+  }
+  DeliveryState state_of(const MessageId& id) { return deliveries(*store, id)->front().state; }
+};
+
+#define ENGINES Memory, Lmdb
+
+TEST_CASE_TEMPLATE("a_put_message_comes_back_byte_for_byte", Engine, ENGINES) {
+  Fixture<Engine> f;
+  const NewMessage sent = f.maker.message({"crm", "erp"}, f.maker.bytes(1000));
+  const Message& message = *sent.message;
+  auto done = commit(*f.store, put(sent));
+  REQUIRE(done.ok());
+  CHECK(done->duplicate == std::vector<bool>{false});
+  auto got = load(*f.store, message.event.id);
+  REQUIRE(got.ok());
+  CHECK(got->request.body == message.request.body);
+  CHECK(got->request.fields == message.request.fields);
+  CHECK(got->request.target == message.request.target);
+  CHECK(got->request.has_body);
+  CHECK(got->event.source == "acme");
+  auto states = deliveries(*f.store, message.event.id);
+  REQUIRE(states.ok());
+  REQUIRE(states->size() == 2);
+  for (const Delivery& delivery : *states) CHECK(delivery.state == DeliveryState::queued);
+}
+
+TEST_CASE_TEMPLATE("bodies_of_every_size_around_the_chunk_limits_survive", Engine, ENGINES) {
+  Fixture<Engine> f;
+  for (const size_t size : {size_t{0}, size_t{1}, StoreOptions::kInlineBody, StoreOptions::kInlineBody + 1,
+                            StoreOptions::kBodyChunk - 1, StoreOptions::kBodyChunk, StoreOptions::kBodyChunk + 1,
+                            3 * StoreOptions::kBodyChunk, size_t{10} << 20}) {
+    const NewMessage sent = f.maker.message({"crm"}, f.maker.bytes(size));
+    REQUIRE(commit(*f.store, put(sent)).ok());
+    auto got = load(*f.store, sent.message->event.id);
+    REQUIRE(got.ok());
+    CHECK(got->request.body == sent.message->request.body);
+  }
+}
+
+TEST_CASE_TEMPLATE("a_repeated_put_is_reported_and_changes_nothing", Engine, ENGINES) {
+  Fixture<Engine> f;
+  const NewMessage first = f.maker.message({"crm"});
+  REQUIRE(commit(*f.store, put(first)).ok());
+  auto leases = lease(*f.store, "crm", f.now());
+  REQUIRE(leases->leased.size() == 1);
+  REQUIRE(commit(*f.store, settle(with_state(leases->leased[0].delivery, DeliveryState::delivered))).ok());
+
+  auto again = commit(*f.store, put(first));
+  REQUIRE(again.ok());
+  CHECK(again->duplicate == std::vector<bool>{true});
+  CHECK(f.state_of(first.message->event.id) == DeliveryState::delivered);
+  CHECK(lease(*f.store, "crm", f.now())->leased.empty());
+  CHECK(f.store->stats().messages == 1);
+  CHECK(backlog(*f.store, "crm").spooled == 1);
+}
+
+TEST_CASE_TEMPLATE("what_is_due_is_leased_once_oldest_due_first", Engine, ENGINES) {
+  Fixture<Engine> f;
+  std::vector<MessageId> by_due;
+  for (int i = 0; i < 5; ++i) {
+    NewMessage message = f.maker.message({"crm"});
+    message.deliveries[0].due = f.now() - Duration(i * 1000);  // the last one stored is due first
+    by_due.insert(by_due.begin(), message.message->event.id);
+    REQUIRE(commit(*f.store, put(message)).ok());
+  }
+  NewMessage later = f.maker.message({"crm"});
+  later.deliveries[0].due = f.now() + Duration(5000);
+  REQUIRE(commit(*f.store, put(later)).ok());
+
+  auto first = lease(*f.store, "crm", f.now(), 2);
+  REQUIRE(first.ok());
+  REQUIRE(first->leased.size() == 2);
+  CHECK(first->leased[0].delivery.message == by_due[0]);
+  CHECK(first->leased[1].delivery.message == by_due[1]);
+  REQUIRE(first->next_due.has_value());
+  CHECK(*first->next_due <= f.now());  // more is due already
+
+  auto rest = lease(*f.store, "crm", f.now(), 10);
+  REQUIRE(rest->leased.size() == 3);
+  CHECK(rest->leased[0].delivery.message == by_due[2]);
+  CHECK(rest->next_due == f.now() + Duration(5000));
+  CHECK(lease(*f.store, "crm", f.now(), 10)->leased.empty());
+  CHECK(lease(*f.store, "crm", f.now() + Duration(5000), 10)->leased.size() == 1);
+}
+
+TEST_CASE_TEMPLATE("nothing_is_due_for_a_destination_without_messages", Engine, ENGINES) {
+  Fixture<Engine> f;
+  REQUIRE(commit(*f.store, put(f.maker.message({"crm"}))).ok());
+  auto leases = lease(*f.store, "erp", f.now());
+  REQUIRE(leases.ok());
+  CHECK(leases->leased.empty());
+  CHECK_FALSE(leases->next_due.has_value());
+}
+
+TEST_CASE_TEMPLATE("a_lease_that_ran_out_or_was_given_back_is_given_again", Engine, ENGINES) {
+  Fixture<Engine> f;
+  REQUIRE(commit(*f.store, put(f.maker.message({"crm"}))).ok());
+  auto first = lease(*f.store, "crm", f.now(), 1, Duration(1000));
+  REQUIRE(first->leased.size() == 1);
+  CHECK(lease(*f.store, "crm", f.now() + Duration(999))->leased.empty());
+  CHECK(lease(*f.store, "crm", f.now() + Duration(1000), 1, Duration(1000))->leased.size() == 1);
+  f.store->release(first->leased[0].delivery.message, destination_id("crm"));
+  CHECK(lease(*f.store, "crm", f.now())->leased.size() == 1);
+}
+
+TEST_CASE_TEMPLATE("a_put_given_as_sending_is_stored_queued_and_leased_to_its_caller", Engine, ENGINES) {
+  Fixture<Engine> f;
+  NewMessage message = f.maker.message({"crm"});
+  message.deliveries[0].state = DeliveryState::sending;
+  REQUIRE(commit(*f.store, put(message)).ok());
+  CHECK(f.state_of(message.message->event.id) == DeliveryState::sending);
+  CHECK(lease(*f.store, "crm", f.now())->leased.empty());
+  CHECK(backlog(*f.store, "crm").sending == 1);
+  f.store->release(message.message->event.id, destination_id("crm"));
+  auto leases = lease(*f.store, "crm", f.now());
+  REQUIRE(leases->leased.size() == 1);
+  CHECK(leases->leased[0].delivery.state == DeliveryState::queued);
+}
+
+TEST_CASE_TEMPLATE("a_delivered_message_is_never_leased_again", Engine, ENGINES) {
+  Fixture<Engine> f;
+  Leased leased = f.leased();
+  add_attempt(leased.delivery, {f.now(), 12, 200, "", "ok"});
+  auto done = commit(*f.store, settle(with_state(leased.delivery, DeliveryState::delivered)));
+  REQUIRE(done.ok());
+  CHECK(done->refused == std::vector<bool>{false});
+  auto after = deliveries(*f.store, leased.delivery.message);
+  REQUIRE(after->size() == 1);
+  CHECK(after->front().state == DeliveryState::delivered);
+  CHECK(after->front().attempts == 1);
+  REQUIRE(after->front().history.size() == 1);
+  CHECK(after->front().history[0].status == 200);
+  CHECK(after->front().history[0].answer == "ok");
+  CHECK(lease(*f.store, "crm", f.now() + Duration(1'000'000))->leased.empty());
+  CHECK(f.store->waiting_destinations().empty());
+}
+
+TEST_CASE_TEMPLATE("a_scheduled_message_waits_for_its_new_due_time", Engine, ENGINES) {
+  Fixture<Engine> f;
+  const Leased leased = f.leased();
+  const WallTime due = f.now() + Duration(300'000);
+  REQUIRE(commit(*f.store, settle(with_state(leased.delivery, DeliveryState::scheduled, due))).ok());
+  auto early = lease(*f.store, "crm", due - Duration(1));
+  CHECK(early->leased.empty());
+  CHECK(early->next_due == due);
+  auto at_time = lease(*f.store, "crm", due);
+  REQUIRE(at_time->leased.size() == 1);
+  CHECK(at_time->leased[0].delivery.state == DeliveryState::scheduled);
+}
+
+TEST_CASE_TEMPLATE("a_step_the_table_does_not_allow_is_refused_alone", Engine, ENGINES) {
+  Fixture<Engine> f;
+  const Leased first = f.leased();
+  const Leased second = f.leased();
+  Batch both;
+  both.settlements.push_back({with_state(first.delivery, DeliveryState::queued)});  // sending does not become queued
+  both.settlements.push_back({with_state(second.delivery, DeliveryState::delivered)});
+  auto done = commit(*f.store, both);
+  REQUIRE(done.ok());
+  CHECK(done->refused == std::vector<bool>{true, false});
+  CHECK(f.state_of(second.delivery.message) == DeliveryState::delivered);
+
+  auto twice = commit(*f.store, settle(with_state(second.delivery, DeliveryState::dead)));
+  REQUIRE(twice.ok());
+  CHECK(twice->refused == std::vector<bool>{true});
+  Delivery unknown = first.delivery;
+  unknown.message = f.maker.id();
+  CHECK(commit(*f.store, settle(unknown))->refused == std::vector<bool>{true});
+}
+
+TEST_CASE_TEMPLATE("without_a_lease_a_delivery_cannot_be_settled_as_sent", Engine, ENGINES) {
+  Fixture<Engine> f;
+  const NewMessage message = f.maker.message({"crm"});
+  REQUIRE(commit(*f.store, put(message)).ok());
+  auto done = commit(*f.store, settle(with_state(message.deliveries[0], DeliveryState::delivered)));
+  REQUIRE(done.ok());
+  CHECK(done->refused == std::vector<bool>{true});
+  CHECK(f.state_of(message.message->event.id) == DeliveryState::queued);
+}
+
+TEST_CASE_TEMPLATE("dead_and_delivered_go_on_only_by_replay_with_history_and_bytes_kept", Engine, ENGINES) {
+  Fixture<Engine> f;
+  Leased leased = f.leased();
+  const MessageId id = leased.delivery.message;
+  add_attempt(leased.delivery, {f.now(), 5, 503, "status 503", "busy"});
+  leased.delivery.reason = "1 attempt used up";
+  REQUIRE(commit(*f.store, settle(with_state(leased.delivery, DeliveryState::dead))).ok());
+  CHECK(backlog(*f.store, "crm").dead == 1);
+  CHECK(lease(*f.store, "crm", f.now())->leased.empty());
+
+  Delivery again = deliveries(*f.store, id)->front();
+  REQUIRE(commit(*f.store, settle(with_state(again, DeliveryState::queued, f.now()))).ok());
+  CHECK(commit(*f.store, settle(with_state(again, DeliveryState::queued, f.now())))->refused ==
+        std::vector<bool>{true});
+  auto leases = lease(*f.store, "crm", f.now());
+  REQUIRE(leases->leased.size() == 1);
+  CHECK(leases->leased[0].delivery.history.size() == 1);
+  CHECK(leases->leased[0].message->request.body == leased.message->request.body);
+  REQUIRE(commit(*f.store, settle(with_state(leases->leased[0].delivery, DeliveryState::delivered))).ok());
+  const DestinationBacklog counts = backlog(*f.store, "crm");
+  CHECK(counts.spooled == 1);
+  CHECK(counts.delivered == 1);
+  CHECK(counts.dead == 0);
+}
+
+TEST_CASE_TEMPLATE("an_operator_may_cancel_what_waits_or_is_being_sent", Engine, ENGINES) {
+  Fixture<Engine> f;
+  const NewMessage waiting = f.maker.message({"crm"});
+  REQUIRE(commit(*f.store, put(waiting)).ok());
+  CHECK(commit(*f.store, settle(with_state(waiting.deliveries[0], DeliveryState::cancelled)))->refused ==
+        std::vector<bool>{false});
+  const Leased sending = f.leased();
+  REQUIRE(commit(*f.store, settle(with_state(sending.delivery, DeliveryState::cancelled))).ok());
+  CHECK(commit(*f.store, settle(with_state(sending.delivery, DeliveryState::delivered)))->refused ==
+        std::vector<bool>{true});
+  CHECK(backlog(*f.store, "crm").cancelled == 2);
+  CHECK(backlog(*f.store, "crm").waiting == 0);
+}
+
+TEST_CASE_TEMPLATE("spooled_is_always_waiting_plus_delivered_plus_dead_plus_cancelled", Engine, ENGINES) {
+  Fixture<Engine> f;
+  SeededRandom random(7);
+  std::vector<Delivery> all;
+  for (int round = 0; round < 200; ++round) {
+    REQUIRE(commit(*f.store, put(f.maker.message({"crm", "erp"}))).ok());
+    const std::string to = random.next() % 2 == 0 ? "crm" : "erp";
+    auto leases = lease(*f.store, to, f.now(), 1 + static_cast<uint32_t>(random.next() % 3));
+    Batch batch;
+    for (const Leased& leased : leases->leased) {
+      constexpr DeliveryState kEnds[] = {DeliveryState::delivered, DeliveryState::dead, DeliveryState::cancelled,
+                                         DeliveryState::scheduled};
+      batch.settlements.push_back({with_state(leased.delivery, kEnds[random.next() % 4], f.now())});
+      all.push_back(batch.settlements.back().delivery);
+    }
+    const Delivery& replayed = all[random.next() % all.size()];
+    batch.settlements.push_back({with_state(replayed, DeliveryState::queued, f.now())});
+    REQUIRE(commit(*f.store, batch).ok());
+  }
+  for (const char* name : {"crm", "erp"}) {
+    const DestinationBacklog counts = backlog(*f.store, name);
+    CHECK(counts.spooled == 200);
+    CHECK(counts.spooled == counts.waiting + counts.delivered + counts.dead + counts.cancelled);
+    f.clock.advance(Duration(600'000));
+    auto rest = lease(*f.store, name, f.now(), 1000, Duration(1));
+    CHECK(rest->leased.size() == counts.waiting);
+  }
+}
+
+TEST_CASE_TEMPLATE("lines_repeated_by_a_client_are_taken_once", Engine, ENGINES) {
+  Fixture<Engine> f;
+  Batch batch = lines({f.maker.event(wire::Outcome::forwarded), f.maker.event(wire::Outcome::rejected)});
+  batch.events[0].client.fill(9);
+  batch.events[0].number = 1;
+  REQUIRE(commit(*f.store, batch).ok());
+  REQUIRE(commit(*f.store, batch).ok());
+  CHECK(f.store->stats().events == 2);
+  batch.events[0].number = 2;
+  REQUIRE(commit(*f.store, batch).ok());
+  CHECK(f.store->stats().events == 4);
+  batch.events[0].client.fill(8);  // another worker counts for itself
+  batch.events[0].number = 1;
+  REQUIRE(commit(*f.store, batch).ok());
+  CHECK(f.store->stats().events == 6);
+}
+
+TEST_CASE_TEMPLATE("pages_of_events_are_newest_first_and_hold_every_line_once", Engine, ENGINES) {
+  Fixture<Engine> f;
+  std::vector<MessageId> all;
+  std::vector<wire::Event> slow;  // requests that took long: recorded late under early ids
+  for (int i = 0; i < 40; ++i) {
+    std::vector<wire::Event> block;
+    for (int n = 0; n < 7; ++n) {
+      wire::Event event = f.maker.event(wire::Outcome::forwarded);
+      all.push_back(event.id);
+      if (n == 3) slow.push_back(event);
+      else block.push_back(event);
+    }
+    if (i % 10 == 9) {
+      block.insert(block.end(), slow.begin(), slow.end());
+      slow.clear();
+    }
+    REQUIRE(commit(*f.store, lines(block)).ok());
+    const NewMessage message = f.maker.message({"crm"});
+    all.push_back(message.message->event.id);
+    REQUIRE(commit(*f.store, put(message)).ok());
+    f.clock.advance(Duration(137));
+  }
+  std::sort(all.begin(), all.end(), std::greater<>());
+  for (const uint32_t size : {1U, 7U, 50U, 319U, 320U, 1000U}) {
+    std::vector<MessageId> seen;
+    std::optional<MessageId> before;
+    do {
+      auto page = events(*f.store, {}, before, size);
+      REQUIRE(page.ok());
+      REQUIRE(page->rows.size() <= size);
+      for (const EventRow& row : page->rows) seen.push_back(row.event.id);
+      before = page->next;
+    } while (before);
+    CHECK(seen == all);
+  }
+}
+
+TEST_CASE_TEMPLATE("every_filter_finds_its_lines_and_no_others", Engine, ENGINES) {
+  Fixture<Engine> f;
+  std::vector<wire::Event> block;
+  for (int i = 0; i < 30; ++i) {
+    wire::Event event = f.maker.event(i % 3 == 0 ? wire::Outcome::rejected : wire::Outcome::forwarded,
+                                      i % 2 == 0 ? "acme" : "globex");
+    event.destination = i % 3 == 0 ? "" : "crm";
+    event.type = "type" + std::to_string(i % 5);
+    event.resource = "order-" + std::to_string(i);
+    event.reason = i % 3 == 0 ? "verify: signature does not match" : "";
+    block.push_back(event);
+    f.clock.advance(Duration(10));
+  }
+  const WallTime middle = block[15].id.time();
+  REQUIRE(commit(*f.store, lines(block)).ok());
+  REQUIRE(commit(*f.store, put(f.maker.message({"crm", "erp"}))).ok());
+
+  const auto count = [&](EventQuery query) {
+    auto page = events(*f.store, query, {}, 1000);
+    REQUIRE(page.ok());
+    return page->rows.size();
+  };
+  CHECK(count({}) == 31);
+  CHECK(count({.source = "globex"}) == 15);
+  CHECK(count({.source = "nobody"}) == 0);
+  CHECK(count({.destination = "crm"}) == 21);
+  CHECK(count({.destination = "erp"}) == 1);  // the second destination of a stored message
+  CHECK(count({.type = "type3"}) == 6);
+  CHECK(count({.resource = "order-7"}) == 1);
+  CHECK(count({.text = "signature does not"}) == 10);
+  CHECK(count({.text = block[4].id.to_string()}) == 1);
+  CHECK(count({.state = "rejected"}) == 10);
+  CHECK(count({.state = "queued"}) == 1);
+  CHECK(count({.state = "dead"}) == 0);
+  CHECK(count({.state = "no such state"}) == 0);
+  CHECK(count({.since = middle}) == 16);
+  CHECK(count({.until = middle - Duration(1)}) == 15);
+  CHECK(count({.source = "acme", .type = "type0", .state = "rejected"}) == 1);
+}
+
+TEST_CASE_TEMPLATE("events_show_deliveries_as_they_are_now", Engine, ENGINES) {
+  Fixture<Engine> f;
+  const Leased dead = f.leased();
+  const Leased sending = f.leased();
+  const Leased delivered = f.leased();
+  REQUIRE(commit(*f.store, settle(with_state(dead.delivery, DeliveryState::dead))).ok());
+  REQUIRE(commit(*f.store, settle(with_state(delivered.delivery, DeliveryState::delivered))).ok());
+  const std::pair<const char*, const Leased*> expected[] = {
+      {"dead", &dead}, {"sending", &sending}, {"delivered", &delivered}};
+  for (const auto& [state, leased] : expected) {
+    auto page = events(*f.store, {.destination = "crm", .state = state});
+    REQUIRE(page.ok());
+    REQUIRE(page->rows.size() == 1);
+    CHECK(page->rows[0].event.id == leased->delivery.message);
+    REQUIRE(page->rows[0].deliveries.size() == 1);
+    CHECK(to_string(page->rows[0].deliveries[0].state) == state);
+  }
+}
+
+TEST_CASE_TEMPLATE("dead_ones_page_newest_first", Engine, ENGINES) {
+  Fixture<Engine> f;
+  std::vector<MessageId> dead;
+  for (int i = 0; i < 25; ++i) {
+    const Leased leased = f.leased();
+    REQUIRE(commit(*f.store, settle(with_state(leased.delivery, i % 2 == 0 ? DeliveryState::dead
+                                                                           : DeliveryState::delivered))).ok());
+    if (i % 2 == 0) dead.insert(dead.begin(), leased.delivery.message);
+  }
+  std::vector<MessageId> seen;
+  std::optional<MessageId> before;
+  do {
+    auto page = events(*f.store, {.state = "dead"}, before, 4);
+    for (const EventRow& row : page->rows) seen.push_back(row.event.id);
+    before = page->next;
+  } while (before);
+  CHECK(seen == dead);
+}
+
+TEST_CASE_TEMPLATE("retention_takes_what_ended_and_leaves_what_waits", Engine, ENGINES) {
+  Fixture<Engine> f;
+  const Leased delivered = f.leased();
+  const Leased dead = f.leased();
+  REQUIRE(commit(*f.store, settle(with_state(delivered.delivery, DeliveryState::delivered))).ok());
+  REQUIRE(commit(*f.store, settle(with_state(dead.delivery, DeliveryState::dead))).ok());
+  const NewMessage waiting = f.maker.message({"crm"}, f.maker.bytes(200'000));
+  REQUIRE(commit(*f.store, put(waiting)).ok());
+  f.clock.advance(std::chrono::hours(1));
+  const Leased young = [&] {
+    REQUIRE(commit(*f.store, put(f.maker.message({"erp"}))).ok());
+    return lease(*f.store, "erp", f.now())->leased.at(0);
+  }();
+  REQUIRE(commit(*f.store, settle(with_state(young.delivery, DeliveryState::delivered))).ok());
+
+  CHECK(prune(*f.store, f.now() - std::chrono::minutes(30), WallTime{}) == 2);
+  CHECK_FALSE(load(*f.store, delivered.delivery.message).ok());
+  CHECK_FALSE(load(*f.store, dead.delivery.message).ok());
+  CHECK(load(*f.store, waiting.message->event.id).ok());
+  CHECK(load(*f.store, young.delivery.message).ok());
+  CHECK(f.store->stats().messages == 2);
+  CHECK(events(*f.store, {})->rows.size() == 4);  // the books remember
+  CHECK(backlog(*f.store, "crm").delivered == 1);
+  CHECK(events(*f.store, {.state = "dead"})->rows.empty());
+
+  prune(*f.store, WallTime{}, f.now());  // history too
+  CHECK(events(*f.store, {})->rows.size() == 1);
+}
+
+TEST_CASE_TEMPLATE("an_unknown_message_is_invalid", Engine, ENGINES) {
+  Fixture<Engine> f;
+  auto got = load(*f.store, f.maker.id());
+  REQUIRE_FALSE(got.ok());
+  CHECK(got.error().kind == ErrorKind::invalid);
+  auto none = deliveries(*f.store, f.maker.id());
+  REQUIRE(none.ok());
+  CHECK(none->empty());
+}
+
+TEST_CASE_TEMPLATE("the_newest_id_tells_the_time", Engine, ENGINES) {
+  Fixture<Engine> f;
+  CHECK_FALSE(f.store->newest().has_value());
+  REQUIRE(commit(*f.store, put(f.maker.message({"crm"}))).ok());
+  f.clock.advance(Duration(5000));
+  REQUIRE(commit(*f.store, lines({f.maker.event(wire::Outcome::forwarded)})).ok());
+  REQUIRE(f.store->newest().has_value());
+  CHECK(*f.store->newest() == f.now());
+}
+
+}  // namespace
+
+}  // namespace belay::spool::test
