@@ -55,7 +55,10 @@ TEST_CASE("unix_urls_name_a_socket_and_perhaps_a_path") {
 }
 
 TEST_CASE("urls_that_are_refused_say_what_to_write") {
-  const std::pair<const char*, const char*> kCases[] = {
+  struct Case {
+    std::string text, part;
+  };
+  const Case kCases[] = {
       {"", "write one of them"},          {"backend:8081/x", "http://"},       {"ftp://a/", "http://"},         {"http:/a", "http://"},
       {"http://", "has no host"},         {"http:///x", "has no host"},        {"http://:80/", "has no host"},  {"http://u:p@a/", "auth"},
       {"http://a#f", "%23"},              {"http://a/b c", "%XX"},             {"http://a/\xc3\xa4", "%XX"},    {"http://a/%zz", "%25"},
@@ -63,13 +66,13 @@ TEST_CASE("urls_that_are_refused_say_what_to_write") {
       {"http://a:x/", "1 to 65535"},      {"http://a,b/", "letters, digits"},  {"http://[::1", "brackets"},     {"http://[1.2.3.4]/", "brackets"},
       {"http://[::1]x/", "'x'"},          {"http://a%41/", "letters, digits"}, {"unix:app.sock", "unix:/run"},  {"unix:", "unix:/run"},
   };
-  for (const auto& [text, part] : kCases) {
-    CAPTURE(text);
-    const auto url = parse_url(text);
+  for (const Case& one : kCases) {
+    CAPTURE(one.text);
+    const auto url = parse_url(one.text);
     REQUIRE_FALSE(url.ok());
     CHECK(url.error().kind == ErrorKind::invalid);
     CAPTURE(url.error().message);
-    CHECK(url.error().message.find(part) != std::string::npos);
+    CHECK(url.error().message.find(one.part) != std::string::npos);
   }
 }
 
