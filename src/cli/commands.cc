@@ -23,6 +23,14 @@ constexpr auto kCommands = std::to_array<Command>({
     {"run", add_run},
     {"proxy", add_proxy},
     {"check", add_check},
+    {"events", add_events},
+    {"show", add_show},
+    {"replay", add_replay},
+    {"stats", add_stats},
+    {"verify", add_verify},
+    {"sign", add_sign},
+    {"send", add_send},
+    {"listen", add_listen},
 });
 
 constexpr int kUsage = 2;

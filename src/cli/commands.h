@@ -14,5 +14,13 @@ int run(int argc, const char* const* argv, std::ostream& out, std::ostream& err)
 void add_run(CLI::App& app, int& exit_code);
 void add_proxy(CLI::App& app, int& exit_code);
 void add_check(CLI::App& app, int& exit_code);
+void add_verify(CLI::App& app, int& exit_code);
+void add_sign(CLI::App& app, int& exit_code);
+void add_send(CLI::App& app, int& exit_code);
+void add_events(CLI::App& app, int& exit_code);
+void add_show(CLI::App& app, int& exit_code);
+void add_replay(CLI::App& app, int& exit_code);
+void add_stats(CLI::App& app, int& exit_code);
+void add_listen(CLI::App& app, int& exit_code);
 
 }  // namespace belay::cli
