@@ -6,6 +6,7 @@
 
 #include "base/bytes.h"
 #include "base/check.h"
+#include "http/url.h"
 
 namespace belay::modules {
 
@@ -15,27 +16,6 @@ bool is_capture_name(std::string_view name) {
   return !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
   });
-}
-
-int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  const char lower = ascii_lower(c);
-  return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
-}
-
-// "." and ".." in any spelling: dots and %2e.
-bool is_dot_segment(std::string_view segment) {
-  size_t dots = 0;
-  for (size_t i = 0; i < segment.size(); ++dots) {
-    if (segment[i] == '.') {
-      i += 1;
-    } else if (segment[i] == '%' && segment.size() - i >= 3 && segment[i + 1] == '2' && ascii_lower(segment[i + 2]) == 'e') {
-      i += 3;
-    } else {
-      return false;
-    }
-  }
-  return dots == 1 || dots == 2;
 }
 
 }  // namespace
@@ -156,22 +136,8 @@ std::string_view segment_at(std::string_view path, size_t index) {
 }
 
 const char* path_refusal(std::string_view path) {
-  for (size_t i = path.find('%'); i != std::string_view::npos; i = path.find('%', i + 1)) {
-    const int high = i + 2 < path.size() ? hex_digit(path[i + 1]) : -1;
-    const int low = i + 2 < path.size() ? hex_digit(path[i + 2]) : -1;
-    if (high < 0 || low < 0) return "broken percent-encoding";
-    const int byte = high * 16 + low;
-    if (byte == '/' || byte == '\\') return "encoded slash";
-    if (byte < 0x20 || byte == 0x7f) return "encoded control character";
-  }
-  if (path.find('\\') != std::string_view::npos) return "backslash";
-  size_t begin = 0;
-  while (begin < path.size()) {
-    const size_t end = std::min(path.find('/', begin), path.size());
-    if (is_dot_segment(path.substr(begin, end - begin))) return "dot segment";
-    begin = end + 1;
-  }
-  return nullptr;
+  if (path.find('%') != std::string_view::npos && !http::percent_decode(path)) return "broken percent-encoding";
+  return http::has_dot_segments(path) ? "dot segment" : nullptr;
 }
 
 }  // namespace belay::modules

@@ -62,8 +62,8 @@ class PathTable {
 // Splits "/a/b/" into "a" "b" "": what find_pattern and captures count in.
 std::string_view segment_at(std::string_view path, size_t index);
 
-// Why a path must not be matched against patterns, or null: dot segments, encoded slashes, broken or control escapes. Such a
-// path can mean something else to a backend than to the rules that let it pass.
+// Why a path must not be matched against patterns, or null: dot segments in any spelling, broken escapes. Such a path can climb
+// out of what the rules let pass.
 const char* path_refusal(std::string_view path);
 
 }  // namespace belay::modules

@@ -1,0 +1,172 @@
+#include "cli/signing.h"
+
+#include <algorithm>
+#include <iostream>
+#include <iterator>
+
+#include "base/bytes.h"
+#include "http/parser.h"
+#include "http/url.h"
+
+namespace belay::cli {
+
+namespace {
+
+constexpr http::HeadLimits kHeadLimits{.head_bytes = 1 << 20, .target_bytes = 64 << 10, .fields = 1000};
+
+std::string one_line(const conf::Problems& problems) {
+  std::string text;
+  for (const conf::Problem& problem : problems.all()) {
+    if (!text.empty()) text += "; ";
+    if (problem.position.line > 0) text += problem.position.to_string() + ": ";
+    text += problem.what;
+  }
+  return text;
+}
+
+// The secret names a preset uses. A value may hold '=' itself (base64), so only these count as NAME=.
+std::vector<std::string> secret_names(const conf::Node& verify, conf::Problems& problems) {
+  return {modules::KeyRule::read(verify.at("key"), problems).secret};
+}
+
+modules::SecretTable secrets_of(const std::vector<std::string>& given, const std::vector<std::string>& names) {
+  modules::SecretTable table;
+  for (const std::string& text : given) {
+    std::string name = names.front(), value = text;
+    const size_t equals = text.find('=');
+    if (equals != std::string::npos && std::find(names.begin(), names.end(), text.substr(0, equals)) != names.end()) {
+      name = text.substr(0, equals);
+      value = text.substr(equals + 1);
+    }
+    table[name].push_back({.value = value, .valid_from = {}, .valid_until = {}});
+  }
+  return table;
+}
+
+Error unknown_preset(const std::string& name, const conf::PresetSet& set) {
+  std::vector<std::string_view> known;
+  for (const conf::Named& preset : set.presets) known.push_back(preset.name);
+  const std::string near = conf::nearest(name, known);
+  std::string all;
+  for (const std::string_view preset : known) all.append(all.empty() ? "" : ", ").append(preset);
+  return invalid("unknown preset '" + printable(name) + "'; " + (near.empty() ? "there are: " + all : "did you mean '" + near + "'?"));
+}
+
+}  // namespace
+
+void add_signing_flags(CLI::App& command, SigningFlags& flags) {
+  command.add_option("preset", flags.preset, "Preset: a sender's scheme, for example github")->required()->type_name("PRESET");
+  command.add_option("--secret", flags.secrets, "Secret; several are all tried")->required()->type_name("[NAME=]SECRET")->allow_extra_args(false);
+  command.add_option("--param", flags.params, "Further setting of the preset")->type_name("NAME=VALUE")->allow_extra_args(false);
+  command.add_option("--now", flags.now, "Moment to judge or sign at, in Unix seconds")->type_name("UNIX");
+}
+
+Result<SigningPreset> SigningPreset::load(const SigningFlags& flags) {
+  conf::Problems problems;
+  SigningPreset preset;
+  preset.presets_ = conf::load_presets({}, problems);
+  const auto& presets = preset.presets_.presets;
+  const auto found = std::find_if(presets.begin(), presets.end(), [&](const conf::Named& each) { return each.name == flags.preset; });
+  if (found == presets.end()) return unknown_preset(flags.preset, preset.presets_);
+  preset.node_ = found->node;
+  const conf::Node& verify = preset.node_.at("verify");
+  if (!verify.present()) return invalid("preset '" + flags.preset + "' has no verify: its sender proves nothing");
+  if (!flags.params.empty()) return invalid("preset '" + flags.preset + "' takes no --param");
+  const modules::SecretTable secrets = secrets_of(flags.secrets, secret_names(verify, problems));
+  for (const auto& [name, values] : secrets) {
+    for (const conf::SecretValue& value : values) {
+      // Fail closed: anybody can sign with an empty secret.
+      if (value.value.empty()) return Error{ErrorKind::refused, "the secret is empty"};
+    }
+  }
+  preset.scheme_ = modules::Scheme::build(verify, secrets, {}, problems);
+  const conf::Node& handshake = preset.node_.at("handshake");
+  if (preset.scheme_ && handshake.present()) {
+    preset.handshake_ = modules::Handshake::build(handshake, modules::Scheme::build(verify, secrets, {}, problems), problems);
+  }
+  if (!preset.scheme_ || !problems.empty()) return Error{ErrorKind::refused, one_line(problems)};
+  return preset;
+}
+
+std::string SigningPreset::header_of(std::string_view fact) const {
+  static constexpr std::string_view kStart = "$headers[\"", kEnd = "\"]";
+  const std::string& text = node_.at("identify").at(fact).text();
+  if (!text.starts_with(kStart) || !text.ends_with(kEnd)) return {};
+  const std::string name = text.substr(kStart.size(), text.size() - kStart.size() - kEnd.size());
+  return http::is_token(name) ? name : std::string();
+}
+
+Result<std::unique_ptr<LooseExchange>> LooseExchange::create(WallTime now) {
+  // One for the process: SharedMemory lives until its end.
+  static pipeline::SharedMemory* shared = nullptr;
+  if (shared == nullptr) {
+    auto made = pipeline::SharedMemory::create();
+    if (!made) return made.error();
+    shared = *made;
+  }
+  std::unique_ptr<LooseExchange> loose(new LooseExchange());
+  loose->clock_.set_wall(now);
+  loose->source_.name = "command line";
+  loose->services_.reset(new pipeline::Services{loose->clock_, loose->random_, *shared});
+  loose->exchange_ = std::make_unique<pipeline::Exchange>(*loose->services_);
+  loose->exchange_->received = now;
+  loose->exchange_->source = &loose->source_;
+  return loose;
+}
+
+Result<void> LooseExchange::parse(std::string bytes) {
+  bytes_ = std::move(bytes);
+  http::RequestParser parser(kHeadLimits);
+  http::RequestHead& head = exchange_->request;
+  const http::ParseState state = parser.parse(bytes_, head);
+  const std::string_view text(bytes_);
+  if (state != http::ParseState::complete) {
+    if (text.find('\n') != std::string_view::npos && text.find("\r\n") == std::string_view::npos) {
+      return invalid("its lines end in LF only; the head of an HTTP request ends its lines in CRLF (unix2dos, or sed 's/$/\\r/')");
+    }
+    if (state == http::ParseState::need_more) return invalid("the head does not end: an empty line with CRLF stands between head and body");
+    return invalid(std::string("not an HTTP/1.1 request: ") + parser.refusal().reason);
+  }
+  const std::string_view rest = text.substr(parser.head_bytes());
+  if (head.framing == http::Framing::chunked) {
+    http::ChunkedDecoder decoder(kMaxInput);
+    size_t consumed = 0;
+    if (decoder.decode(rest, body_, consumed) != http::ParseState::complete) return invalid("its chunked body is broken or cut off");
+  } else {
+    const uint64_t length = head.framing == http::Framing::length ? head.content_length : 0;
+    if (rest.size() != length) {
+      return invalid(std::to_string(rest.size()) + " bytes follow the head, but Content-Length says " + std::to_string(length));
+    }
+    body_ = rest;
+  }
+  exchange_->body = body_;
+  return {};
+}
+
+void LooseExchange::set(std::vector<std::pair<std::string, std::string>> fields, std::string body) {
+  fields_ = std::move(fields);
+  body_ = std::move(body);
+  http::RequestHead& head = exchange_->request;
+  head.method = "POST";
+  head.target = head.path = "/";
+  head.fields.clear();
+  for (const auto& [name, value] : fields_) head.fields.add(name, value);
+  exchange_->body = body_;
+}
+
+WallTime now_of(const SigningFlags& flags) {
+  return flags.now ? wall_from_ms(*flags.now * 1000) : SystemClock().wall();
+}
+
+Result<std::string> read_input(const std::string& path) {
+  if (path != "-") return read_file(path, kMaxInput);
+  std::string text;
+  char chunk[65536];
+  while (std::cin.read(chunk, sizeof chunk) || std::cin.gcount() > 0) {
+    text.append(chunk, static_cast<size_t>(std::cin.gcount()));
+    if (text.size() > kMaxInput) return Error{ErrorKind::full, "standard input is over 64 MB"};
+  }
+  return text;
+}
+
+}  // namespace belay::cli
