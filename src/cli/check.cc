@@ -81,6 +81,7 @@ int check(const Options& options) {
   const auto configuration = conf::load(options.load, problems);
   std::shared_ptr<const pipeline::Ruleset> ruleset;
   if (configuration) ruleset = pipeline::build_ruleset(configuration, modules::all(), problems);
+  std::cerr << problems.warnings_to_string();
   if (!problems.empty() || !ruleset) {
     std::cerr << problems.to_string() << "belay check: " << problems.all().size()
               << (problems.all().size() == 1 ? " problem\n" : " problems\n");
@@ -94,6 +95,7 @@ int check(const Options& options) {
 
 void add_check(CLI::App& app, int& exit_code) {
   const auto options = std::make_shared<Options>();
+  options->load.despite_problems = true;
   CLI::App* command = app.add_subcommand("check", "Check the main file and all rules files");
   command->add_option("-c,--config", options->load.main_file, "Main file")->required()->type_name("FILE");
   command->add_option("--state", options->load.state_folder, "Folder that holds run/ and var/")->type_name("DIR");

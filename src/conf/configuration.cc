@@ -80,7 +80,7 @@ std::shared_ptr<const Configuration> load(const LoadOptions& options, Problems& 
   PresetSet presets = load_presets(configuration->folder, problems);
   configuration->presets = std::move(presets.presets);
   configuration->documents.insert(configuration->documents.end(), presets.documents.begin(), presets.documents.end());
-  return problems.empty() ? configuration : nullptr;
+  return problems.empty() || options.despite_problems ? configuration : nullptr;
 }
 
 }  // namespace belay::conf

@@ -98,9 +98,11 @@ struct LoadOptions {
   std::string main_file;
   std::string state_folder;  // --state; empty: the main file's folder
   bool strict_secrets = false;  // a secret written in a file itself is a problem
+  bool despite_problems = false;  // give what could be read, so that modules can report theirs in the same run
 };
 
 // Null when anything is wrong (all of it is in `problems`) as far as conf can judge; modules judge their own keys later.
+// With `despite_problems` null only when the main file could not be read at all.
 std::shared_ptr<const Configuration> load(const LoadOptions& options, Problems& problems);
 
 // The main file alone, without rules and presets: for commands that only ask where the running parts are. They must work

@@ -104,7 +104,8 @@ class Document::Builder final : public YAML::EventHandler {
     if (tag.empty() || tag == "?" || tag == "!") return;
     constexpr std::string_view kCore = "tag:yaml.org,2002:";  // what '!!' stands for
     const std::string written = tag.starts_with(kCore) ? "!!" + tag.substr(kCore.size()) : tag;
-    throw Stopped{mark, "tag '" + printable(written, 60) + "' is not used in rules files", "remove it"};
+    throw Stopped{mark, "tag '" + printable(written, 60) + "' is not used in rules files",
+                  "remove it, or put a value that begins with '!' in quotes"};
   }
 
   void open(Kind kind, const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor) {
