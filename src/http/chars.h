@@ -27,7 +27,9 @@ constexpr CharSet char_set(std::string_view others) {
 inline constexpr CharSet kTokenChars = char_set("!#$%&'*+-.^_`|~");  // RFC 9110 §5.6.2
 inline constexpr CharSet kUnreserved = char_set("-._~");             // RFC 3986 §2.3
 
-constexpr bool in(const CharSet& set, char c) { return set[static_cast<uint8_t>(c)]; }
+constexpr bool in(const CharSet& set, char c) {
+  return set[static_cast<uint8_t>(c)];
+}
 
 constexpr int hex_value(char c) {
   if (c >= '0' && c <= '9') return c - '0';
@@ -42,7 +44,8 @@ constexpr bool is_control(char c) {
   return (byte < 0x20 && byte != '\t') || byte == 0x7F;
 }
 
-// First control byte of [at, end), CR and LF among them; `end` when there is none. 16 bytes a step: every byte of every head passes here.
+// First control byte of [at, end), CR and LF among them; `end` when there is none. 16 bytes a step: every byte of every
+// head passes here.
 inline const char* find_control(const char* at, const char* end) {
 #if defined(__SSE2__)
   const __m128i last_control = _mm_set1_epi8(0x1F);
@@ -60,9 +63,9 @@ inline const char* find_control(const char* at, const char* end) {
   return at;
 }
 
-// Whether `text` is `lower` (a literal of lower-case letters, digits and '-') in any case, eight bytes a step: this runs for every
-// field of every message. Setting bit 5 maps the two cases of a letter onto it; what else it maps onto a letter, digit or '-'
-// is a control byte, which no head holds.
+// Whether `text` is `lower` (a literal of lower-case letters, digits and '-') in any case, eight bytes a step: this
+// runs for every field of every message. Setting bit 5 maps the two cases of a letter onto it; what else it maps onto a
+// letter, digit or '-' is a control byte, which no head holds.
 template <size_t kSize>
 inline bool is_word(std::string_view text, const char (&lower)[kSize]) {
   constexpr size_t kLength = kSize - 1;

@@ -8,10 +8,12 @@ namespace belay::http {
 
 namespace {
 
-constexpr bool is_blank(char c) { return c == ' ' || c == '\t'; }
+constexpr bool is_blank(char c) {
+  return c == ' ' || c == '\t';
+}
 
-// A trailer line without its CRLF: a field that may stand behind a body. What decides framing or routing may not (RFC 9110
-// §6.5.1): a reader that merges trailers would take another message out of the same bytes.
+// A trailer line without its CRLF: a field that may stand behind a body. What decides framing or routing may not (RFC
+// 9110 §6.5.1): a reader that merges trailers would take another message out of the same bytes.
 const char* check_trailer(std::string_view line) {
   const size_t colon = line.find(':');
   if (colon == std::string_view::npos || !is_token(line.substr(0, colon))) return "trailer is not a field";
@@ -48,7 +50,7 @@ ParseState ChunkedDecoder::decode(std::string_view bytes, std::string& body, siz
       continue;
     }
     const char c = bytes[at++];
-    const char* why = framing_ == 0                ? "chunk framing out of proportion to the body"
+    const char* why = framing_ == 0            ? "chunk framing out of proportion to the body"
                       : step_ == Step::trailer ? trailer_byte(c)
                                                : framing_byte(c);
     if (why != nullptr) {
@@ -77,9 +79,7 @@ const char* ChunkedDecoder::framing_byte(char c) {
     case Step::size_lf:
       if (c != '\n') return "chunk size line does not end in CRLF";
       return begin_chunk();
-    case Step::data_cr:
-      step_ = Step::data_lf;
-      return c == '\r' ? nullptr : "chunk is longer than its size";
+    case Step::data_cr: step_ = Step::data_lf; return c == '\r' ? nullptr : "chunk is longer than its size";
     case Step::data_lf:
       if (c != '\n') return "chunk does not end in CRLF";
       step_ = Step::size;
@@ -109,16 +109,13 @@ const char* ChunkedDecoder::extension_byte(char c) {
       if (is_blank(c)) return nullptr;
       step_ = c == '"' ? Step::ext_quoted : Step::ext_value;
       return c == '"' || in(kTokenChars, c) ? nullptr : kBad;
-    case Step::ext_value:
-      return in(kTokenChars, c) ? nullptr : end_of_extension(c, kBad);
+    case Step::ext_value: return in(kTokenChars, c) ? nullptr : end_of_extension(c, kBad);
     case Step::ext_quoted:
       if (c == '\r') return kBad;
       if (c == '"') step_ = Step::ext_end;
       if (c == '\\') step_ = Step::ext_escape;
       return nullptr;
-    case Step::ext_escape:
-      step_ = Step::ext_quoted;
-      return c == '\r' ? kBad : nullptr;
+    case Step::ext_escape: step_ = Step::ext_quoted; return c == '\r' ? kBad : nullptr;
     default: return end_of_extension(c, kBad);
   }
 }

@@ -12,7 +12,8 @@ namespace belay::http {
 
 namespace {
 
-constexpr std::array<std::string_view, 7> kDays = {"Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"};
+constexpr std::array<std::string_view, 7> kDays = {"Sunday",   "Monday", "Tuesday", "Wednesday",
+                                                   "Thursday", "Friday", "Saturday"};
 constexpr std::array<std::string_view, 12> kMonths = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                                       "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
 constexpr int64_t kDaySeconds = 86'400;
@@ -21,8 +22,8 @@ struct Moment {
   int year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0;
 };
 
-// Takes a date apart by a pattern: Y, N (the month's name), D (may be blank-padded), h, m, s stand for their fields with as many digits
-// as letters; every other character stands for itself.
+// Takes a date apart by a pattern: Y, N (the month's name), D (may be blank-padded), h, m, s stand for their fields
+// with as many digits as letters; every other character stands for itself.
 bool match(std::string_view text, std::string_view pattern, Moment& out) {
   size_t at = 0;
   for (size_t i = 0; i < pattern.size();) {
@@ -38,8 +39,12 @@ bool match(std::string_view text, std::string_view pattern, Moment& out) {
       out.month = static_cast<int>(month - kMonths.begin()) + 1;
       continue;
     }
-    int* field = kind == 'Y' ? &out.year : kind == 'D' ? &out.day : kind == 'h' ? &out.hour : kind == 'm' ? &out.minute
-                 : kind == 's' ? &out.second : nullptr;
+    int* field = kind == 'Y'   ? &out.year
+                 : kind == 'D' ? &out.day
+                 : kind == 'h' ? &out.hour
+                 : kind == 'm' ? &out.minute
+                 : kind == 's' ? &out.second
+                               : nullptr;
     if (field == nullptr) {
       if (part != pattern.substr(i - run, run)) return false;
       continue;
@@ -71,8 +76,8 @@ std::optional<int64_t> parse_http_date(std::string_view text, int64_t now_unix) 
     }
     if (text.starts_with(day) && match(text.substr(day.size()), ", DD-NNN-YY hh:mm:ss GMT", moment)) {
       // RFC 9110 §5.6.7: two digits that would lie more than 50 years ahead are in the past.
-      const std::chrono::year_month_day today{std::chrono::floor<std::chrono::days>(
-          std::chrono::sys_seconds{std::chrono::seconds{now_unix}})};
+      const std::chrono::year_month_day today{
+          std::chrono::floor<std::chrono::days>(std::chrono::sys_seconds{std::chrono::seconds{now_unix}})};
       const int this_year = static_cast<int>(today.year());
       moment.year += this_year / 100 * 100;
       if (moment.year > this_year + 50) moment.year -= 100;

@@ -1,5 +1,5 @@
-// What the fields of a head say about its body and its connection, and what may pass (RFC 9112 §6, §9.3). Internal to http/.
-// Stricter than the RFC where two readers could disagree: nothing is merged, preferred or repaired. Pure.
+// What the fields of a head say about its body and its connection, and what may pass (RFC 9112 §6, §9.3). Internal to
+// http/. Stricter than the RFC where two readers could disagree: nothing is merged, preferred or repaired. Pure.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +17,7 @@ struct FieldFacts {
   uint32_t hosts = 0;
   uint32_t content_lengths = 0;
   uint32_t transfer_encodings = 0;
-  bool close = false;       // Connection options
+  bool close = false;  // Connection options
   bool keep_alive = false;
   bool expect_continue = false;
   bool expect_other = false;

@@ -1,7 +1,7 @@
 // The first pass over a head: finds its lines and its end, and refuses every stray byte (bare CR or LF, NUL, controls),
-// folded lines and whatever is over a limit. Resumable: a byte is looked at once however the head was cut, and the verdict
-// depends on the bytes alone, not on the cuts. Positions are offsets, because the caller's buffer may move between calls.
-// Internal to http/; one per parser.
+// folded lines and whatever is over a limit. Resumable: a byte is looked at once however the head was cut, and the
+// verdict depends on the bytes alone, not on the cuts. Positions are offsets, because the caller's buffer may move
+// between calls. Internal to http/; one per parser.
 #pragma once
 
 #include <cstddef>
@@ -24,7 +24,8 @@ class HeadScanner {
   // Empty lines before a request that are skipped (RFC 9112 §2.2 asks for at least one).
   static constexpr size_t kMaxLeadingLines = 4;
 
-  // `first_line_bytes` without its CRLF. A response may not begin with empty lines: they would be bytes nobody asked for.
+  // `first_line_bytes` without its CRLF. A response may not begin with empty lines: they would be bytes nobody asked
+  // for.
   HeadScanner(const HeadLimits& limits, size_t first_line_bytes, bool skip_leading_lines);
 
   Event next(std::string_view bytes);
@@ -53,8 +54,8 @@ class HeadScanner {
   size_t start_ = 0;           // of the first line
   size_t first_line_end_ = 0;  // its CR
   size_t line_start_ = 0;
-  size_t position_ = 0;        // everything before it is clean
-  size_t end_ = 0;             // behind the empty line
+  size_t position_ = 0;  // everything before it is clean
+  size_t end_ = 0;       // behind the empty line
   size_t leading_lines_ = 0;
   size_t field_lines_ = 0;
   Refusal refusal_;

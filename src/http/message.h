@@ -1,6 +1,6 @@
-// HTTP/1.1 messages as views: a head is parsed in place and its fields point into the buffer the bytes arrived in. Owner of
-// the bytes is whoever called the parser (a connection, an upstream, a stored record); a head must not outlive them.
-// Order and case of field names are kept as received (promise P6). RFC 9110, RFC 9112.
+// HTTP/1.1 messages as views: a head is parsed in place and its fields point into the buffer the bytes arrived in.
+// Owner of the bytes is whoever called the parser (a connection, an upstream, a stored record); a head must not outlive
+// them. Order and case of field names are kept as received (promise P6). RFC 9110, RFC 9112.
 #pragma once
 
 #include <cstddef>
@@ -42,10 +42,10 @@ enum class Framing : uint8_t {
 
 struct RequestHead {
   std::string_view method;
-  std::string_view target;     // as received: origin-form ("/a?b"), or absolute-form reduced to its origin-form part
-  std::string_view path;       // target up to '?'
-  std::string_view query;      // after '?', without it
-  std::string_view host;       // validated Host (RFC 9110 §7.2), or the authority of an absolute-form target
+  std::string_view target;  // as received: origin-form ("/a?b"), or absolute-form reduced to its origin-form part
+  std::string_view path;    // target up to '?'
+  std::string_view query;   // after '?', without it
+  std::string_view host;    // validated Host (RFC 9110 §7.2), or the authority of an absolute-form target
   int minor_version = 1;
   Framing framing = Framing::none;
   uint64_t content_length = 0;

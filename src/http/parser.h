@@ -1,7 +1,8 @@
-// Strict HTTP/1.x heads and bodies: bytes in, messages out, no sockets. llhttp does the tokens, our policy around it decides
-// what may pass (reference/http-hardening.json is the contract): one pass over the whole head for stray bytes, then tokens,
-// then framing, Host, target and limits. Nothing is repaired. A parser belongs to one connection; its output points into
-// the caller's buffer. After an error the connection must be closed after the answer: the next byte has no meaning.
+// Strict HTTP/1.x heads and bodies: bytes in, messages out, no sockets. llhttp does the tokens, our policy around it
+// decides what may pass (reference/http-hardening.json is the contract): one pass over the whole head for stray bytes,
+// then tokens, then framing, Host, target and limits. Nothing is repaired. A parser belongs to one connection; its
+// output points into the caller's buffer. After an error the connection must be closed after the answer: the next byte
+// has no meaning.
 #pragma once
 
 #include <cstddef>
@@ -14,7 +15,8 @@
 
 namespace belay::http {
 
-// Why a message is refused: the status a sender gets (400, 413, 414, 417, 431, 501, 505 …) and a one-line reason for the log.
+// Why a message is refused: the status a sender gets (400, 413, 414, 417, 431, 501, 505 …) and a one-line reason for
+// the log.
 struct Refusal {
   int status = 400;
   const char* reason = "";
@@ -29,9 +31,10 @@ class RequestParser {
   RequestParser(RequestParser&&) noexcept;
   RequestParser& operator=(RequestParser&&) = delete;
 
-  // `bytes` is everything received and not yet consumed, from the start of the message; on need_more call again with the same
-  // bytes at the front and more behind (the buffer may have moved). Scanning is linear over all calls. On complete, `head`
-  // points into `bytes` and head_bytes() of them are consumed; reset() before the next call. A refused message consumes nothing.
+  // `bytes` is everything received and not yet consumed, from the start of the message; on need_more call again with
+  // the same bytes at the front and more behind (the buffer may have moved). Scanning is linear over all calls. On
+  // complete, `head` points into `bytes` and head_bytes() of them are consumed; reset() before the next call. A refused
+  // message consumes nothing.
   ParseState parse(std::string_view bytes, RequestHead& head);
   size_t head_bytes() const;
   const Refusal& refusal() const;
@@ -62,28 +65,43 @@ class ResponseParser {
 };
 
 // Takes the chunk framing off a body, appending (RFC 9112 §7.1): strict hex sizes, CRLF only, no white space before an
-// extension, extensions and trailers checked and dropped. Payload is bounded by `max_body`, framing by its own limits. The
-// outcome depends on the bytes alone, not on how they were cut.
+// extension, extensions and trailers checked and dropped. Payload is bounded by `max_body`, framing by its own limits.
+// The outcome depends on the bytes alone, not on how they were cut.
 class ChunkedDecoder {
  public:
-  static constexpr size_t kMaxSizeDigits = 15;              // 60 bits: no overflow
-  static constexpr size_t kMaxLine = 4096;                  // one size line with extensions
-  static constexpr size_t kMaxTrailer = 8192;               // all trailers together
-  // Framing is paid for by payload: a body of one-byte chunks with long extensions would cost us a thousand times its size.
+  static constexpr size_t kMaxSizeDigits = 15;  // 60 bits: no overflow
+  static constexpr size_t kMaxLine = 4096;      // one size line with extensions
+  static constexpr size_t kMaxTrailer = 8192;   // all trailers together
+  // Framing is paid for by payload: a body of one-byte chunks with long extensions would cost us a thousand times its
+  // size.
   static constexpr size_t kFreeFraming = size_t{16} << 10;  // framing bytes that need no payload
   static constexpr size_t kFramingPerChunk = 16;            // and for each chunk these and twice its size
 
   explicit ChunkedDecoder(uint64_t max_body = 0) { reset(max_body); }
   void reset(uint64_t max_body);
-  // Consumes from `bytes`, appends payload to `body`; `consumed` says how much of `bytes` was used, 0 when refused. need_more
-  // until the last chunk and the trailers are read; refused with 400, or 413 before a chunk that would pass `max_body`.
+  // Consumes from `bytes`, appends payload to `body`; `consumed` says how much of `bytes` was used, 0 when refused.
+  // need_more until the last chunk and the trailers are read; refused with 400, or 413 before a chunk that would pass
+  // `max_body`.
   ParseState decode(std::string_view bytes, std::string& body, size_t& consumed);
   const Refusal& refusal() const { return refusal_; }
 
  private:
   enum class Step : uint8_t {
-    size, size_lf, data, data_cr, data_lf, trailer, done, refused,
-    ext_start, ext_name, ext_value_start, ext_value, ext_quoted, ext_escape, ext_end,
+    size,
+    size_lf,
+    data,
+    data_cr,
+    data_lf,
+    trailer,
+    done,
+    refused,
+    ext_start,
+    ext_name,
+    ext_value_start,
+    ext_value,
+    ext_quoted,
+    ext_escape,
+    ext_end,
   };
   // One byte each; nullptr, or why it is refused.
   const char* framing_byte(char c);
@@ -93,9 +111,9 @@ class ChunkedDecoder {
   const char* trailer_byte(char c);
 
   Step step_ = Step::size;
-  uint64_t left_ = 0;      // of the chunk, or its size while that is read
-  uint64_t body_ = 0;      // payload announced so far
-  uint64_t framing_ = 0;   // framing bytes that may still come
+  uint64_t left_ = 0;     // of the chunk, or its size while that is read
+  uint64_t body_ = 0;     // payload announced so far
+  uint64_t framing_ = 0;  // framing bytes that may still come
   uint64_t max_body_ = 0;
   size_t line_ = 0;
   size_t trailer_ = 0;

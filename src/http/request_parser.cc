@@ -43,7 +43,9 @@ void RequestParser::reset() {
   state_->refusal = {};
 }
 
-const Refusal& RequestParser::refusal() const { return state_->refusal; }
+const Refusal& RequestParser::refusal() const {
+  return state_->refusal;
+}
 
 size_t RequestParser::head_bytes() const {
   return state_->outcome == ParseState::complete ? state_->scanner.end() : 0;
@@ -60,7 +62,8 @@ ParseState RequestParser::parse(std::string_view bytes, RequestHead& head) {
       case HeadScanner::Event::first_line: {
         // Checked before the fields arrive: whoever does not speak HTTP/1 is told at once.
         Refusal why;
-        if (!read_request_line(state.scanner.first_line(bytes), state.limits, state.line, why)) return state.refuse(why);
+        if (!read_request_line(state.scanner.first_line(bytes), state.limits, state.line, why))
+          return state.refuse(why);
         break;
       }
       case HeadScanner::Event::end: return state.finish(bytes, head);

@@ -12,7 +12,8 @@ namespace {
 constexpr size_t kMaxStatusLine = 1024;  // the reason phrase is free text; nobody needs more
 constexpr size_t kStatusEnd = 12;        // "HTTP/1.1 200"
 
-// "HTTP/1." DIGIT SP 3DIGIT [ SP reason ] (RFC 9112 §4). Many servers leave the last space out with the reason: harmless.
+// "HTTP/1." DIGIT SP 3DIGIT [ SP reason ] (RFC 9112 §4). Many servers leave the last space out with the reason:
+// harmless.
 const char* read_status_line(std::string_view line, ResponseHead& head) {
   const auto digit = [&](size_t i) { return line[i] >= '0' && line[i] <= '9'; };
   if (line.size() < kStatusEnd || line.substr(0, 7) != "HTTP/1." || line[8] != ' ') return "not an HTTP/1 status line";
@@ -66,7 +67,9 @@ void ResponseParser::reset() {
   state_->reason = "";
 }
 
-const char* ResponseParser::reason() const { return state_->reason; }
+const char* ResponseParser::reason() const {
+  return state_->reason;
+}
 
 size_t ResponseParser::head_bytes() const {
   return state_->outcome == ParseState::complete ? state_->scanner.end() : 0;
@@ -86,7 +89,8 @@ ParseState ResponseParser::parse(std::string_view bytes, std::string_view reques
       case HeadScanner::Event::end: {
         Refusal why;
         head.fields.clear();
-        if (!read_tokens(HeadKind::response, state.scanner.head(bytes), head.fields, why)) return state.refuse(why.reason);
+        if (!read_tokens(HeadKind::response, state.scanner.head(bytes), head.fields, why))
+          return state.refuse(why.reason);
         if (head.fields.size() != state.scanner.field_lines()) return state.refuse("fields and lines do not agree");
         // Again, because the buffer may have moved since the line was first seen.
         if (const char* bad = read_status_line(state.scanner.first_line(bytes), head)) return state.refuse(bad);

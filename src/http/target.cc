@@ -15,7 +15,9 @@ bool refuse(Refusal& refusal, int status, const char* reason) {
   return false;
 }
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
 
 // "HTTP/" DIGIT "." DIGIT (RFC 9112 §2.3).
 bool read_version(std::string_view text, int& minor_version, Refusal& refusal) {
@@ -32,7 +34,8 @@ bool read_version(std::string_view text, int& minor_version, Refusal& refusal) {
 bool check_target_bytes(std::string_view target, Refusal& refusal) {
   for (size_t i = 0; i < target.size(); ++i) {
     const auto byte = static_cast<uint8_t>(target[i]);
-    if (byte <= 0x20 || byte >= 0x7F) return refuse(refusal, 400, "request target has a byte that must be percent-coded");
+    if (byte <= 0x20 || byte >= 0x7F)
+      return refuse(refusal, 400, "request target has a byte that must be percent-coded");
     if (byte == '#') return refuse(refusal, 400, "request target has a fragment");
     if (byte != '%') continue;
     if (target.size() - i < 3 || hex_value(target[i + 1]) < 0 || hex_value(target[i + 2]) < 0) {
@@ -52,13 +55,15 @@ bool read_absolute_form(std::string_view line, RequestLine& out, Refusal& refusa
   if (scheme == 0) return refuse(refusal, 400, "request target is neither a path nor an http URL");
   const size_t length = std::min(target.find_first_of("/?", scheme), target.size()) - scheme;
   out.authority = {out.target.at + scheme, length};
-  if (!is_authority(out.authority.of(line))) return refuse(refusal, 400, "authority of the request target is not valid");
+  if (!is_authority(out.authority.of(line)))
+    return refuse(refusal, 400, "authority of the request target is not valid");
   const std::string_view rest = target.substr(scheme + length);
   if (!rest.empty() && rest[0] == '/') {
     out.target = {out.target.at + scheme + length, rest.size()};
     return true;
   }
-  // What is missing here is "/" (or "*" for OPTIONS); heads are views, so only a lone "/" can be given: the scheme's own.
+  // What is missing here is "/" (or "*" for OPTIONS); heads are views, so only a lone "/" can be given: the scheme's
+  // own.
   if (!rest.empty() || out.method.of(line) == "OPTIONS") return refuse(refusal, 400, "request target has no path");
   out.target = {out.target.at + scheme - 1, 1};
   return true;

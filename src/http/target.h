@@ -1,5 +1,5 @@
-// Request line, request target and Host (RFC 9112 §3). Internal to http/. Pure; positions are offsets into the line, because
-// the buffer may move before the head is whole.
+// Request line, request target and Host (RFC 9112 §3). Internal to http/. Pure; positions are offsets into the line,
+// because the buffer may move before the head is whole.
 #pragma once
 
 #include <cstddef>
@@ -23,11 +23,12 @@ struct RequestLine {
   int minor_version = 1;
 };
 
-// method SP target SP HTTP/1.x, nothing else. False with `refusal`: 400, 414 (target), 501 (CONNECT, TRACE), 505 (version).
+// method SP target SP HTTP/1.x, nothing else. False with `refusal`: 400, 414 (target), 501 (CONNECT, TRACE), 505
+// (version).
 bool read_request_line(std::string_view line, const HeadLimits& limits, RequestLine& out, Refusal& refusal);
 
-// uri-host [ ":" port ] as a name, IPv4 or bracketed IPv6 address (RFC 9110 §7.2). Narrower than RFC 3986: no userinfo, no
-// percent-coding, no sub-delims, no empty port: none of these resolve, all of them have fooled a reader.
+// uri-host [ ":" port ] as a name, IPv4 or bracketed IPv6 address (RFC 9110 §7.2). Narrower than RFC 3986: no userinfo,
+// no percent-coding, no sub-delims, no empty port: none of these resolve, all of them have fooled a reader.
 bool is_authority(std::string_view text);
 
 }  // namespace belay::http

@@ -28,7 +28,9 @@ int on_value(llhttp_t* parser, const char* at, size_t length) {
 }
 
 // Framing is decided by our own policy: llhttp stops before it looks at a body.
-int on_head_end(llhttp_t*) { return HPE_PAUSED; }
+int on_head_end(llhttp_t*) {
+  return HPE_PAUSED;
+}
 
 const llhttp_settings_t& settings() {
   static const llhttp_settings_t kSettings = [] {

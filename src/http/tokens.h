@@ -1,5 +1,5 @@
-// llhttp's place: takes a whole, already scanned head apart into fields with every lenient flag off. Nothing else in Belay
-// includes llhttp.h. Internal to http/. Stateless.
+// llhttp's place: takes a whole, already scanned head apart into fields with every lenient flag off. Nothing else in
+// Belay includes llhttp.h. Internal to http/. Stateless.
 #pragma once
 
 #include <cstdint>
@@ -12,8 +12,8 @@ namespace belay::http {
 
 enum class HeadKind : uint8_t { request, response };
 
-// Appends to `fields`, values without surrounding white space. False with `refusal` filled in when llhttp does not accept
-// exactly this head: an unknown method is 501, everything else 400.
+// Appends to `fields`, values without surrounding white space. False with `refusal` filled in when llhttp does not
+// accept exactly this head: an unknown method is 501, everything else 400.
 bool read_tokens(HeadKind kind, std::string_view head, Fields& fields, Refusal& refusal);
 
 }  // namespace belay::http

@@ -46,7 +46,8 @@ Result<void> take_authority(std::string_view text, std::string_view authority, U
   if (!authority.empty() && authority[0] == '[') {
     const size_t bracket = authority.find(']');
     const std::string_view address = authority.substr(1, bracket == std::string_view::npos ? bracket : bracket - 1);
-    if (bracket == std::string_view::npos || address.find(':') == std::string_view::npos || !IpAddress::parse(address)) {
+    if (bracket == std::string_view::npos || address.find(':') == std::string_view::npos ||
+        !IpAddress::parse(address)) {
       return bad(text, "has no valid address between the brackets; write http://[2001:db8::1]:8080/");
     }
     url.host = ascii_lower(address);
@@ -70,7 +71,8 @@ Result<Url> parse_unix(std::string_view text, std::string_view rest) {
   url.scheme = "unix";
   const size_t colon = rest.find(":/");
   url.host = rest.substr(0, colon);
-  if (url.host.size() < 2 || url.host[0] != '/') return bad(text, "has no socket; write unix:/run/app.sock or unix:/run/app.sock:/path");
+  if (url.host.size() < 2 || url.host[0] != '/')
+    return bad(text, "has no socket; write unix:/run/app.sock or unix:/run/app.sock:/path");
   if (colon != std::string_view::npos) take_path(rest.substr(colon + 1), url);
   return url;
 }

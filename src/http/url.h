@@ -1,4 +1,5 @@
-// URLs of the rules (destinations, JWKS) and of requests: parse, compare, percent-coding, query strings. RFC 3986. Pure.
+// URLs of the rules (destinations, JWKS) and of requests: parse, compare, percent-coding, query strings. RFC 3986.
+// Pure.
 #pragma once
 
 #include <cstdint>
@@ -30,15 +31,15 @@ Result<Url> parse_url(std::string_view text);
 std::optional<std::string> percent_decode(std::string_view text, bool form = false);
 std::string percent_encode(std::string_view text);  // everything but unreserved (RFC 3986 §2.3)
 
-// Fields of a query string or form body in order, decoded; broken escapes keep their bytes as written. Empty fields ("a&&b")
-// are left out; a field without '=' has an empty value.
+// Fields of a query string or form body in order, decoded; broken escapes keep their bytes as written. Empty fields
+// ("a&&b") are left out; a field without '=' has an empty value.
 std::vector<std::pair<std::string, std::string>> parse_form(std::string_view text);
 
 // `base` and `rest` with exactly one '/' between them, `base` alone when `rest` is empty, "/" when both are.
 std::string join_path(std::string_view base, std::string_view rest);
 
-// A "." or ".." segment, also where it is percent-coded, between backslashes or in front of a ';': such a rest must not be joined to a base that a
-// rule has chosen, because the backend would climb out of it.
+// A "." or ".." segment, also where it is percent-coded, between backslashes or in front of a ';': such a rest must not
+// be joined to a base that a rule has chosen, because the backend would climb out of it.
 bool has_dot_segments(std::string_view path);
 
 }  // namespace belay::http

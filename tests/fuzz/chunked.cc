@@ -1,5 +1,5 @@
-// Chunked bodies alone: the payload, the bytes used and the verdict do not depend on the cuts, and the payload keeps to its
-// limit. The first byte chooses the limit.
+// Chunked bodies alone: the payload, the bytes used and the verdict do not depend on the cuts, and the payload keeps to
+// its limit. The first byte chooses the limit.
 #include <algorithm>
 #include <string>
 

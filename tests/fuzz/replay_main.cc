@@ -1,5 +1,5 @@
-// Runs a fuzz target over the files of the given folders: saved inputs are ordinary tests. 1 when a folder is empty or cannot
-// be read; a target that finds something aborts.
+// Runs a fuzz target over the files of the given folders: saved inputs are ordinary tests. 1 when a folder is empty or
+// cannot be read; a target that finds something aborts.
 #include <cstdio>
 #include <cstring>
 #include <filesystem>

@@ -1,4 +1,5 @@
-// Responses of backends: as request.cc. The first byte chooses the request's method and whether the peer closes at the end.
+// Responses of backends: as request.cc. The first byte chooses the request's method and whether the peer closes at the
+// end.
 #include "fuzz/input.h"
 #include "unit/http/message_stream.h"
 

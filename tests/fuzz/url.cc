@@ -1,5 +1,5 @@
-// URLs and what is pure beside them: an accepted URL written out again is the same URL, percent-coding goes both ways, and
-// nothing reads past its end.
+// URLs and what is pure beside them: an accepted URL written out again is the same URL, percent-coding goes both ways,
+// and nothing reads past its end.
 #include <string>
 
 #include "fuzz/input.h"

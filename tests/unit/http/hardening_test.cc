@@ -1,4 +1,5 @@
-// Walks tests/data/http-hardening.json: 89 raw requests with the answer they must get, at the level of heads and bodies.
+// Walks tests/data/http-hardening.json: 89 raw requests with the answer they must get, at the level of heads and
+// bodies.
 #include <doctest/doctest.h>
 
 #include <string>
@@ -31,7 +32,8 @@ std::vector<Vector> load_vectors() {
     return true;
   };
   std::vector<Vector> vectors;
-  for (Vector vector; next("name", vector.name) && next("request_base64", vector.request) && next("required", vector.required);) {
+  for (Vector vector;
+       next("name", vector.name) && next("request_base64", vector.request) && next("required", vector.required);) {
     const auto raw = base64_decode(vector.request);
     REQUIRE(raw.has_value());
     vector.request = *raw;
@@ -50,8 +52,8 @@ void check_vector(const Vector& vector, const Reading& reading) {
     CHECK(reading.messages.size() == (vector.required == "accept two" ? 2 : 1));
     CHECK(reading.left == 0);
   } else if (vector.name == "get-body-smuggle") {
-    // The one case where passing on is as safe as refusing: what looks like a second request is the body of the first, and
-    // that body (38 bytes announced, 35 sent) never becomes whole.
+    // The one case where passing on is as safe as refusing: what looks like a second request is the body of the first,
+    // and that body (38 bytes announced, 35 sent) never becomes whole.
     CHECK(reading.refused == 0);
     CHECK(reading.messages.empty());
     CHECK(reading.left == vector.request.size());

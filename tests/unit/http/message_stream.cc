@@ -12,9 +12,11 @@ namespace {
 
 std::string describe(const RequestHead& head) {
   std::string text;
-  for (const std::string_view part : {head.method, head.target, head.path, head.query, head.host}) text.append(part).append(1, '\n');
+  for (const std::string_view part : {head.method, head.target, head.path, head.query, head.host})
+    text.append(part).append(1, '\n');
   text += std::to_string(head.minor_version) + std::to_string(static_cast<int>(head.framing)) + ' ' +
-          std::to_string(head.content_length) + (head.keep_alive ? " keep" : " close") + (head.expect_continue ? " expect\n" : "\n");
+          std::to_string(head.content_length) + (head.keep_alive ? " keep" : " close") +
+          (head.expect_continue ? " expect\n" : "\n");
   for (const Field& field : head.fields) text.append(field.name).append(": ").append(field.value).append(1, '\n');
   return text;
 }
@@ -34,7 +36,8 @@ void check_inside(std::string_view part, std::string_view buffer) {
 }
 
 void check_views(const RequestHead& head, std::string_view buffer) {
-  for (const std::string_view part : {head.method, head.target, head.path, head.query, head.host}) check_inside(part, buffer);
+  for (const std::string_view part : {head.method, head.target, head.path, head.query, head.host})
+    check_inside(part, buffer);
   for (const Field& field : head.fields) check_inside(field.name, buffer), check_inside(field.value, buffer);
   BELAY_CHECK(is_token(head.method) && !head.target.empty());
   BELAY_CHECK(head.framing == Framing::none || head.framing == Framing::length || head.framing == Framing::chunked);
@@ -101,7 +104,8 @@ bool read_body(const Head& head, Buffer& buffer, bool closed, std::string& body,
     return false;
   }
   const uint64_t length = head.framing == Framing::length ? head.content_length : UINT64_MAX;
-  while (buffer.bytes().size() < length && buffer.more()) {}
+  while (buffer.bytes().size() < length && buffer.more()) {
+  }
   if (head.framing == Framing::length && buffer.bytes().size() < length) return false;
   if (head.framing == Framing::close && !closed) return false;
   body = buffer.bytes().substr(0, static_cast<size_t>(std::min<uint64_t>(length, buffer.bytes().size())));
@@ -154,7 +158,8 @@ Reading read_responses(std::string_view stream, std::string_view request_method,
     reading.left = buffer.left();
     const ParseState state = parser.parse(buffer.bytes(), request_method, head);
     if (state == ParseState::refused) {
-      BELAY_CHECK(parser.head_bytes() == 0 && parser.parse(buffer.bytes(), request_method, head) == ParseState::refused);
+      BELAY_CHECK(parser.head_bytes() == 0 &&
+                  parser.parse(buffer.bytes(), request_method, head) == ParseState::refused);
       reading.refused = 502;
       reading.reason = parser.reason();
       return reading;
@@ -178,7 +183,8 @@ Reading read_responses(std::string_view stream, std::string_view request_method,
 }
 
 Pieces random_pieces(uint64_t seed, size_t most) {
-  return [random = SeededRandom(seed * 2 + 1), most]() mutable { return 1 + static_cast<size_t>(random.next() % most); };
+  return
+      [random = SeededRandom(seed * 2 + 1), most]() mutable { return 1 + static_cast<size_t>(random.next() % most); };
 }
 
 }  // namespace belay::http::testing

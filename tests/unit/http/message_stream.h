@@ -1,6 +1,6 @@
-// Reads a byte stream as a server would: heads, bodies, next message, until a refusal or the end. Bytes arrive in the pieces
-// the caller chooses and the buffer moves with every piece, so that nothing can rest on old positions. Shared by the unit
-// tests of http/ and its fuzzers.
+// Reads a byte stream as a server would: heads, bodies, next message, until a refusal or the end. Bytes arrive in the
+// pieces the caller chooses and the buffer moves with every piece, so that nothing can rest on old positions. Shared by
+// the unit tests of http/ and its fuzzers.
 #pragma once
 
 #include <cstdint>
@@ -24,10 +24,10 @@ struct Seen {
 };
 
 struct Reading {
-  std::vector<Seen> messages;   // whole ones
-  int refused = 0;              // status, 0 when nothing was refused
+  std::vector<Seen> messages;  // whole ones
+  int refused = 0;             // status, 0 when nothing was refused
   std::string reason;
-  size_t left = 0;              // bytes behind the last whole message
+  size_t left = 0;  // bytes behind the last whole message
   bool operator==(const Reading&) const = default;
 };
 

@@ -25,7 +25,9 @@ int status_of(std::string_view text, const HeadLimits& limits = {}) {
   return reading.refused;
 }
 
-std::string with_fields(std::string_view fields) { return "POST / HTTP/1.1\r\nHost: a\r\n" + std::string(fields) + "\r\n"; }
+std::string with_fields(std::string_view fields) {
+  return "POST / HTTP/1.1\r\nHost: a\r\n" + std::string(fields) + "\r\n";
+}
 std::string with_target(std::string_view target, std::string_view host = "a") {
   return "GET " + std::string(target) + " HTTP/1.1\r\nHost: " + std::string(host) + "\r\n\r\n";
 }
@@ -34,7 +36,8 @@ std::string with_target(std::string_view target, std::string_view host = "a") {
 
 TEST_CASE("a_head_is_given_as_views_in_received_order_and_case") {
   const std::string text =
-      "POST /hooks/acumatica?tenant=7&x=a%20b HTTP/1.1\r\nHost: Hooks.Example.com:8443\r\nX-SIGNATURE:  sha256=ab cd\t \r\n"
+      "POST /hooks/acumatica?tenant=7&x=a%20b HTTP/1.1\r\nHost: Hooks.Example.com:8443\r\nX-SIGNATURE:  sha256=ab cd\t "
+      "\r\n"
       "content-length: 12\r\nEmpty:\r\nx-signature: second\r\n\r\n";
   RequestHead head;
   RequestParser parser(HeadLimits{});
@@ -115,8 +118,9 @@ TEST_CASE("request_targets_are_origin_form_or_reduced_to_it") {
   CHECK(head.target == "/a?");
   CHECK(head.query.empty());
 
-  for (const std::string target : {"http://a?x", "http:///x", "http://u@a/x", "http://b/x", "ftp://a/x", "*", "a:443", "/%", "/%0",
-                             "/%0g", "/a#b", "/\x7f", "/\xc3\xa9", "?a", "http:/a", "http://a:99999/"}) {
+  for (const std::string target :
+       {"http://a?x", "http:///x", "http://u@a/x", "http://b/x", "ftp://a/x", "*", "a:443", "/%", "/%0", "/%0g", "/a#b",
+        "/\x7f", "/\xc3\xa9", "?a", "http:/a", "http://a:99999/"}) {
     CAPTURE(target);
     CHECK(status_of(with_target(target)) == 400);
   }
@@ -143,20 +147,24 @@ TEST_CASE("methods_are_known_upper_case_tokens_and_open_no_tunnel") {
 TEST_CASE("versions_beside_1_0_and_1_1_are_refused") {
   const auto request = [](std::string_view version) { return "GET / " + std::string(version) + "\r\nHost: a\r\n\r\n"; };
   CHECK(status_of(request("HTTP/1.0")) == 0);
-  for (const std::string version : {"HTTP/1.2", "HTTP/2.0", "HTTP/0.9", "HTTP/9.9"}) CHECK(status_of(request(version)) == 505);
-  for (const std::string version : {"HTTP/1.", "HTTP/11", "HTTP/1.01", "http/1.1", "RTSP/1.0", "HTTP/1,1", " HTTP/1.1", "HTTP/1.1 "}) {
+  for (const std::string version : {"HTTP/1.2", "HTTP/2.0", "HTTP/0.9", "HTTP/9.9"})
+    CHECK(status_of(request(version)) == 505);
+  for (const std::string version :
+       {"HTTP/1.", "HTTP/11", "HTTP/1.01", "http/1.1", "RTSP/1.0", "HTTP/1,1", " HTTP/1.1", "HTTP/1.1 "}) {
     CAPTURE(version);
     CHECK(status_of(request(version)) == 400);
   }
 }
 
 TEST_CASE("host_is_one_name_or_address_with_an_optional_port") {
-  for (const std::string host : {"a", "A-b.example_1~", "127.0.0.1:80", "[::1]", "[2001:db8::1]:8080", "a:0", "a:65535"}) {
+  for (const std::string host :
+       {"a", "A-b.example_1~", "127.0.0.1:80", "[::1]", "[2001:db8::1]:8080", "a:0", "a:65535"}) {
     CAPTURE(host);
     CHECK(status_of(with_target("/", host)) == 0);
   }
-  for (const std::string host : {"", "a b", "a,b", "u@a", "a/x", "a:", "a:x", "a:65536", "a:-1", ":80", "[::1", "[]", "[a]", "[127.0.0.1]", "[::1]x",
-                           "::1", "a%41", "a\xc3", "a;b", "a?b", "[fe80::1%eth0]"}) {
+  for (const std::string host :
+       {"",   "a b", "a,b",         "u@a",    "a/x", "a:",   "a:x",   "a:65536", "a:-1", ":80",           "[::1",
+        "[]", "[a]", "[127.0.0.1]", "[::1]x", "::1", "a%41", "a\xc3", "a;b",     "a?b",  "[fe80::1%eth0]"}) {
     CAPTURE(host);
     CHECK(status_of(with_target("/", host)) == 400);
   }
@@ -167,15 +175,18 @@ TEST_CASE("host_is_one_name_or_address_with_an_optional_port") {
 
 TEST_CASE("framing_has_one_reading_or_none") {
   CHECK(status_of(with_fields("Content-Length: 0\r\n")) == 0);
-  CHECK(status_of(with_fields("Content-Length: 4611686018427387904\r\n")) == 413);  // usable number, larger than the reader takes
-  for (const std::string fields : {"Content-Length: 4611686018427387905\r\n", "Content-Length: 1 1\r\n", "Content-Length: ,\r\n",
-                             "Content-Length: 1\r\ncontent-length: 1\r\n", "Content-Length: 0\r\nTransfer-Encoding: chunked\r\n",
-                             "Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n", "Content-Length: 1;\r\n",
-                             "Transfer-Encoding:\r\nContent-Length: 5\r\n"}) {
+  CHECK(status_of(with_fields("Content-Length: 4611686018427387904\r\n")) ==
+        413);  // usable number, larger than the reader takes
+  for (const std::string fields :
+       {"Content-Length: 4611686018427387905\r\n", "Content-Length: 1 1\r\n", "Content-Length: ,\r\n",
+        "Content-Length: 1\r\ncontent-length: 1\r\n", "Content-Length: 0\r\nTransfer-Encoding: chunked\r\n",
+        "Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n", "Content-Length: 1;\r\n",
+        "Transfer-Encoding:\r\nContent-Length: 5\r\n"}) {
     CAPTURE(fields);
     CHECK(status_of(with_fields(fields)) == 400);
   }
-  for (const std::string coding : {"gzip", "identity", "\"chunked\"", "chunked;q=1", "chunke", "chunkedd", "xchunked"}) {
+  for (const std::string coding :
+       {"gzip", "identity", "\"chunked\"", "chunked;q=1", "chunke", "chunkedd", "xchunked"}) {
     CAPTURE(coding);
     const int status = status_of(with_fields("Transfer-Encoding: " + std::string(coding) + "\r\n"));
     CHECK((status == 400 || status == 501));
@@ -183,8 +194,10 @@ TEST_CASE("framing_has_one_reading_or_none") {
 }
 
 TEST_CASE("a_body_of_a_get_is_its_body_and_never_a_request") {
-  const Reading reading = read_requests("GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 19\r\n\r\nGET /x HTTP/1.1\r\n\r\n"
-                                        "GET /second HTTP/1.1\r\nHost: a\r\n\r\n", HeadLimits{}, bytewise());
+  const Reading reading = read_requests(
+      "GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 19\r\n\r\nGET /x HTTP/1.1\r\n\r\n"
+      "GET /second HTTP/1.1\r\nHost: a\r\n\r\n",
+      HeadLimits{}, bytewise());
   REQUIRE(reading.messages.size() == 2);
   CHECK(reading.messages[0].body == "GET /x HTTP/1.1\r\n\r\n");
   CHECK(reading.refused == 0);
@@ -223,7 +236,8 @@ TEST_CASE("an_upgrade_is_ignored_and_an_unknown_expectation_refused") {
 }
 
 TEST_CASE("every_stray_byte_of_a_head_is_refused_wherever_it_stands") {
-  const std::string text = "POST /abcdefghijklmnop HTTP/1.1\r\nHost: abc\r\nX-Field-Of-Some-Length: value and more of it\r\nY: z\r\n\r\n";
+  const std::string text =
+      "POST /abcdefghijklmnop HTTP/1.1\r\nHost: abc\r\nX-Field-Of-Some-Length: value and more of it\r\nY: z\r\n\r\n";
   RequestHead head;
   REQUIRE(parse(text, head) == ParseState::complete);
   for (size_t at = 0; at + 4 < text.size(); ++at) {

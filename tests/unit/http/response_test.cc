@@ -20,7 +20,8 @@ using namespace std::string_view_literals;
 
 constexpr Hostile kHostile[] = {
     {"both lengths", "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"},
-    {"both lengths, other order", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n3\r\nabc\r\n0\r\n\r\n"},
+    {"both lengths, other order",
+     "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n3\r\nabc\r\n0\r\n\r\n"},
     {"two equal lengths", "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nContent-Length: 3\r\n\r\nabc"},
     {"two lengths", "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd"},
     {"list of lengths", "HTTP/1.1 200 OK\r\nContent-Length: 3, 3\r\n\r\nabc"},
@@ -121,7 +122,8 @@ TEST_CASE("bodies_of_responses_are_framed_as_rfc_9112_6_3_says") {
   CHECK(parse("HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n", "HEAD").framing == Framing::none);
   CHECK(parse("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", "HEAD").framing == Framing::none);
   CHECK(parse("HTTP/1.1 200 OK\r\n\r\n", "HEAD").keep_alive);
-  CHECK(parse("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n").framing == Framing::none);
+  CHECK(parse("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n").framing ==
+        Framing::none);
   const ResponseHead close = parse("HTTP/1.1 200 OK\r\nConnection: keep-alive\r\n\r\n");
   CHECK(close.framing == Framing::close);
   CHECK_FALSE(close.keep_alive);
@@ -131,8 +133,10 @@ TEST_CASE("bodies_of_responses_are_framed_as_rfc_9112_6_3_says") {
 }
 
 TEST_CASE("informational_heads_are_given_one_by_one_before_the_answer") {
-  const Reading reading = read_responses("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"
-                                         "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", "POST", HeadLimits{}, bytewise());
+  const Reading reading = read_responses(
+      "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"
+      "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
+      "POST", HeadLimits{}, bytewise());
   REQUIRE(reading.messages.size() == 3);
   CHECK(reading.messages[2].body == "ok");
   CHECK(reading.left == 0);
@@ -145,7 +149,9 @@ TEST_CASE("a_body_that_ends_with_the_connection_is_whole_only_when_it_was_closed
 }
 
 TEST_CASE("a_status_line_at_its_limit_passes_and_one_past_it_does_not") {
-  const auto response = [](size_t line) { return "HTTP/1.1 200 " + std::string(line - 13, 'r') + "\r\nContent-Length: 0\r\n\r\n"; };
+  const auto response = [](size_t line) {
+    return "HTTP/1.1 200 " + std::string(line - 13, 'r') + "\r\nContent-Length: 0\r\n\r\n";
+  };
   CHECK(read_responses(response(1024), "POST", HeadLimits{}, bytewise()).refused == 0);
   CHECK(read_responses(response(1025), "POST", HeadLimits{}, bytewise()).refused == 502);
 }

@@ -59,12 +59,18 @@ TEST_CASE("urls_that_are_refused_say_what_to_write") {
     std::string text, part;
   };
   const Case kCases[] = {
-      {"", "write one of them"},          {"backend:8081/x", "http://"},       {"ftp://a/", "http://"},         {"http:/a", "http://"},
-      {"http://", "has no host"},         {"http:///x", "has no host"},        {"http://:80/", "has no host"},  {"http://u:p@a/", "auth"},
-      {"http://a#f", "%23"},              {"http://a/b c", "%XX"},             {"http://a/\xc3\xa4", "%XX"},    {"http://a/%zz", "%25"},
-      {"http://a/\n", "%XX"},             {"http://a:/", "1 to 65535"},        {"http://a:0/", "1 to 65535"},   {"http://a:65536/", "1 to 65535"},
-      {"http://a:x/", "1 to 65535"},      {"http://a,b/", "letters, digits"},  {"http://[::1", "brackets"},     {"http://[1.2.3.4]/", "brackets"},
-      {"http://[::1]x/", "'x'"},          {"http://a%41/", "letters, digits"}, {"unix:app.sock", "unix:/run"},  {"unix:", "unix:/run"},
+      {"", "write one of them"},      {"backend:8081/x", "http://"},
+      {"ftp://a/", "http://"},        {"http:/a", "http://"},
+      {"http://", "has no host"},     {"http:///x", "has no host"},
+      {"http://:80/", "has no host"}, {"http://u:p@a/", "auth"},
+      {"http://a#f", "%23"},          {"http://a/b c", "%XX"},
+      {"http://a/\xc3\xa4", "%XX"},   {"http://a/%zz", "%25"},
+      {"http://a/\n", "%XX"},         {"http://a:/", "1 to 65535"},
+      {"http://a:0/", "1 to 65535"},  {"http://a:65536/", "1 to 65535"},
+      {"http://a:x/", "1 to 65535"},  {"http://a,b/", "letters, digits"},
+      {"http://[::1", "brackets"},    {"http://[1.2.3.4]/", "brackets"},
+      {"http://[::1]x/", "'x'"},      {"http://a%41/", "letters, digits"},
+      {"unix:app.sock", "unix:/run"}, {"unix:", "unix:/run"},
   };
   for (const Case& one : kCases) {
     CAPTURE(one.text);
@@ -104,7 +110,8 @@ TEST_CASE("paths_are_joined_with_one_slash") {
 }
 
 TEST_CASE("paths_that_climb_are_recognised_in_every_spelling") {
-  for (const std::string path : {"..", "/a/../b", "/.", "a/..", "/%2e%2E/x", "/a/.%2e", "/a%2f..%2fb", "/a\\..\\b", "/a%5c..", "/..;x=1/b", "/./"}) {
+  for (const std::string path : {"..", "/a/../b", "/.", "a/..", "/%2e%2E/x", "/a/.%2e", "/a%2f..%2fb", "/a\\..\\b",
+                                 "/a%5c..", "/..;x=1/b", "/./"}) {
     CAPTURE(path);
     CHECK(has_dot_segments(path));
   }

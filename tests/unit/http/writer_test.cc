@@ -36,12 +36,13 @@ TEST_CASE("written_heads_are_read_back") {
 }
 
 TEST_CASE("fields_of_one_hop_are_known_in_any_case_and_no_others") {
-  for (const std::string name : {"Connection", "KEEP-ALIVE", "Proxy-Connection", "te", "Trailer", "Transfer-Encoding", "upgrade", "Proxy-Authorization",
-                           "Proxy-Authenticate"}) {
+  for (const std::string name : {"Connection", "KEEP-ALIVE", "Proxy-Connection", "te", "Trailer", "Transfer-Encoding",
+                                 "upgrade", "Proxy-Authorization", "Proxy-Authenticate"}) {
     CAPTURE(name);
     CHECK(is_hop_by_hop(name));
   }
-  for (const std::string name : {"Content-Length", "Host", "X-Upgrade", "", "tx", "Trailed", "Connectiom", "Content-Encoding-", "Authorization"}) {
+  for (const std::string name : {"Content-Length", "Host", "X-Upgrade", "", "tx", "Trailed", "Connectiom",
+                                 "Content-Encoding-", "Authorization"}) {
     CAPTURE(name);
     CHECK_FALSE(is_hop_by_hop(name));
   }
@@ -60,7 +61,8 @@ TEST_CASE("field_values_with_controls_are_not_written") {
   using namespace std::string_view_literals;
   CHECK(is_field_value(""));
   CHECK(is_field_value("a\tb \xc3\xa4 and more than sixteen bytes"));
-  for (const std::string_view text : {"\r"sv, "a\nb"sv, "\0"sv, "a long value with one stray \x7f"sv, "\x1f"sv}) CHECK_FALSE(is_field_value(text));
+  for (const std::string_view text : {"\r"sv, "a\nb"sv, "\0"sv, "a long value with one stray \x7f"sv, "\x1f"sv})
+    CHECK_FALSE(is_field_value(text));
 }
 
 TEST_CASE("dates_are_written_as_imf_fixdate") {
@@ -79,9 +81,12 @@ TEST_CASE("retry_after_is_read_as_seconds_or_any_http_date") {
   CHECK(parse_retry_after("Sunday, 06-Nov-94 08:50:37 GMT", kNow) == 60);
   CHECK(parse_retry_after("Sun Nov  6 08:50:37 1994", kNow) == 60);
   CHECK(parse_retry_after("Fri, 31 Dec 9999 23:59:59 GMT", kNow) == kMaxRetryAfter);
-  for (const std::string bad : {"", "-1", "1.5", "12s", "soon", "Sun, 06 Nov 1994 08:49:37", "Sun, 06 Nov 1994 08:49:37 CET", "Sun, 31 Feb 1994 08:49:37 GMT",
-                          "Sun, 06 Nov 1994 24:49:37 GMT", "Sun, 6 Nov 1994 08:49:37 GMT", "Sun, 06 nov 1994 08:49:37 GMT", "Sun, 06 Nov 1994 08:49:37 GMT "
-                          "and more"}) {
+  for (const std::string bad :
+       {"", "-1", "1.5", "12s", "soon", "Sun, 06 Nov 1994 08:49:37", "Sun, 06 Nov 1994 08:49:37 CET",
+        "Sun, 31 Feb 1994 08:49:37 GMT", "Sun, 06 Nov 1994 24:49:37 GMT", "Sun, 6 Nov 1994 08:49:37 GMT",
+        "Sun, 06 nov 1994 08:49:37 GMT",
+        "Sun, 06 Nov 1994 08:49:37 GMT "
+        "and more"}) {
     CAPTURE(bad);
     CHECK(parse_retry_after(bad, kNow) == -1);
   }
