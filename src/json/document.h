@@ -111,7 +111,7 @@ class Document {
   bool name_equals(Ref name_ref, std::string_view name) const;
 
   std::string_view text_;
-  std::string owned_;
+  std::unique_ptr<const std::string> owned_;
   std::unique_ptr<Entry[]> entries_;
   uint32_t entry_count_ = 0;
   std::unique_ptr<Ref[]> slots_;  // open addressing over (object, name); kNone is free

@@ -19,8 +19,9 @@ namespace belay::rules {
 class Arena {
  public:
   static constexpr size_t kDefaultLimit = size_t{32} << 20;
+  static constexpr size_t kFirstChunk = size_t{2} << 10;
 
-  explicit Arena(size_t limit = kDefaultLimit) : limit_(limit) {}
+  explicit Arena(size_t limit = kDefaultLimit, size_t first_chunk = kFirstChunk) : limit_(limit), first_chunk_(first_chunk) {}
   Arena(const Arena&) = delete;
   Arena& operator=(const Arena&) = delete;
   ~Arena();
@@ -53,6 +54,7 @@ class Arena {
   char* end_ = nullptr;
   size_t used_ = 0;  // bytes taken from the system
   size_t limit_;
+  size_t first_chunk_;
   std::vector<std::unique_ptr<char[]>> chunks_;
   std::vector<std::unique_ptr<const json::Document>> documents_;
 };

@@ -28,6 +28,7 @@ struct Names {
   uint32_t variables = 0;     // bits, 1 << Variable
   std::vector<std::string> secrets;   // names behind $secret; empty: any
   std::vector<std::string> declared;  // further plain names, read through Context::declared
+  bool check = true;  // false: only syntax and names are checked when rules load, kinds at run time (CEL's "parse only")
 
   bool allows(Variable v) const { return (variables >> static_cast<int>(v) & 1) != 0; }
   Names& allow(Variable v) {
@@ -44,6 +45,7 @@ struct Names {
 enum class Want : uint8_t { any, boolean };
 
 class Node;
+struct Syntax;
 
 class Expression {
  public:
@@ -72,11 +74,14 @@ class Expression {
 
  private:
   friend class Template;
+  static std::unique_ptr<Expression> build(const Syntax& syntax, std::string_view text, const conf::Position& position, const Names& names,
+                                           conf::Problems& problems, Want want);
+  static constexpr size_t kConstants = size_t{1} << 20, kConstantChunk = 128;
   Expression();
   std::string text_;
   conf::Position position_;
   std::unique_ptr<const Node> root_;
-  std::vector<std::unique_ptr<std::string>> constants_;
+  Arena constants_{kConstants, kConstantChunk};
   uint32_t reads_ = 0;
   uint32_t locals_ = 0;  // slots of macro variables
   bool reads_payload_ = false;

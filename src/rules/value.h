@@ -78,6 +78,14 @@ class Value {
   bool is_json() const { return tag_ == Tag::json; }
   bool is_table() const { return tag_ == Tag::table; }
   bool is_json_number() const { return tag_ == Tag::json && document().type(ref()) == json::Type::number; }
+  // A number that came from the payload or was computed from one. How it was written there (3000 or 3000.00) says nothing about
+  // its type, so arithmetic gives it the type its neighbour needs.
+  bool is_flexible() const { return flexible_ || is_json_number(); }
+  Value as_flexible() const {
+    Value copy = *this;
+    copy.flexible_ = true;
+    return copy;
+  }
   // True for false, 0, "" and the like is not a thing: only a bool is one.
   bool is_true() const { return kind() == Kind::boolean && as_boolean(); }
 
@@ -120,6 +128,7 @@ class Value {
   static uint64_t pointer(const void* p) { return reinterpret_cast<uint64_t>(p); }
 
   Tag tag_ = Tag::null;
+  bool flexible_ = false;
   uint32_t extra_ = 0;
   uint64_t bits_ = 0;
 };

@@ -1,0 +1,49 @@
+#include "rules/functions.h"
+
+#include "conf/section.h"
+
+namespace belay::rules {
+
+namespace {
+
+using TableOf = std::span<const Function> (*)();
+constexpr TableOf kTables[] = {text_functions, conversion_functions, time_functions, list_functions, coding_functions, math_functions};
+
+// Macros and forms that the compiler knows itself.
+constexpr std::string_view kGlobalForms[] = {"has", "default", "cel.bind"};
+constexpr std::string_view kMethodForms[] = {"all",     "exists",     "exists_one",    "existsOne",    "filter",
+                                             "map",     "optMap",     "optFlatMap",    "orValue",      "or",
+                                             "transformList", "transformMap", "transformMapEntry"};
+
+bool callable(const Function& function, bool method) {
+  return function.style == Style::both || (function.style == Style::method) == method;
+}
+
+}  // namespace
+
+std::vector<const Function*> find_functions(std::string_view name, bool method) {
+  std::vector<const Function*> found;
+  for (const TableOf table : kTables) {
+    for (const Function& function : table()) {
+      if (function.name == name && callable(function, method)) found.push_back(&function);
+    }
+  }
+  return found;
+}
+
+std::string nearest_function(std::string_view name, bool method) {
+  std::vector<std::string_view> known;
+  for (const TableOf table : kTables) {
+    for (const Function& function : table()) {
+      if (callable(function, method)) known.push_back(function.name);
+    }
+  }
+  if (method) {
+    known.insert(known.end(), std::begin(kMethodForms), std::end(kMethodForms));
+  } else {
+    known.insert(known.end(), std::begin(kGlobalForms), std::end(kGlobalForms));
+  }
+  return conf::nearest(name, known);
+}
+
+}  // namespace belay::rules

@@ -1,0 +1,186 @@
+#include "rules/template.h"
+
+#include "base/bytes.h"
+#include "base/check.h"
+#include "rules/report.h"
+#include "rules/syntax.h"
+
+namespace belay::rules {
+
+namespace {
+
+// `hole` that is only $raw or $ts.
+bool plain_variable(const Syntax& syntax, Variable& variable) {
+  if (syntax.kind != Syntax::Kind::variable) return false;
+  for (const Variable candidate : {Variable::raw, Variable::ts}) {
+    if (to_string(candidate) == syntax.text) {
+      variable = candidate;
+      return true;
+    }
+  }
+  return false;
+}
+
+void append_xml(std::string_view text, std::string& out) {
+  for (const char c : text) {
+    switch (c) {
+      case '&': out += "&amp;"; break;
+      case '<': out += "&lt;"; break;
+      case '>': out += "&gt;"; break;
+      case '"': out += "&quot;"; break;
+      case '\'': out += "&apos;"; break;
+      default:
+        // Characters that no XML 1.0 document may hold, not even escaped, become the replacement character.
+        if (static_cast<uint8_t>(c) < 0x20 && c != '\t' && c != '\n' && c != '\r') {
+          out += "\uFFFD";
+        } else {
+          out.push_back(c);
+        }
+    }
+  }
+}
+
+// application/x-www-form-urlencoded.
+void append_form(std::string_view text, std::string& out) {
+  static constexpr char kHex[] = "0123456789ABCDEF";
+  for (const char c : text) {
+    const char lower = ascii_lower(c);
+    if ((lower >= 'a' && lower <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' || c == '*') {
+      out.push_back(c);
+    } else if (c == ' ') {
+      out.push_back('+');
+    } else {
+      out.push_back('%');
+      out.push_back(kHex[static_cast<uint8_t>(c) >> 4]);
+      out.push_back(kHex[static_cast<uint8_t>(c) & 15]);
+    }
+  }
+}
+
+// The inside of a JSON string.
+void append_json_inner(std::string_view text, std::string& out) {
+  std::string quoted;
+  append_json_string(quoted, text);
+  out.append(quoted, 1, quoted.size() - 2);
+}
+
+Result<void> append_value(const Value& value, Template::Escape escape, std::string& out) {
+  if (escape == Template::Escape::none) return value.append_text(out);
+  std::string text;
+  if (auto done = value.append_text(text); !done) return done;
+  switch (escape) {
+    case Template::Escape::json: append_json_inner(text, out); break;
+    case Template::Escape::xml: append_xml(text, out); break;
+    case Template::Escape::form: append_form(text, out); break;
+    case Template::Escape::none: break;
+  }
+  return {};
+}
+
+}  // namespace
+
+Template::Template() = default;
+Template::~Template() = default;
+
+std::unique_ptr<Template> Template::compile(std::string_view text, const conf::Position& position, const Names& names, conf::Problems& problems,
+                                            Escape escape) {
+  std::unique_ptr<Template> made(new Template);
+  made->text_ = text;
+  made->escape_ = escape;
+  const size_t problems_before = problems.all().size();
+  size_t at = 0;
+  while (at < text.size()) {
+    const size_t open = std::min(text.find("{{", at), text.size());
+    if (open > at) made->parts_.push_back({std::string(text.substr(at, open - at)), nullptr});
+    if (open == text.size()) break;
+    Parser parser(text, open + 2);
+    const auto syntax = parser.parse_hole(at);
+    if (syntax == nullptr) {
+      report(problems, position, text, parser.complaint());
+      return nullptr;
+    }
+    Part part;
+    part.plain_variable = plain_variable(*syntax, part.variable);
+    // The whole text, so that offsets and carets of the expression are those of the template.
+    part.expression = Expression::build(*syntax, text, position, names, problems, Want::any);
+    if (part.expression == nullptr) continue;
+    made->reads_ |= part.expression->variables_read();
+    made->parts_.push_back(std::move(part));
+  }
+  return problems.all().size() == problems_before ? std::move(made) : nullptr;
+}
+
+std::unique_ptr<Template> Template::compile(const conf::Node& node, const Names& names, conf::Problems& problems, Escape escape) {
+  if (!node.is_scalar()) {
+    problems.add(node.position(), "expected text", "for example \"{{ order.id }}\"");
+    return nullptr;
+  }
+  return compile(node.text(), text_position(node), names, problems, escape);
+}
+
+Result<void> Template::append_part(const Part& part, Context& context, std::string& out) const {
+  if (part.expression == nullptr) {
+    out += part.literal;
+    return {};
+  }
+  const Value value = part.plain_variable ? context.variable(part.variable) : part.expression->run(context);
+  if (value.is_error()) return Error{value.to_error().kind, part.expression->explain(value.failure())};
+  if (auto done = append_value(value, escape_, out); !done) {
+    return Error{done.error().kind, done.error().message + " (" + part.expression->position().to_string() + ")"};
+  }
+  if (out.size() > kMaxResult) return Error{ErrorKind::full, "the text of a template is larger than 16 MB"};
+  return {};
+}
+
+Result<void> Template::append(Context& context, std::string& out) const {
+  for (const Part& part : parts_) {
+    if (auto done = append_part(part, context, out); !done) return done;
+  }
+  return {};
+}
+
+Result<std::string> Template::render(Context& context) const {
+  std::string out;
+  if (auto done = append(context, out); !done) return done.error();
+  return out;
+}
+
+Value Template::run(Context& context) const {
+  if (is_constant()) return Value::string(text_);
+  if (is_single()) return parts_[0].expression->run(context);
+  std::string out;
+  for (const Part& part : parts_) {
+    // The fault of a hole is kept: `missing:` asks for it.
+    if (part.expression != nullptr && !part.plain_variable) {
+      const Value value = part.expression->run(context);
+      if (value.is_error()) return value;
+      if (auto done = append_value(value, escape_, out); !done) return Value::failed(Fault::invalid, done.error().message, context.arena());
+    } else if (auto done = append_part(part, context, out); !done) {
+      return Value::failed(Fault::invalid, done.error().message, context.arena());
+    }
+  }
+  return Value::copy_string(out, context.arena());
+}
+
+Result<Value> Template::evaluate(Context& context) const {
+  const Value value = run(context);
+  if (!value.is_error()) return value;
+  const Expression* any = nullptr;
+  for (const Part& part : parts_) any = part.expression != nullptr ? part.expression.get() : any;
+  return Error{value.to_error().kind, any == nullptr ? std::string(value.failure().message) : any->explain(value.failure())};
+}
+
+bool Template::is_constant() const { return parts_.empty() || (parts_.size() == 1 && parts_[0].expression == nullptr); }
+bool Template::is_single() const { return parts_.size() == 1 && parts_[0].expression != nullptr; }
+const Expression* Template::single() const { return is_single() ? parts_[0].expression.get() : nullptr; }
+
+bool Template::reads_payload() const {
+  for (const Part& part : parts_) {
+    if (part.expression != nullptr && part.expression->reads_payload()) return true;
+  }
+  return false;
+}
+
+bool Template::reads(Variable v) const { return (reads_ >> static_cast<int>(v) & 1) != 0; }
+
+}  // namespace belay::rules
