@@ -11,6 +11,7 @@ void read_connection(std::string_view value, FieldFacts& facts) {
   while (!value.empty()) {
     const size_t comma = value.find(',');
     const std::string_view option = trim_ows(value.substr(0, comma));
+    if (!option.empty()) ++facts.connection_options;
     if (is_word(option, "close")) facts.close = true;
     if (is_word(option, "keep-alive")) facts.keep_alive = true;
     value = comma == std::string_view::npos ? std::string_view{} : value.substr(comma + 1);
@@ -63,6 +64,7 @@ bool decide_framing(const FieldFacts& facts, int minor_version, Framing& framing
     return false;
   };
   content_length = 0;
+  if (facts.connection_options > kMaxConnectionOptions) return refuse(400, "too many Connection options");
   if (facts.transfer_encodings > 0) {
     // RFC 9112 §6.1: with HTTP/1.0 the framing is faulty even where the sender meant it.
     if (minor_version == 0) return refuse(400, "Transfer-Encoding with HTTP/1.0");

@@ -17,6 +17,7 @@ struct FieldFacts {
   uint32_t hosts = 0;
   uint32_t content_lengths = 0;
   uint32_t transfer_encodings = 0;
+  uint32_t connection_options = 0;
   bool close = false;  // Connection options
   bool keep_alive = false;
   bool expect_continue = false;
@@ -28,6 +29,9 @@ FieldFacts read_facts(const Fields& fields);
 
 // Length beyond which arithmetic on sizes would need care; no body of ours comes near it.
 inline constexpr uint64_t kMaxContentLength = (uint64_t{1} << 62);
+
+// Whoever passes a message on compares each option with each field; senders have one or two.
+inline constexpr uint32_t kMaxConnectionOptions = 16;
 
 // False with `refusal` filled in. The framing of a message with neither field is the caller's: none or close.
 bool decide_framing(const FieldFacts& facts, int minor_version, Framing& framing, uint64_t& content_length,

@@ -281,6 +281,16 @@ TEST_CASE("a_head_at_a_limit_passes_and_one_past_it_does_not") {
   CHECK(status_of(sized(4000).substr(0, 3000), limits) == 431);
 }
 
+TEST_CASE("connection_options_at_their_limit_pass_and_one_past_it_does_not") {
+  const auto options = [](size_t count) {
+    std::string value = "Connection: a";
+    for (size_t i = 1; i < count; ++i) value += i % 2 == 0 ? ",, b" : "\r\nConnection: c";
+    return with_fields(value + "\r\n");
+  };
+  CHECK(status_of(options(16)) == 0);
+  CHECK(status_of(options(17)) == 400);
+}
+
 TEST_CASE("a_few_empty_lines_before_a_request_are_skipped") {
   const std::string request = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
   CHECK(read_requests("\r\n\r\n\r\n\r\n" + request, HeadLimits{}, bytewise()).messages.size() == 1);
