@@ -97,6 +97,7 @@ void Connections::end_of_turn() {
     for (Connection* connection : taking_apart_) take_apart(*connection);
     taking_apart_.clear();
   }
+  for (const pipeline::Source::Step& step : ruleset_.after) step.handler->turn_end();
   if (draining_ && open_.empty() && drained_) {
     const auto drained = std::move(drained_);
     drained_ = nullptr;
