@@ -3,4 +3,6 @@
 
 #include "cli/commands.h"
 
-int main(int argc, char** argv) { return belay::cli::run(argc, argv, std::cout, std::cerr); }
+int main(int argc, char** argv) {
+  return belay::cli::run(argc, argv, std::cout, std::cerr);
+}

@@ -32,11 +32,14 @@ std::string place(const Configuration& configuration, const std::string& path) {
   return absolute_path(fs::path(state ? configuration.state_folder : configuration.folder) / normal);
 }
 
-SecretSource Configuration::secret_source() const { return {folder, {}, strict_secrets}; }
+SecretSource Configuration::secret_source() const {
+  return {folder, {}, strict_secrets};
+}
 
 const Node* Configuration::preset(const std::string& name) const {
-  const auto found = std::lower_bound(presets.begin(), presets.end(), name,
-                                      [](const Named& preset, const std::string& wanted) { return preset.name < wanted; });
+  const auto found =
+      std::lower_bound(presets.begin(), presets.end(), name,
+                       [](const Named& preset, const std::string& wanted) { return preset.name < wanted; });
   return found != presets.end() && found->name == name ? &found->node : nullptr;
 }
 

@@ -1,6 +1,6 @@
-// The whole configuration of one load: main file, every rules file it names, and the presets, as typed main settings plus
-// the raw nodes of sources and destinations (their keys belong to the modules and to upstream/). Built by load(); immutable
-// and shared afterwards; a reload builds another one. Nothing here opens sockets or starts anything.
+// The whole configuration of one load: main file, every rules file it names, and the presets, as typed main settings
+// plus the raw nodes of sources and destinations (their keys belong to the modules and to upstream/). Built by load();
+// immutable and shared afterwards; a reload builds another one. Nothing here opens sockets or starts anything.
 #pragma once
 
 #include <cstdint>
@@ -17,12 +17,12 @@ namespace belay::conf {
 struct TlsListen {
   std::string certificate;  // PEM chain
   std::string key;
-  std::string name;         // SNI host this pair is for; empty: from the certificate
-  std::string client_ca;    // PEM; asks for client certificates and verifies them when given
+  std::string name;       // SNI host this pair is for; empty: from the certificate
+  std::string client_ca;  // PEM; asks for client certificates and verifies them when given
 };
 
 struct Listen {
-  std::string address;  // "127.0.0.1:8080", "[::]:443", "unix:run/proxy.sock" (absolute path after loading)
+  std::string address;         // "127.0.0.1:8080", "[::]:443", "unix:run/proxy.sock" (absolute path after loading)
   std::vector<TlsListen> tls;  // empty: plain
   bool proxy_protocol = false;
   Position position;
@@ -57,8 +57,8 @@ struct LogSettings {
   std::string level, access, format;
 };
 
-// A named mapping of a rules file. `folder` is where its relative paths (secrets, certificates, schemas) start: the main
-// file's folder, whichever file the mapping stands in.
+// A named mapping of a rules file. `folder` is where its relative paths (secrets, certificates, schemas) start: the
+// main file's folder, whichever file the mapping stands in.
 struct Named {
   std::string name;
   Position position;
@@ -74,7 +74,7 @@ struct Configuration {
   SpoolSettings spool;
   AdminSettings admin;
   LogSettings log;
-  std::vector<Named> sources;       // in file order
+  std::vector<Named> sources;  // in file order
   std::vector<Named> destinations;
   std::vector<std::shared_ptr<const Document>> documents;  // keeps every Node alive
 
@@ -96,17 +96,17 @@ PresetSet load_presets(const std::string& folder, Problems& problems);
 
 struct LoadOptions {
   std::string main_file;
-  std::string state_folder;  // --state; empty: the main file's folder
-  bool strict_secrets = false;  // a secret written in a file itself is a problem
+  std::string state_folder;       // --state; empty: the main file's folder
+  bool strict_secrets = false;    // a secret written in a file itself is a problem
   bool despite_problems = false;  // give what could be read, so that modules can report theirs in the same run
 };
 
-// Null when anything is wrong (all of it is in `problems`) as far as conf can judge; modules judge their own keys later.
-// With `despite_problems` null only when the main file could not be read at all.
+// Null when anything is wrong (all of it is in `problems`) as far as conf can judge; modules judge their own keys
+// later. With `despite_problems` null only when the main file could not be read at all.
 std::shared_ptr<const Configuration> load(const LoadOptions& options, Problems& problems);
 
-// The main file alone, without rules and presets: for commands that only ask where the running parts are. They must work
-// while a person is in the middle of changing rules.
+// The main file alone, without rules and presets: for commands that only ask where the running parts are. They must
+// work while a person is in the middle of changing rules.
 std::shared_ptr<const Configuration> load_main(const LoadOptions& options, Problems& problems);
 
 // The effective settings as YAML, defaults filled in, secrets as "***".

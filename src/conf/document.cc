@@ -1,6 +1,6 @@
-// The only place that talks to yaml-cpp: its event stream becomes our nodes, its exceptions become problems. What yaml-cpp
-// does not bound or refuse itself (line length, bytes that are not text, open quotes, tags, documents after the first) is
-// refused here, before or while it reads.
+// The only place that talks to yaml-cpp: its event stream becomes our nodes, its exceptions become problems. What
+// yaml-cpp does not bound or refuse itself (line length, bytes that are not text, open quotes, tags, documents after
+// the first) is refused here, before or while it reads.
 #include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/exceptions.h>
 #include <yaml-cpp/mark.h>
@@ -18,7 +18,8 @@
 
 namespace belay::conf {
 
-// Receives yaml-cpp's events. Stopped throws through yaml-cpp, whose own code is exception-safe, and is caught in parse().
+// Receives yaml-cpp's events. Stopped throws through yaml-cpp, whose own code is exception-safe, and is caught in
+// parse().
 class Document::Builder final : public YAML::EventHandler {
  public:
   struct Stopped {
@@ -31,7 +32,8 @@ class Document::Builder final : public YAML::EventHandler {
 
   void OnDocumentStart(const YAML::Mark& mark) override {
     if (document_.root_.present()) {
-      throw Stopped{mark, "a second document starts here", "one file holds one document; remove the line '---' before it"};
+      throw Stopped{mark, "a second document starts here",
+                    "one file holds one document; remove the line '---' before it"};
     }
   }
   void OnDocumentEnd() override {}
@@ -43,7 +45,8 @@ class Document::Builder final : public YAML::EventHandler {
     finish(data, anchor);
   }
 
-  void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, const std::string& value) override {
+  void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                const std::string& value) override {
     refuse_tag(mark, tag);
     Node::Data* data = make(Kind::scalar, mark);
     data->text = value;
@@ -89,7 +92,8 @@ class Document::Builder final : public YAML::EventHandler {
 
   Node::Data* make(Kind kind, const YAML::Mark& mark) {
     if (document_.nodes_.size() >= kMaxNodes) {
-      throw Stopped{mark, "more than " + std::to_string(kMaxNodes) + " values, aliases counted each time", "split the file"};
+      throw Stopped{mark, "more than " + std::to_string(kMaxNodes) + " values, aliases counted each time",
+                    "split the file"};
     }
     auto data = std::make_unique<Node::Data>();
     data->kind = kind;
@@ -197,7 +201,8 @@ class Document::Builder final : public YAML::EventHandler {
     sorted.resize(map->entries.size());
     for (uint32_t i = 0; i < sorted.size(); ++i) sorted[i] = i;
     const auto& entries = map->entries;
-    std::stable_sort(sorted.begin(), sorted.end(), [&](uint32_t a, uint32_t b) { return entries[a].key < entries[b].key; });
+    std::stable_sort(sorted.begin(), sorted.end(),
+                     [&](uint32_t a, uint32_t b) { return entries[a].key < entries[b].key; });
     const auto same = [&](uint32_t first, uint32_t later) {
       if (entries[first].key != entries[later].key) return false;
       const Position& at = entries[first].key_position;

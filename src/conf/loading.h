@@ -13,7 +13,8 @@ struct RulesPatterns {
   Node node;  // missing when the fallback is used
   std::vector<std::string> patterns;
 };
-RulesPatterns read_main(const Node& root, Configuration& configuration, const SecretSource& secrets, Problems& problems);
+RulesPatterns read_main(const Node& root, Configuration& configuration, const SecretSource& secrets,
+                        Problems& problems);
 
 // Reads every file the patterns name, in name order, into sources, destinations and documents; checks names and routes.
 void read_rules(const RulesPatterns& rules, Configuration& configuration, Problems& problems);
@@ -21,7 +22,8 @@ void read_rules(const RulesPatterns& rules, Configuration& configuration, Proble
 // Adds the sources and destinations of one file, which its own root mapping holds.
 void add_rules(const Node& root, Configuration& configuration, Problems& problems);
 
-// Absolute form of a path of the main file: run/ and var/ stand in the state folder, anything else beside the main file.
+// Absolute form of a path of the main file: run/ and var/ stand in the state folder, anything else beside the main
+// file.
 std::string place(const Configuration& configuration, const std::string& path);
 
 }  // namespace belay::conf

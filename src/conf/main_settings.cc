@@ -31,9 +31,15 @@ constexpr Setting kProxy[] = {
 };
 
 constexpr Setting kListen[] = {
-    {.key = "address", .type = Type::text, .required = true, .help = "127.0.0.1:8080, [::]:8443 or unix:run/proxy.sock"},
+    {.key = "address",
+     .type = Type::text,
+     .required = true,
+     .help = "127.0.0.1:8080, [::]:8443 or unix:run/proxy.sock"},
     {.key = "tls", .type = Type::node, .help = "certificate and key; a list of them for several names"},
-    {.key = "proxy_protocol", .type = Type::boolean, .fallback = "false", .help = "connections begin with a PROXY header"},
+    {.key = "proxy_protocol",
+     .type = Type::boolean,
+     .fallback = "false",
+     .help = "connections begin with a PROXY header"},
 };
 
 constexpr Setting kTls[] = {
@@ -48,21 +54,48 @@ constexpr Setting kLimits[] = {
     {.key = "header", .type = Type::size, .fallback = "32KB", .range = "1KB..1MB", .help = "request line and header"},
     {.key = "headers", .type = Type::integer, .fallback = "100", .range = "1..10000", .help = "header fields"},
     {.key = "connections", .type = Type::integer, .fallback = "20000", .range = "1..1000000", .help = "open at once"},
-    {.key = "connections_per_client", .type = Type::integer, .fallback = "20000", .range = "1..1000000",
+    {.key = "connections_per_client",
+     .type = Type::integer,
+     .fallback = "20000",
+     .range = "1..1000000",
      .help = "open at once from one address; lower it where senders connect directly"},
     {.key = "memory", .type = Type::size, .fallback = "1GB", .range = "16MB..1TB", .help = "buffers of all requests"},
-    {.key = "head_timeout", .type = Type::duration, .fallback = "10s", .range = "100ms..10m", .help = "for a whole header to arrive"},
-    {.key = "idle_timeout", .type = Type::duration, .fallback = "30s", .range = "100ms..1h", .help = "between requests of a connection"},
-    {.key = "stop_timeout", .type = Type::duration, .fallback = "30s", .range = "100ms..1h", .help = "for requests to end at a stop or reload"},
+    {.key = "head_timeout",
+     .type = Type::duration,
+     .fallback = "10s",
+     .range = "100ms..10m",
+     .help = "for a whole header to arrive"},
+    {.key = "idle_timeout",
+     .type = Type::duration,
+     .fallback = "30s",
+     .range = "100ms..1h",
+     .help = "between requests of a connection"},
+    {.key = "stop_timeout",
+     .type = Type::duration,
+     .fallback = "30s",
+     .range = "100ms..1h",
+     .help = "for requests to end at a stop or reload"},
     {.key = "body_rate", .type = Type::text, .fallback = "500B/s", .help = "a body must arrive at least this fast"},
 };
 
 constexpr Setting kSpool[] = {
     {.key = "socket", .type = Type::text, .fallback = "run/spool.sock", .help = "between the two halves"},
     {.key = "path", .type = Type::text, .fallback = "var/spool", .help = "folder of the stored webhooks"},
-    {.key = "size", .type = Type::size, .fallback = "20GB", .range = "16MB..64TB", .help = "the most it may take on disk"},
-    {.key = "retention", .type = Type::duration, .fallback = "30d", .range = "1m..3650d", .help = "delivered and dead webhooks are kept whole for"},
-    {.key = "history", .type = Type::duration, .fallback = "90d", .range = "1m..3650d", .help = "log entries are kept for"},
+    {.key = "size",
+     .type = Type::size,
+     .fallback = "20GB",
+     .range = "16MB..64TB",
+     .help = "the most it may take on disk"},
+    {.key = "retention",
+     .type = Type::duration,
+     .fallback = "30d",
+     .range = "1m..3650d",
+     .help = "delivered and dead webhooks are kept whole for"},
+    {.key = "history",
+     .type = Type::duration,
+     .fallback = "90d",
+     .range = "1m..3650d",
+     .help = "log entries are kept for"},
 };
 
 constexpr Setting kAdmin[] = {
@@ -71,8 +104,15 @@ constexpr Setting kAdmin[] = {
 };
 
 constexpr Setting kLog[] = {
-    {.key = "level", .type = Type::text, .fallback = "info", .range = "debug|info|warn|error|alert", .help = "the least that is written"},
-    {.key = "access", .type = Type::text, .fallback = "stdout", .help = "one line a request: stdout, stderr, off or a file"},
+    {.key = "level",
+     .type = Type::text,
+     .fallback = "info",
+     .range = "debug|info|warn|error|alert",
+     .help = "the least that is written"},
+    {.key = "access",
+     .type = Type::text,
+     .fallback = "stdout",
+     .help = "one line a request: stdout, stderr, off or a file"},
     {.key = "format", .type = Type::text, .fallback = "json", .range = "json|text", .help = "form of access lines"},
 };
 
@@ -80,13 +120,15 @@ constexpr int kMaxWorkers = 256;
 constexpr std::string_view kAddresses = "write 127.0.0.1:8080, [::]:8443 or unix:run/proxy.sock";
 
 // An address in the form event/ opens: "IP:port" or "unix:/absolute/path". Empty with a problem when it is neither.
-std::string read_address(const Node& node, const std::string& text, const Configuration& configuration, Problems& problems) {
+std::string read_address(const Node& node, const std::string& text, const Configuration& configuration,
+                         Problems& problems) {
   if (text.starts_with("unix:")) {
     const std::string path = place(configuration, text.substr(5));
     if (text.size() > 5 && path.size() < sizeof(sockaddr_un::sun_path)) return "unix:" + path;
-    problems.add(node.position(), text.size() > 5 ? "socket path of " + std::to_string(path.size()) + " bytes, longer than " +
-                                                        std::to_string(sizeof(sockaddr_un::sun_path) - 1) + ": " + path
-                                                  : "'unix:' without a path",
+    problems.add(node.position(),
+                 text.size() > 5 ? "socket path of " + std::to_string(path.size()) + " bytes, longer than " +
+                                       std::to_string(sizeof(sockaddr_un::sun_path) - 1) + ": " + path
+                                 : "'unix:' without a path",
                  "write a short path, for example unix:/run/belay/proxy.sock");
     return {};
   }
@@ -95,7 +137,8 @@ std::string read_address(const Node& node, const std::string& text, const Config
   const auto port = colon == std::string::npos ? std::nullopt : parse_u64(std::string_view(text).substr(colon + 1));
   const bool bracketed = host.starts_with('[') && host.ends_with(']');
   if (!port || *port > 65535 || !IpAddress::parse(host) || bracketed != (host.find(':') != std::string::npos)) {
-    problems.add(node.position(), "'" + printable(text, 60) + "' is not an address to listen on", std::string(kAddresses));
+    problems.add(node.position(), "'" + printable(text, 60) + "' is not an address to listen on",
+                 std::string(kAddresses));
     return {};
   }
   return text;
@@ -105,7 +148,8 @@ std::string readable_file(const Section& section, std::string_view key, const Co
   if (!section.node(key).is_scalar()) return {};
   const std::string path = place(configuration, section.text(key));
   if (access(path.c_str(), R_OK) != 0) {
-    section.wrong(key, std::string(key) + " cannot be read: " + errno_error(path).message, "check the path and who may read it");
+    section.wrong(key, std::string(key) + " cannot be read: " + errno_error(path).message,
+                  "check the path and who may read it");
   }
   return path;
 }
@@ -150,7 +194,9 @@ void read_listens(const Node& node, Configuration& configuration, Problems& prob
   if (items.empty()) problems.add(node.position(), "listen is empty", std::string(kAddresses));
   for (const Node& item : items) {
     Listen listen = read_listen(item, configuration, problems);
-    const auto same = [&](const Listen& other) { return other.address == listen.address && !listen.address.ends_with(":0"); };
+    const auto same = [&](const Listen& other) {
+      return other.address == listen.address && !listen.address.ends_with(":0");
+    };
     if (!listen.address.empty() && std::any_of(listens.begin(), listens.end(), same)) {
       problems.add(listen.position, "address " + listen.address + " is listed twice", "keep one");
     }
@@ -189,7 +235,8 @@ void read_trusted(const Section& section, Configuration& configuration) {
 
 uint64_t read_body_rate(const Section& section) {
   const std::string text = section.text("body_rate");
-  const auto rate = text.ends_with("/s") ? parse_size(std::string_view(text).substr(0, text.size() - 2)) : Result<uint64_t>(invalid(""));
+  const auto rate = text.ends_with("/s") ? parse_size(std::string_view(text).substr(0, text.size() - 2))
+                                         : Result<uint64_t>(invalid(""));
   if (rate) return *rate;
   section.wrong("body_rate", "'" + printable(text, 60) + "' is not a speed", "write 500B/s or 2KB/s");
   return 0;
@@ -238,14 +285,16 @@ void read_admin(const Node& node, Configuration& configuration, const SecretSour
 
 void read_log(const Node& node, Configuration& configuration, Problems& problems) {
   const Section section(node, kLog, problems);
-  configuration.log = {.level = section.text("level"), .access = section.text("access"), .format = section.text("format")};
+  configuration.log = {
+      .level = section.text("level"), .access = section.text("access"), .format = section.text("format")};
   std::string& access = configuration.log.access;
   if (access != "stdout" && access != "stderr" && access != "off") access = place(configuration, access);
 }
 
 }  // namespace
 
-RulesPatterns read_main(const Node& root, Configuration& configuration, const SecretSource& secrets, Problems& problems) {
+RulesPatterns read_main(const Node& root, Configuration& configuration, const SecretSource& secrets,
+                        Problems& problems) {
   const Section main(root, kMain, problems);
   const Section proxy(main.node("proxy"), kProxy, problems);
   read_listens(proxy.node("listen"), configuration, problems);

@@ -45,7 +45,8 @@ std::string Problems::List::to_string() const {
   sorted.reserve(kept.size());
   for (const Problem& problem : kept) sorted.push_back(&problem);
   const auto place = [](const Problem* p) { return std::tie(p->position.file, p->position.line, p->position.column); };
-  std::stable_sort(sorted.begin(), sorted.end(), [&](const Problem* a, const Problem* b) { return place(a) < place(b); });
+  std::stable_sort(sorted.begin(), sorted.end(),
+                   [&](const Problem* a, const Problem* b) { return place(a) < place(b); });
   std::string out;
   for (const Problem* problem : sorted) out += line_of(*problem) + '\n';
   if (more > 0) out += "and " + std::to_string(more) + " more\n";
@@ -60,14 +61,28 @@ void Problems::warn(Position position, std::string what, std::string hint) {
   warnings_.add({std::move(position), std::move(what), std::move(hint)});
 }
 
-std::string Problems::to_string() const { return problems_.to_string(); }
-std::string Problems::warnings_to_string() const { return warnings_.to_string(); }
+std::string Problems::to_string() const {
+  return problems_.to_string();
+}
+std::string Problems::warnings_to_string() const {
+  return warnings_.to_string();
+}
 
-Kind Node::kind() const { return data_ != nullptr ? data_->kind : Kind::missing; }
-const std::string& Node::text() const { return data_ != nullptr ? data_->text : kNoText; }
-bool Node::quoted() const { return data_ != nullptr && data_->quoted; }
-const std::vector<Node>& Node::items() const { return data_ != nullptr ? data_->items : kNoItems; }
-const std::vector<Entry>& Node::entries() const { return data_ != nullptr ? data_->entries : kNoEntries; }
+Kind Node::kind() const {
+  return data_ != nullptr ? data_->kind : Kind::missing;
+}
+const std::string& Node::text() const {
+  return data_ != nullptr ? data_->text : kNoText;
+}
+bool Node::quoted() const {
+  return data_ != nullptr && data_->quoted;
+}
+const std::vector<Node>& Node::items() const {
+  return data_ != nullptr ? data_->items : kNoItems;
+}
+const std::vector<Entry>& Node::entries() const {
+  return data_ != nullptr ? data_->entries : kNoEntries;
+}
 
 const Node& Node::at(std::string_view key) const {
   if (data_ == nullptr) return kMissing;

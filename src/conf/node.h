@@ -1,7 +1,7 @@
 // A rules file as positions and values: the only view of YAML the rest of Belay has (yaml-cpp stays in src/conf/*.cc).
 // A Node is a cheap handle into an immutable Document; the Document must outlive its Nodes (the Configuration owns it).
-// Reading never throws and never guesses: a problem goes to Problems with file:line:column and a hint, and reading goes on,
-// so that one run reports every error of a file set. One thread.
+// Reading never throws and never guesses: a problem goes to Problems with file:line:column and a hint, and reading goes
+// on, so that one run reports every error of a file set. One thread.
 #pragma once
 
 #include <cstdint>
@@ -27,8 +27,8 @@ struct Problem {
   std::string hint;  // "did you mean 'path'?" or what to write instead; may be empty
 };
 
-// Collects every problem of one load, in reading order. The same problem at the same place counts once, so a preset used by
-// many sources is reported like any other text.
+// Collects every problem of one load, in reading order. The same problem at the same place counts once, so a preset
+// used by many sources is reported like any other text.
 class Problems {
  public:
   static constexpr size_t kMax = 1000;  // those beyond are only counted
@@ -66,11 +66,11 @@ class Node {
   bool is_list() const { return kind() == Kind::list; }
   bool is_map() const { return kind() == Kind::map; }
 
-  const std::string& text() const;                 // the scalar as written, quotes removed; empty unless is_scalar()
-  bool quoted() const;                             // "yes" and yes differ for typed readers
-  const std::vector<Node>& items() const;          // empty unless is_list()
-  const std::vector<Entry>& entries() const;       // in file order; empty unless is_map()
-  const Node& at(std::string_view key) const;      // missing Node when absent
+  const std::string& text() const;             // the scalar as written, quotes removed; empty unless is_scalar()
+  bool quoted() const;                         // "yes" and yes differ for typed readers
+  const std::vector<Node>& items() const;      // empty unless is_list()
+  const std::vector<Entry>& entries() const;   // in file order; empty unless is_map()
+  const Node& at(std::string_view key) const;  // missing Node when absent
   Position position() const;
   // "sources.acme.match.path": where this node stands, for messages and metric labels.
   const std::string& path() const;
@@ -88,8 +88,8 @@ struct Entry {
   Node value;
 };
 
-// One parsed file. Refuses duplicate keys, merge keys, tags, aliases of what they stand in, documents after the first, tabs,
-// bytes that are not text, and what is beyond these limits. Throws nothing on any bytes.
+// One parsed file. Refuses duplicate keys, merge keys, tags, aliases of what they stand in, documents after the first,
+// tabs, bytes that are not text, and what is beyond these limits. Throws nothing on any bytes.
 class Document {
  public:
   static constexpr size_t kMaxFile = size_t{16} << 20;

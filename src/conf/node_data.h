@@ -1,5 +1,5 @@
-// What a Node points at; private to src/conf. Owned by its Document, immutable once parsed except for the path text, which
-// is made when somebody asks for it: most nodes are never named in a message.
+// What a Node points at; private to src/conf. Owned by its Document, immutable once parsed except for the path text,
+// which is made when somebody asks for it: most nodes are never named in a message.
 #pragma once
 
 #include <optional>

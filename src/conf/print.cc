@@ -1,5 +1,5 @@
-// The effective settings as YAML. What could be a secret is shown as "***": every reference, everything below a key that
-// holds secrets, and credentials inside URLs.
+// The effective settings as YAML. What could be a secret is shown as "***": every reference, everything below a key
+// that holds secrets, and credentials inside URLs.
 #include <algorithm>
 #include <array>
 
@@ -18,7 +18,8 @@ bool secret_key(std::string_view key) {
   constexpr std::array kPart = {"token", "secret", "password", "authorization", "api-key", "api_key", "apikey"};
   const std::string lower = ascii_lower(key);
   return std::any_of(kExact.begin(), kExact.end(), [&](std::string_view k) { return lower == k; }) ||
-         std::any_of(kPart.begin(), kPart.end(), [&](std::string_view k) { return lower.find(k) != std::string::npos; });
+         std::any_of(kPart.begin(), kPart.end(),
+                     [&](std::string_view k) { return lower.find(k) != std::string::npos; });
 }
 
 // `verify.key.secret` names an entry of `secrets`; it is no secret itself.
@@ -27,7 +28,9 @@ bool names_a_secret(const Node& node) {
   return path.ends_with("key.secret");
 }
 
-bool reference(std::string_view text) { return text.find("${env:") != std::string_view::npos || text.find("${file:") != std::string_view::npos; }
+bool reference(std::string_view text) {
+  return text.find("${env:") != std::string_view::npos || text.find("${file:") != std::string_view::npos;
+}
 
 // "http://user:password@host" with its credentials masked.
 std::string without_credentials(std::string_view text) {
@@ -60,7 +63,8 @@ std::string quote(std::string_view text) {
 // Plain where every YAML reader takes it as the same text, else in double quotes.
 std::string scalar(std::string_view text, bool quoted) {
   constexpr std::string_view kPlain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./-";
-  const bool plain = !quoted && !text.empty() && text.front() != '-' && text.find_first_not_of(kPlain) == std::string_view::npos;
+  const bool plain =
+      !quoted && !text.empty() && text.front() != '-' && text.find_first_not_of(kPlain) == std::string_view::npos;
   return plain ? std::string(text) : quote(text);
 }
 
@@ -68,7 +72,9 @@ class Printer {
  public:
   std::string take() { return std::move(out_); }
 
-  void line(int depth, std::string_view text) { out_.append(static_cast<size_t>(depth) * 2, ' ').append(text).push_back('\n'); }
+  void line(int depth, std::string_view text) {
+    out_.append(static_cast<size_t>(depth) * 2, ' ').append(text).push_back('\n');
+  }
   void setting(int depth, std::string_view key, std::string_view value) {
     line(depth, std::string(key) + ": " + scalar(value, false));
   }
@@ -124,7 +130,8 @@ std::string milliseconds(Duration time) {
   };
   constexpr Unit kUnits[] = {{86'400'000, "d"}, {3'600'000, "h"}, {60'000, "m"}, {1'000, "s"}};
   for (const Unit& unit : kUnits) {
-    if (time.count() != 0 && time.count() % unit.ms == 0) return std::to_string(time.count() / unit.ms) + std::string(unit.name);
+    if (time.count() != 0 && time.count() % unit.ms == 0)
+      return std::to_string(time.count() / unit.ms) + std::string(unit.name);
   }
   return std::to_string(time.count()) + "ms";
 }

@@ -22,13 +22,14 @@ constexpr size_t kMaxName = 64;  // names are metric labels and parts of log lin
 
 bool good_name(std::string_view name) {
   const auto good = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' || c == '.';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' ||
+           c == '.';
   };
   return !name.empty() && name.size() <= kMaxName && std::all_of(name.begin(), name.end(), good);
 }
 
-// The files of one pattern in name order. Names begin with the pattern's folder as the user would write it from where he
-// stands, so that an error can be clicked.
+// The files of one pattern in name order. Names begin with the pattern's folder as the user would write it from where
+// he stands, so that an error can be clicked.
 std::vector<std::string> expand(const std::string& pattern, const Configuration& configuration) {
   const size_t slash = configuration.main_file.rfind('/');
   const std::string folder = slash == std::string::npos ? "" : configuration.main_file.substr(0, slash + 1);
@@ -45,7 +46,8 @@ void add_named(const Node& section, std::string_view kind, std::vector<Named>& o
                Problems& problems) {
   if (!section.present() || section.kind() == Kind::null) return;
   if (!section.is_map()) {
-    problems.add(section.position(), std::string(kind) + "s must be a mapping of names", "write 'NAME:' and below it what it is");
+    problems.add(section.position(), std::string(kind) + "s must be a mapping of names",
+                 "write 'NAME:' and below it what it is");
     return;
   }
   for (const Entry& entry : section.entries()) {
@@ -69,8 +71,10 @@ void refuse_repeated(const std::vector<Named>& all, std::string_view kind, Probl
   for (const Named& named : all) {
     const auto [first, added] = seen.emplace(named.name, &named);
     if (added) continue;
-    problems.add(named.position, std::string(kind) + " '" + named.name + "' is already defined at " + first->second->position.to_string(),
-                 "rename one");
+    problems.add(
+        named.position,
+        std::string(kind) + " '" + named.name + "' is already defined at " + first->second->position.to_string(),
+        "rename one");
   }
 }
 
@@ -117,13 +121,15 @@ void read_rules(const RulesPatterns& rules, Configuration& configuration, Proble
   for (const std::string& pattern : rules.patterns) {
     const auto files = expand(pattern, configuration);
     if (files.empty() && rules.node.present()) {
-      problems.add(rules.node.position(), "no file matches " + printable(pattern, 120), "relative patterns start at the main file's folder");
+      problems.add(rules.node.position(), "no file matches " + printable(pattern, 120),
+                   "relative patterns start at the main file's folder");
       complete = false;
     }
     for (const std::string& file : files) {
       if (!read.insert(file).second) continue;
       if (read.size() > kMaxFiles) {
-        problems.add({file}, "more than " + std::to_string(kMaxFiles) + " rules files", "put several sources into one file");
+        problems.add({file}, "more than " + std::to_string(kMaxFiles) + " rules files",
+                     "put several sources into one file");
         return;
       }
       const auto document = Document::load(file, problems);

@@ -1,4 +1,5 @@
-// Secrets: references into the environment or files, and lists of them for rotation. No value ever appears in a problem.
+// Secrets: references into the environment or files, and lists of them for rotation. No value ever appears in a
+// problem.
 #include <sys/stat.h>
 
 #include <cstdlib>
@@ -42,7 +43,8 @@ std::optional<std::string> from_file(const Node& node, const SecretSource& sourc
   const std::string path = name.starts_with('/') || source.folder.empty() ? name : source.folder + '/' + name;
   auto value = read_file(path, kMaxSecret);
   if (!value) {
-    problems.add(node.position(), "secret cannot be read: " + value.error().message, "check the path and who may read it");
+    problems.add(node.position(), "secret cannot be read: " + value.error().message,
+                 "check the path and who may read it");
     return std::nullopt;
   }
   struct stat status {};
@@ -65,7 +67,8 @@ std::optional<std::string> refer(const Node& node, const SecretSource& source, s
   const std::string name(colon == std::string_view::npos ? "" : reference.substr(colon + 1));
   if (!name.empty() && kind == "env") return from_environment(node, source, name, problems);
   if (!name.empty() && kind == "file") return from_file(node, source, name, problems);
-  problems.add(node.position(), "'${" + printable(reference, 60) + "}' names no secret", "write ${env:NAME} or ${file:PATH}");
+  problems.add(node.position(), "'${" + printable(reference, 60) + "}' names no secret",
+               "write ${env:NAME} or ${file:PATH}");
   return std::nullopt;
 }
 

@@ -12,9 +12,13 @@ namespace {
 
 constexpr Setting kNone{};
 
-std::string quoted(std::string_view text) { return "'" + printable(text, 60) + "'"; }
+std::string quoted(std::string_view text) {
+  return "'" + printable(text, 60) + "'";
+}
 
-std::string in(const Node& node) { return node.path().empty() ? "" : " in " + printable(node.path(), 120); }
+std::string in(const Node& node) {
+  return node.path().empty() ? "" : " in " + printable(node.path(), 120);
+}
 
 std::string joined(std::span<const std::string_view> words, std::string_view last) {
   std::string out;
@@ -57,7 +61,8 @@ Result<double> measure(Type type, std::string_view text) {
     case Type::integer: {
       const bool negative = text.starts_with('-');
       const auto value = parse_u64(negative ? text.substr(1) : text);
-      if (!value || *value > uint64_t{1} << 53) return invalid(quoted(text) + " is not a whole number; write digits, for example 20");
+      if (!value || *value > uint64_t{1} << 53)
+        return invalid(quoted(text) + " is not a whole number; write digits, for example 20");
       return negative ? -static_cast<double>(*value) : static_cast<double>(*value);
     }
     case Type::boolean:
@@ -108,7 +113,8 @@ void check_scalar(const Setting& setting, const Node& node, Problems& problems) 
   if (measured(setting.type)) {
     const auto value = measure(setting.type, node.text());
     if (!value) {
-      problems.add(node.position(), value.error().message, setting.type == Type::boolean ? boolean_hint(node.text()) : "");
+      problems.add(node.position(), value.error().message,
+                   setting.type == Type::boolean ? boolean_hint(node.text()) : "");
     } else if (!setting.range.empty()) {
       check_range(setting, node, *value, problems);
     }
@@ -118,7 +124,8 @@ void check_scalar(const Setting& setting, const Node& node, Problems& problems) 
 }
 
 void must_be(const Setting& setting, const Node& node, std::string_view what, Problems& problems) {
-  problems.add(node.position(), std::string(setting.key) + " must be " + std::string(what) + ", not " + std::string(name_of(node.kind())));
+  problems.add(node.position(), std::string(setting.key) + " must be " + std::string(what) + ", not " +
+                                    std::string(name_of(node.kind())));
 }
 
 void check_value(const Setting& setting, const Node& node, Problems& problems) {
@@ -133,7 +140,8 @@ void check_value(const Setting& setting, const Node& node, Problems& problems) {
   if (node.is_list() && (setting.type == Type::text || setting.type == Type::expression)) {
     for (const Node& item : node.items()) {
       if (!item.is_scalar()) {
-        problems.add(item.position(), std::string(setting.key) + " must hold single values, not " + std::string(name_of(item.kind())));
+        problems.add(item.position(),
+                     std::string(setting.key) + " must hold single values, not " + std::string(name_of(item.kind())));
       } else {
         check_scalar(setting, item, problems);
       }
@@ -175,8 +183,9 @@ Section::Section(const Node& node, std::span<const Setting> settings, Problems& 
     if (value.present()) {
       check_value(setting, value, problems);
     } else if (setting.required && std::find(slipped.begin(), slipped.end(), setting.key) == slipped.end()) {
-      problems.add(node.position(), "key '" + std::string(setting.key) + "' is missing" + in(node),
-                   setting.help.empty() ? "" : "write '" + std::string(setting.key) + ": …', " + std::string(setting.help));
+      problems.add(
+          node.position(), "key '" + std::string(setting.key) + "' is missing" + in(node),
+          setting.help.empty() ? "" : "write '" + std::string(setting.key) + ": …', " + std::string(setting.help));
     }
   }
 }
@@ -189,8 +198,12 @@ const Setting& Section::setting(std::string_view key) const {
   return kNone;
 }
 
-bool Section::has(std::string_view key) const { return node_.at(key).present(); }
-const Node& Section::node(std::string_view key) const { return node_.at(setting(key).key); }
+bool Section::has(std::string_view key) const {
+  return node_.at(key).present();
+}
+const Node& Section::node(std::string_view key) const {
+  return node_.at(setting(key).key);
+}
 
 namespace {
 
@@ -219,7 +232,8 @@ std::string Section::text(std::string_view key) const {
 }
 
 bool Section::boolean(std::string_view key) const {
-  return value_or_fallback(node_.at(key), setting(key), [](std::string_view t) { return measure(Type::boolean, t); }) != 0;
+  return value_or_fallback(node_.at(key), setting(key), [](std::string_view t) { return measure(Type::boolean, t); }) !=
+         0;
 }
 
 int64_t Section::integer(std::string_view key) const {
@@ -227,12 +241,18 @@ int64_t Section::integer(std::string_view key) const {
       value_or_fallback(node_.at(key), setting(key), [](std::string_view t) { return measure(Type::integer, t); }));
 }
 
-double Section::number(std::string_view key) const { return value_or_fallback(node_.at(key), setting(key), parse_number); }
+double Section::number(std::string_view key) const {
+  return value_or_fallback(node_.at(key), setting(key), parse_number);
+}
 Duration Section::duration(std::string_view key) const {
   return value_or_fallback(node_.at(key), setting(key), parse_duration);
 }
-uint64_t Section::size(std::string_view key) const { return value_or_fallback(node_.at(key), setting(key), parse_size); }
-Rate Section::rate(std::string_view key) const { return value_or_fallback(node_.at(key), setting(key), parse_rate); }
+uint64_t Section::size(std::string_view key) const {
+  return value_or_fallback(node_.at(key), setting(key), parse_size);
+}
+Rate Section::rate(std::string_view key) const {
+  return value_or_fallback(node_.at(key), setting(key), parse_rate);
+}
 
 std::string Section::secret(std::string_view key) const {
   const Node& value = node(key);
@@ -258,7 +278,8 @@ std::vector<std::string> Section::texts(std::string_view key) const {
     if (item.is_scalar()) {
       out.push_back(item.text());
     } else {
-      problems_.add(item.position(), std::string(wanted.key) + " must hold single values, not " + std::string(name_of(item.kind())));
+      problems_.add(item.position(),
+                    std::string(wanted.key) + " must hold single values, not " + std::string(name_of(item.kind())));
     }
   }
   if (!value.present() && !wanted.fallback.empty()) out.emplace_back(wanted.fallback);

@@ -69,18 +69,20 @@ Result<Rate> parse_rate(std::string_view text);
 Result<double> parse_number(std::string_view text);
 Result<WallTime> parse_time(std::string_view text);  // RFC 3339
 
-// Where ${env:} and ${file:} are looked up; files relative to `folder`. An unset variable or unreadable file is a problem.
+// Where ${env:} and ${file:} are looked up; files relative to `folder`. An unset variable or unreadable file is a
+// problem.
 struct SecretSource {
   std::string folder;
   std::function<std::optional<std::string>(const std::string&)> env;  // getenv unless a test sets it
-  bool refuse_literals = false;  // `belay check --strict-secrets`
+  bool refuse_literals = false;                                       // `belay check --strict-secrets`
 };
 
 class Section {
  public:
-  Section(const Node& node, std::span<const Setting> settings, Problems& problems, const SecretSource* secrets = nullptr);
+  Section(const Node& node, std::span<const Setting> settings, Problems& problems,
+          const SecretSource* secrets = nullptr);
 
-  bool has(std::string_view key) const;        // written in the file
+  bool has(std::string_view key) const;  // written in the file
   const Node& node(std::string_view key) const;
   const Node& self() const { return node_; }
 

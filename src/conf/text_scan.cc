@@ -47,7 +47,8 @@ std::optional<Unreadable> find_unreadable(std::string_view text) {
       continue;
     }
     if (i == start && c == '\t') return Unreadable{line, column, "tab in the indentation", "indent with spaces"};
-    if (control(c)) return Unreadable{line, column, "a control character that no text file holds", "is this the right file?"};
+    if (control(c))
+      return Unreadable{line, column, "a control character that no text file holds", "is this the right file?"};
     if (i - start >= kMaxLine) {
       return Unreadable{line, column, "line longer than " + std::to_string(kMaxLine >> 10) + "KB", "break it up"};
     }

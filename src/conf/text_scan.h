@@ -1,5 +1,5 @@
-// Looks at the bytes of a rules file before and beside the YAML parser, which accepts more than a text file should hold and
-// takes memory by the line. Pure; private to src/conf.
+// Looks at the bytes of a rules file before and beside the YAML parser, which accepts more than a text file should hold
+// and takes memory by the line. Pure; private to src/conf.
 #pragma once
 
 #include <optional>
@@ -17,8 +17,8 @@ struct Unreadable {
   std::string what, hint;
 };
 
-// The first reason not to hand the text to the parser: bytes that are not UTF-8 text, a tab that begins a line, a line over
-// kMaxLine.
+// The first reason not to hand the text to the parser: bytes that are not UTF-8 text, a tab that begins a line, a line
+// over kMaxLine.
 std::optional<Unreadable> find_unreadable(std::string_view text);
 
 // Finds bytes by line and column as the parser counts them (columns in bytes, a byte order mark not counted).

@@ -1,5 +1,5 @@
-// The units of the rules language. Whole numbers with one unit and nothing else: one way to write a value, and what a person
-// reads is what is meant.
+// The units of the rules language. Whole numbers with one unit and nothing else: one way to write a value, and what a
+// person reads is what is meant.
 #include <charconv>
 #include <chrono>
 #include <cmath>
@@ -18,11 +18,16 @@ struct Unit {
 };
 
 constexpr Unit kDurations[] = {{"ms", 1}, {"s", 1'000}, {"m", 60'000}, {"h", 3'600'000}, {"d", 86'400'000}};
-constexpr Unit kSizes[] = {{"", 1},  {"B", 1}, {"KB", uint64_t{1} << 10}, {"MB", uint64_t{1} << 20},
-                           {"GB", uint64_t{1} << 30}, {"TB", uint64_t{1} << 40}};
+constexpr Unit kSizes[] = {{"", 1},
+                           {"B", 1},
+                           {"KB", uint64_t{1} << 10},
+                           {"MB", uint64_t{1} << 20},
+                           {"GB", uint64_t{1} << 30},
+                           {"TB", uint64_t{1} << 40}};
 constexpr Unit kPeriods[] = {{"s", 1}, {"min", 60}, {"h", 3'600}};
 
-constexpr uint64_t kMaxDuration = uint64_t{36'500} * 86'400'000;  // a hundred years: sums with the clock cannot overflow
+constexpr uint64_t kMaxDuration =
+    uint64_t{36'500} * 86'400'000;  // a hundred years: sums with the clock cannot overflow
 constexpr uint64_t kMaxSize = uint64_t{1} << 50;
 
 const Unit* find(std::span<const Unit> units, std::string_view name) {

@@ -1,5 +1,5 @@
-// A rules file of any bytes: it is read or refused with a problem, every node can be walked, typed readers and secrets judge
-// whatever stands there, and units that are accepted read the same again.
+// A rules file of any bytes: it is read or refused with a problem, every node can be walked, typed readers and secrets
+// judge whatever stands there, and units that are accepted read the same again.
 #include "conf/section.h"
 #include "fuzz/input.h"
 

@@ -45,7 +45,8 @@ class Folder {
   }
   std::string said() const {
     std::string text = problems_.to_string();
-    for (size_t at = text.find(path_); at != std::string::npos; at = text.find(path_)) text.replace(at, path_.size(), "DIR");
+    for (size_t at = text.find(path_); at != std::string::npos; at = text.find(path_))
+      text.replace(at, path_.size(), "DIR");
     return text;
   }
   const std::string& path() const { return path_; }
@@ -90,18 +91,19 @@ TEST_CASE("the_main_file_is_read_whole") {
   folder.write("admin.token", "t0ken\n");
   folder.write("tls/chain.pem", "x");
   folder.write("tls/key.pem", "x");
-  folder.write("belay.yaml",
-               "proxy:\n"
-               "  listen:\n"
-               "    - unix:run/proxy.sock\n"
-               "    - { address: \"[::]:0\", tls: { certificate: tls/chain.pem, key: tls/key.pem }, proxy_protocol: true }\n"
-               "  workers: 3\n"
-               "  trusted_proxies: [127.0.0.0/8, \"unix:\"]\n"
-               "  limits: { body: 1MB, body_rate: 2KB/s, connections_per_client: 7, stop_timeout: 5s }\n"
-               "spool: { size: 1GB }\n"
-               "admin: { listen: \"unix:run/admin.sock\", token: \"${file:admin.token}\" }\n"
-               "log: { level: warn, access: var/access.log, format: text }\n"
-               "rules: [rules.d/*.yaml]\n");
+  folder.write(
+      "belay.yaml",
+      "proxy:\n"
+      "  listen:\n"
+      "    - unix:run/proxy.sock\n"
+      "    - { address: \"[::]:0\", tls: { certificate: tls/chain.pem, key: tls/key.pem }, proxy_protocol: true }\n"
+      "  workers: 3\n"
+      "  trusted_proxies: [127.0.0.0/8, \"unix:\"]\n"
+      "  limits: { body: 1MB, body_rate: 2KB/s, connections_per_client: 7, stop_timeout: 5s }\n"
+      "spool: { size: 1GB }\n"
+      "admin: { listen: \"unix:run/admin.sock\", token: \"${file:admin.token}\" }\n"
+      "log: { level: warn, access: var/access.log, format: text }\n"
+      "rules: [rules.d/*.yaml]\n");
   folder.write("rules.d/acme.yaml", kRules);
   const auto configuration = folder.load();
   REQUIRE_MESSAGE(configuration, folder.said());
@@ -205,9 +207,9 @@ TEST_CASE("print_shows_settings_and_no_secret") {
   const std::string text = conf::print(*configuration);
   CAPTURE(text);
   for (const char* secret : {"literal-", "acme.secret", "user:pass"}) CHECK(text.find(secret) == std::string::npos);
-  for (const char* shown : {"  limits:\n    body: 10MB\n", "    body_rate: 500B/s\n", "    idle_timeout: 30s\n", "  size: 20GB\n",
-                            "  retention: 30d\n", "  token: \"***\"\n", "      signing: \"***\"\n", "        secret: signing\n",
-                            "    url: \"http://***@127.0.0.1:8081/x\"\n"}) {
+  for (const char* shown : {"  limits:\n    body: 10MB\n", "    body_rate: 500B/s\n", "    idle_timeout: 30s\n",
+                            "  size: 20GB\n", "  retention: 30d\n", "  token: \"***\"\n", "      signing: \"***\"\n",
+                            "        secret: signing\n", "    url: \"http://***@127.0.0.1:8081/x\"\n"}) {
     CAPTURE(shown);
     CHECK(text.find(shown) != std::string::npos);
   }

@@ -64,7 +64,8 @@ TEST_CASE("a_big_mapping_finds_its_keys") {
   const Parsed parsed(text);
   REQUIRE(parsed.document);
   CHECK(parsed.document->root().entries().front().key == "key999");
-  for (int i = 0; i < 1000; i += 37) CHECK(parsed.document->root().at("key" + std::to_string(i)).text() == std::to_string(i));
+  for (int i = 0; i < 1000; i += 37)
+    CHECK(parsed.document->root().at("key" + std::to_string(i)).text() == std::to_string(i));
 }
 
 TEST_CASE("a_key_written_twice_is_reported_and_the_first_counts") {
@@ -97,14 +98,18 @@ TEST_CASE("aliases_that_multiply_are_bounded") {
 }
 
 TEST_CASE("an_alias_inside_what_it_names_is_refused") {
-  CHECK(Parsed("a: &x [1, *x]\n").said() == "a.yaml:1:11: this alias stands inside what it names; write the value out\n");
+  CHECK(Parsed("a: &x [1, *x]\n").said() ==
+        "a.yaml:1:11: this alias stands inside what it names; write the value out\n");
 }
 
 TEST_CASE("nesting_is_bounded_at_its_limit") {
-  const auto nested = [](int depth) { return repeat("[", static_cast<size_t>(depth)) + repeat("]", static_cast<size_t>(depth)); };
+  const auto nested = [](int depth) {
+    return repeat("[", static_cast<size_t>(depth)) + repeat("]", static_cast<size_t>(depth));
+  };
   CHECK(Parsed(nested(Document::kMaxDepth)).document);
   CHECK_FALSE(Parsed(nested(Document::kMaxDepth + 1)).document);
-  for (const char* piece : {"[", "{", "- ", "? ", "{a: ", "[?", "&a ", "*a ", "!", "\"", "'", "|", ">", "%", "[{", ": "}) {
+  for (const char* piece :
+       {"[", "{", "- ", "? ", "{a: ", "[?", "&a ", "*a ", "!", "\"", "'", "|", ">", "%", "[{", ": "}) {
     CAPTURE(piece);
     const Parsed parsed(repeat(piece, 20'000));
     CHECK(parsed.problems.empty() == (parsed.document != nullptr));
@@ -113,7 +118,8 @@ TEST_CASE("nesting_is_bounded_at_its_limit") {
 
 TEST_CASE("bytes_that_are_not_text_are_refused_where_they_stand") {
   using namespace std::string_literals;
-  CHECK(Parsed("a: b\nc: \0d"s).said() == "a.yaml:2:4: a control character that no text file holds; is this the right file?\n");
+  CHECK(Parsed("a: b\nc: \0d"s).said() ==
+        "a.yaml:2:4: a control character that no text file holds; is this the right file?\n");
   CHECK(Parsed("a: \xC3\x28").said() == "a.yaml:1:4: bytes that are not UTF-8; save the file as UTF-8\n");
   CHECK(Parsed("a: \xED\xA0\x80").said() == "a.yaml:1:4: bytes that are not UTF-8; save the file as UTF-8\n");
   CHECK(Parsed("\xFF\xFE"s + "a\0:\0"s).said() == "a.yaml:1:1: bytes that are not UTF-8; save the file as UTF-8\n");
@@ -127,7 +133,8 @@ TEST_CASE("a_line_has_a_longest_length") {
 
 TEST_CASE("random_edits_of_a_rules_file_never_crash_or_pass_silently") {
   const std::string whole =
-      "sources:\n  acme: &a\n    match: {path: /a, methods: [POST]}\n    text: |\n      more\n    q: \"x\\n\" # c\n  b: *a\n---\n";
+      "sources:\n  acme: &a\n    match: {path: /a, methods: [POST]}\n    text: |\n      more\n    q: \"x\\n\" # c\n  "
+      "b: *a\n---\n";
   SeededRandom random(7);
   for (int round = 0; round < 20'000; ++round) {
     std::string text = whole;

@@ -1,6 +1,6 @@
-// Golden pairs: tests/conf/wrong/NAME.yaml is a wrong main file or rules file, NAME.expected what Belay says about it. A file
-// whose first line is "# rules file" is loaded under an empty main file. With BELAY_WRITE_GOLDEN set the expected files are
-// written anew: read the difference as a user would before it is committed.
+// Golden pairs: tests/conf/wrong/NAME.yaml is a wrong main file or rules file, NAME.expected what Belay says about it.
+// A file whose first line is "# rules file" is loaded under an empty main file. With BELAY_WRITE_GOLDEN set the
+// expected files are written anew: read the difference as a user would before it is committed.
 #include <doctest/doctest.h>
 #include <unistd.h>
 

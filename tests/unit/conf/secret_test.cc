@@ -77,7 +77,8 @@ TEST_CASE("a_secret_that_cannot_be_had_is_a_problem_where_it_is_written") {
   room.set("EMPTY", "");
   room.file("empty", "\n");
   CHECK(room.read("s: ${env:GONE}").empty());
-  CHECK(room.said() == "a.yaml:1:4: environment variable GONE is not set; set it before Belay starts, or write ${file:PATH}\n");
+  CHECK(room.said() ==
+        "a.yaml:1:4: environment variable GONE is not set; set it before Belay starts, or write ${file:PATH}\n");
   CHECK(room.read("s: ${env:EMPTY}").empty());
   CHECK(room.said() == "a.yaml:1:4: environment variable EMPTY is empty; set it to the secret\n");
   CHECK(room.read("s: ${file:empty}").empty());
@@ -106,7 +107,9 @@ TEST_CASE("a_literal_is_known_as_one_and_refused_when_asked_to") {
 TEST_CASE("a_list_of_secrets_carries_the_times_of_a_rotation") {
   Room room;
   room.set("OLD", "o");
-  const Secret secret = room.read("s:\n  - {value: '${env:OLD}', valid_until: 2026-01-31T00:00:00Z}\n  - {value: n, valid_from: 2026-01-01T00:00:00Z}\n");
+  const Secret secret = room.read(
+      "s:\n  - {value: '${env:OLD}', valid_until: 2026-01-31T00:00:00Z}\n  - {value: n, valid_from: "
+      "2026-01-01T00:00:00Z}\n");
   REQUIRE(secret.size() == 2);
   CHECK(secret[0].value == "o");
   CHECK(to_ms(*secret[0].valid_until) == 1'769'817'600'000);

@@ -45,7 +45,9 @@ TEST_CASE("absent_keys_read_as_their_fallbacks") {
 }
 
 TEST_CASE("written_keys_read_as_written") {
-  const Read read("burst: 7\nshare: 5%\ntimeout: 1h\nmax: 2KB\non: false\nmode: spool\nallow: [a, b]\nrate: 100/min\ninner: {x: 1}\n");
+  const Read read(
+      "burst: 7\nshare: 5%\ntimeout: 1h\nmax: 2KB\non: false\nmode: spool\nallow: [a, b]\nrate: 100/min\ninner: {x: "
+      "1}\n");
   CHECK(read.section.integer("burst") == 7);
   CHECK(read.section.number("share") == doctest::Approx(0.05));
   CHECK(read.section.duration("timeout") == Duration(3'600'000));
@@ -90,8 +92,7 @@ TEST_CASE("a_list_where_one_value_belongs_is_reported_by_the_reader") {
 
 TEST_CASE("a_required_key_is_asked_for_with_its_help") {
   constexpr Setting kRequired[] = {{.key = "path", .required = true, .help = "where webhooks arrive"}};
-  CHECK(Read("{}", kRequired).said() ==
-        "a.yaml:1:1: key 'path' is missing; write 'path: …', where webhooks arrive\n");
+  CHECK(Read("{}", kRequired).said() == "a.yaml:1:1: key 'path' is missing; write 'path: …', where webhooks arrive\n");
 }
 
 TEST_CASE("wrong_points_at_the_value_or_the_mapping") {

@@ -42,7 +42,8 @@ TEST_CASE("a_rate_is_a_count_per_second_minute_or_hour") {
   CHECK(parse_rate("90/min")->per_second == doctest::Approx(1.5));
   CHECK(parse_rate("3600/h")->per_second == doctest::Approx(1));
   CHECK(parse_rate("100/min")->text == "100/min");
-  for (const char* wrong : {"", "100", "100/", "/s", "100/m", "100/day", "0/s", "-1/s", "1.5/s", "100 / s", "4294967296/s"}) {
+  for (const char* wrong :
+       {"", "100", "100/", "/s", "100/m", "100/day", "0/s", "-1/s", "1.5/s", "100 / s", "4294967296/s"}) {
     CAPTURE(wrong);
     CHECK_FALSE(parse_rate(wrong).ok());
   }
@@ -65,8 +66,8 @@ TEST_CASE("a_time_is_rfc_3339") {
   CHECK(to_ms(*parse_time("2026-01-31T20:30:15.25+08:00")) == 1'769'862'615'250);
   CHECK(to_ms(*parse_time("2024-02-29T00:00:00-01:30")) == 1'709'170'200'000);
   for (const char* wrong : {"", "2026-01-31", "2026-02-29T00:00:00Z", "2026-13-01T00:00:00Z", "2026-01-31T24:00:00Z",
-                            "2026-01-31T00:60:00Z", "2026-01-31T00:00:00", "2026-01-31T00:00:00.Z", "2026-01-31T00:00:00Zz",
-                            "2026-01-31T00:00:00+0800", "2026-1-31T00:00:00Z"}) {
+                            "2026-01-31T00:60:00Z", "2026-01-31T00:00:00", "2026-01-31T00:00:00.Z",
+                            "2026-01-31T00:00:00Zz", "2026-01-31T00:00:00+0800", "2026-1-31T00:00:00Z"}) {
     CAPTURE(wrong);
     CHECK_FALSE(parse_time(wrong).ok());
   }
