@@ -36,7 +36,7 @@ struct ClientTlsFiles {
   std::string ca;           // PEM; empty: the system's
   std::string certificate;  // client certificate, optional
   std::string key;
-  bool verify = true;       // false is said aloud at start-up
+  bool verify = true;       // false is said aloud when rules load
 };
 
 class ClientTls {

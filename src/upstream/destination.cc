@@ -6,7 +6,6 @@
 #include <map>
 #include <tuple>
 
-#include "base/log.h"
 #include "conf/section.h"
 #include "upstream/settings.h"
 
@@ -140,7 +139,10 @@ class Builder {
     };
     const event::ClientTlsFiles files{.ca = path("ca"), .certificate = path("certificate"), .key = path("key"), .verify = section.boolean("verify")};
     if (files.certificate.empty() && !files.key.empty()) section.wrong("key", "a key without its certificate", "write tls.certificate as well");
-    if (!files.verify) log::warn("destination {}: tls.verify is false, so anybody between us can read and change what it gets", to.name);
+    if (!files.verify) {
+      problems_.warn(section.node("verify").position(), "tls.verify is false: anybody on the way to " + to.name + " can read and change what it gets",
+                     "give tls.ca the backend's own authority instead");
+    }
     auto& shared = contexts_[std::tuple(files.ca, files.certificate, files.key, files.verify)];
     if (shared == nullptr) {
       auto made = event::ClientTls::create(files);
