@@ -28,7 +28,7 @@ class Arena {
 
   // Aligned for any object; null past the limit.
   void* allocate(size_t bytes) {
-    const size_t rounded = (bytes + 15) & ~size_t{15};
+    const size_t rounded = bytes == 0 ? 16 : (bytes + 15) & ~size_t{15};  // nothing has an address too: null means full
     if (rounded > static_cast<size_t>(end_ - at_)) return allocate_slowly(rounded);
     void* result = at_;
     at_ += rounded;

@@ -94,4 +94,13 @@ std::string Expression::explain(const Failure& failure) const {
   return std::string(failure.message) + " (" + position_in(position_, text_, failure.offset).to_string() + ")";
 }
 
+std::string Expression::explain_with_caret(const Failure& failure) const {
+  std::string out = position_in(position_, text_, failure.offset).to_string() + ": " + std::string(failure.message) + "\n    ";
+  for (const char c : caret(text_, failure.offset)) {
+    out.push_back(c);
+    if (c == '\n') out += "    ";
+  }
+  return out;
+}
+
 }  // namespace belay::rules

@@ -71,6 +71,8 @@ class Expression {
   uint32_t variables_read() const { return reads_; }
   // The error text of a failure of this expression.
   std::string explain(const Failure& failure) const;
+  // "file:line:column: …" with the line and a caret under the spot.
+  std::string explain_with_caret(const Failure& failure) const;
 
  private:
   friend class Template;

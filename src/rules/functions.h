@@ -32,6 +32,7 @@ struct Function {
 };
 
 std::span<const Function> text_functions();        // functions_text.cc
+std::span<const Function> format_functions();      // functions_format.cc
 std::span<const Function> conversion_functions();  // functions_convert.cc
 std::span<const Function> time_functions();        // functions_time.cc
 std::span<const Function> list_functions();        // functions_list.cc

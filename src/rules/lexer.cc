@@ -2,9 +2,11 @@
 
 #include <array>
 #include <charconv>
+#include <cmath>
 #include <system_error>
 
 #include "base/bytes.h"
+#include "json/number.h"
 
 namespace belay::rules {
 
@@ -101,9 +103,9 @@ bool Lexer::number(Token& token) {
   const char* last = text_.data() + at_;
   if (decimal) {
     token.kind = TokenKind::real;
-    if (std::from_chars(first, last, token.real).ec == std::errc::result_out_of_range) {
-      return fail(start, "number out of the range of a double");
-    }
+    const std::string_view digits(first, static_cast<size_t>(last - first));
+    token.real = json::to_double(digits);  // too small reads as 0
+    if (std::isinf(token.real)) return fail(start, "number out of the range of a double");
   } else {
     token.kind = TokenKind::integer;
     const auto [end, error] = std::from_chars(first, last, token.number, hex ? 16 : 10);

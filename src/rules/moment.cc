@@ -11,7 +11,7 @@ namespace belay::rules {
 namespace {
 
 constexpr uint32_t kNanos = 1'000'000'000;
-__extension__ typedef __int128 Wide;  // GNU: both compilers have it; nanoseconds of 10,000 years fit no 64 bits
+__extension__ typedef __int128 Wide;  // GNU: both compilers have it; sums of parts may pass 64 bits before they are refused
 
 constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
 

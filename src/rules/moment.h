@@ -1,6 +1,6 @@
 // Moments (since 1970, UTC) and spans as CEL has them: parsing, printing, calendar fields, time zones. A time zone is UTC, a fixed
 // offset ("+02:00", "-03:30") or a name of the system's database ("Europe/Berlin"), read once per thread from kZoneFolder.
-// Pure but for that file. Ranges: years 1 to 9999, spans up to about 10,000 years.
+// Pure but for that file. Ranges: years 1 to 9999, spans up to about 292 years.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +14,7 @@ namespace belay::rules {
 
 constexpr int64_t kMinTimestamp = -62'135'596'800;  // 0001-01-01T00:00:00Z
 constexpr int64_t kMaxTimestamp = 253'402'300'799;  // 9999-12-31T23:59:59Z
-constexpr int64_t kMaxDuration = 315'576'000'000;   // seconds either way
+constexpr int64_t kMaxDuration = 9'223'372'036;     // seconds either way: CEL's nanoseconds in 64 bits
 constexpr const char* kZoneFolder = "/usr/share/zoneinfo/";
 
 bool timestamp_in_range(Moment value);
