@@ -1,0 +1,211 @@
+#include "event/resolver.h"
+#include "event/simple_server.h"
+#include "kit.h"
+
+using namespace belay;
+using namespace belay::test;
+using pipeline::Runner;
+
+namespace {
+
+// A backend and the real upstream client on one loop.
+struct Backend {
+  event::Loop loop;
+  event::Resolver resolver{loop};
+  upstream::Client client{loop, resolver};
+  std::vector<event::SimpleRequest> seen;
+  event::SimpleResponse answer{.status = 200, .headers = {{"X-From", "backend"}}, .body = "done"};
+  event::SimpleServer server{loop, [this](const event::SimpleRequest& request, const event::SimpleServer::Respond& respond) {
+                               seen.push_back(request);
+                               respond(answer);
+                             }};
+
+  Backend() { REQUIRE(server.listen("127.0.0.1:0").ok()); }
+  std::string url() const { return "\"http://127.0.0.1:" + std::to_string(server.port()) + "/in\""; }
+};
+
+std::string rules(const std::string& url, const std::string& source_keys = "", const std::string& routes = "[{ to: d }]", const std::string& destination_keys = "") {
+  return "sources:\n  s: { match: { path: /s }, trust: open, routes: " + routes + source_keys + " }\ndestinations:\n  d: { url: " + url + destination_keys +
+         " }\n  e: { url: \"http://127.0.0.1:1/\" }\n";
+}
+const std::string kBoth = "[{ to: d }, { to: e }]";
+// The second destination must be used, or the load says so.
+const std::string kNever = "[{ to: d }, { when: \"false\", to: e }]";
+
+bool settled(Backend& backend, Walked& walked) {
+  return backend.loop.run_until([&] { return walked.finished || walked.exchange->services.spool->waiting() > 0; }, Duration(5'000));
+}
+
+}  // namespace
+
+TEST_CASE("the_backends_answer_goes_back_as_it_came") {
+  Backend backend;
+  backend.answer.status = 404;
+  Kit kit(rules(backend.url(), "", kNever));
+  kit.services.upstream = &backend.client;
+  const auto walked = kit.post({{"X-Sender", "1"}}, "{\"a\":1}");
+  CHECK_EQ(walked->state, Runner::State::parked);
+  REQUIRE(settled(backend, *walked));
+  CHECK_EQ(walked->status(), 404);
+  CHECK_EQ(walked->exchange->outcome, wire::Outcome::forwarded);
+  CHECK_EQ(walked->exchange->reply.body, "done");
+  CHECK(walked->has_field("X-From: backend"));
+  CHECK_EQ(walked->exchange->reply.head.find("Content-Length"), std::string::npos);
+  CHECK_EQ(walked->exchange->reply.head.find("Connection"), std::string::npos);
+  REQUIRE_EQ(backend.seen.size(), 1);
+  CHECK_EQ(backend.seen[0].body, "{\"a\":1}");
+  CHECK_EQ(kit.spool.puts.size(), 0);
+}
+
+TEST_CASE("a_backend_that_fails_leaves_the_webhook_to_the_spool_and_the_sender_gets_202_after_stored") {
+  Backend backend;
+  backend.answer.status = 502;
+  Kit kit(rules(backend.url(), "", kNever));
+  kit.services.upstream = &backend.client;
+  const auto walked = kit.post({{"X-Sender", "1"}}, "{\"a\":1}");
+  REQUIRE(settled(backend, *walked));
+  REQUIRE_EQ(kit.spool.puts.size(), 1);
+  CHECK_FALSE(walked->finished);
+  const wire::Put& put = kit.spool.puts[0];
+  CHECK_EQ(put.destinations, std::vector<std::string>{"d"});
+  CHECK(put.first_attempt_failed);
+  CHECK_EQ(put.attempt_status, 502);
+  CHECK_EQ(put.request.body, "{\"a\":1}");
+  CHECK_EQ(put.request.target, "/s");
+  CHECK_EQ(put.event.id, walked->exchange->id);
+  CHECK_EQ(put.event.outcome, wire::Outcome::spooled);
+  CHECK_EQ(put.event.status, 202);
+  kit.spool.answer(wire::PutState::stored);
+  CHECK(walked->finished);
+  CHECK_EQ(walked->status(), 202);
+  CHECK_EQ(walked->exchange->outcome, wire::Outcome::spooled);
+}
+
+TEST_CASE("a_backend_that_is_not_there_is_tried_once_and_counted_as_the_first_attempt") {
+  Backend backend;
+  Kit kit(rules("\"http://127.0.0.1:1/\"", ", reply: { status: 200, body: '{\"received\": true}' }", kNever));
+  kit.services.upstream = &backend.client;
+  const auto walked = kit.post();
+  REQUIRE(settled(backend, *walked));
+  REQUIRE_EQ(kit.spool.puts.size(), 1);
+  CHECK(kit.spool.puts[0].first_attempt_failed);
+  CHECK_EQ(kit.spool.puts[0].attempt_status, 0);
+  CHECK_FALSE(kit.spool.puts[0].attempt_error.empty());
+  CHECK_EQ(kit.spool.puts[0].event.status, 200);
+  kit.spool.answer(wire::PutState::duplicate);  // of our own: an answer was lost
+  CHECK_EQ(walked->status(), 200);
+  CHECK_EQ(walked->exchange->reply.body, "{\"received\": true}");
+}
+
+TEST_CASE("a_5xx_that_the_rules_do_not_retry_goes_back_to_the_sender") {
+  Backend backend;
+  backend.answer.status = 501;
+  Kit kit(rules(backend.url(), "", kNever, ", retry_on: [network, \"5xx\", \"!501\"]"));
+  REQUIRE_MESSAGE(kit.built(), kit.problems());
+  kit.services.upstream = &backend.client;
+  const auto walked = kit.post();
+  REQUIRE(settled(backend, *walked));
+  CHECK_EQ(walked->status(), 501);
+  CHECK_EQ(kit.spool.puts.size(), 0);
+}
+
+TEST_CASE("further_destinations_are_stored_before_the_sender_gets_the_backends_2xx") {
+  Backend backend;
+  Kit kit(rules(backend.url(), "", kBoth));
+  kit.services.upstream = &backend.client;
+  const auto walked = kit.post();
+  REQUIRE(settled(backend, *walked));
+  CHECK_FALSE(walked->finished);
+  REQUIRE_EQ(kit.spool.puts.size(), 1);
+  CHECK_EQ(kit.spool.puts[0].destinations, std::vector<std::string>{"e"});
+  CHECK_FALSE(kit.spool.puts[0].first_attempt_failed);
+  kit.spool.answer(wire::PutState::stored);
+  CHECK_EQ(walked->status(), 200);
+  CHECK_EQ(walked->exchange->reply.body, "done");
+  CHECK_EQ(walked->exchange->outcome, wire::Outcome::spooled);
+
+  const auto doubted = kit.post();
+  REQUIRE(settled(backend, *doubted));
+  kit.spool.answer(Error{ErrorKind::unavailable, "connection lost"});
+  CHECK_EQ(doubted->status(), 503);
+  CHECK(doubted->has_field("Retry-After: 5"));
+}
+
+TEST_CASE("a_failed_forward_and_further_destinations_are_one_put") {
+  Backend backend;
+  backend.answer.status = 500;
+  Kit kit(rules(backend.url(), "", kBoth));
+  kit.services.upstream = &backend.client;
+  const auto walked = kit.post();
+  REQUIRE(settled(backend, *walked));
+  REQUIRE_EQ(kit.spool.puts.size(), 1);
+  CHECK_EQ(kit.spool.puts[0].destinations, std::vector<std::string>{"d", "e"});
+  CHECK(kit.spool.puts[0].first_attempt_failed);
+  kit.spool.answer(wire::PutState::stored);
+  CHECK_EQ(walked->status(), 202);
+}
+
+TEST_CASE("mode_spool_answers_only_after_the_spool_has_stored") {
+  Kit kit(rules("\"http://127.0.0.1:1/\"", ", mode: spool", kBoth));
+  const auto walked = kit.post();
+  CHECK_EQ(walked->state, Runner::State::parked);
+  CHECK_EQ(walked->status(), 0);
+  REQUIRE_EQ(kit.spool.puts.size(), 1);
+  CHECK_EQ(kit.spool.puts[0].destinations, std::vector<std::string>{"d", "e"});
+  CHECK_FALSE(kit.spool.puts[0].first_attempt_failed);
+  kit.spool.answer(wire::PutState::stored);
+  CHECK_EQ(walked->status(), 202);
+  CHECK_NE(walked->exchange->reply.body.find(walked->exchange->id.to_string()), std::string::npos);
+}
+
+TEST_CASE("any_doubt_about_the_spool_is_503_with_retry_after_never_a_2xx_or_4xx") {
+  Kit kit(rules("\"http://127.0.0.1:1/\"", ", mode: spool, reply: { status: 200 }", kBoth));
+  const auto full = kit.post();
+  kit.spool.answer(wire::PutState::refused, "disk full");
+  CHECK_EQ(full->status(), 503);
+  CHECK(full->has_field("Retry-After: 5"));
+  CHECK_EQ(full->exchange->outcome, wire::Outcome::failed);
+  const auto silent = kit.post();
+  kit.spool.answer(Error{ErrorKind::timeout, "no answer"});
+  CHECK_EQ(silent->status(), 503);
+  kit.spool.up = false;
+  const auto away = kit.post();
+  CHECK_EQ(away->state, Runner::State::done);
+  CHECK_EQ(away->status(), 503);
+  kit.services.spool = nullptr;
+  CHECK_EQ(kit.post()->status(), 503);
+}
+
+TEST_CASE("a_failed_forward_with_the_spool_away_is_503_and_says_why") {
+  Backend backend;
+  Kit kit(rules("\"http://127.0.0.1:1/\"", "", kNever));
+  kit.services.upstream = &backend.client;
+  kit.spool.up = false;
+  const auto walked = kit.post();
+  REQUIRE(settled(backend, *walked));
+  CHECK_EQ(walked->status(), 503);
+  CHECK_NE(walked->reason().find("refused"), std::string::npos);
+  CHECK_NE(walked->reason().find("the spool is away"), std::string::npos);
+}
+
+TEST_CASE("an_answer_of_the_spool_after_the_sender_went_away_is_ignored") {
+  Kit kit(rules("\"http://127.0.0.1:1/\"", ", mode: spool", kBoth));
+  auto walked = kit.post();
+  walked->exchange.reset();
+  kit.spool.answer(wire::PutState::stored);
+  CHECK_FALSE(walked->finished);
+}
+
+TEST_CASE("over_the_rate_with_over_spool_the_backend_is_not_called") {
+  Backend backend;
+  Kit kit(rules(backend.url(), ", limit: { rate: 1/h, over: spool }", kNever));
+  kit.services.upstream = &backend.client;
+  const auto first = kit.post();
+  REQUIRE(settled(backend, *first));
+  CHECK_EQ(first->exchange->outcome, wire::Outcome::forwarded);
+  const auto second = kit.post();
+  CHECK_EQ(kit.spool.puts.size(), 1);
+  CHECK_EQ(backend.seen.size(), 1);
+  kit.spool.answer(wire::PutState::stored);
+  CHECK_EQ(second->status(), 202);
+}
