@@ -62,7 +62,7 @@ void Connection::on_open_failed(const Error&) { close(); }
 
 void Connection::receive() {
   if (!work_ && !(work_ = owner_.lend())) return turn_away();
-  const bool to_body = phase_ == Phase::body && message_bytes_ == work_->in.size();
+  const bool to_body = phase_ == Phase::body && own_buffer_;
   Buffer& into = to_body ? work_->body : work_->in;
   if (to_body && into.room() == 0 && !make_room(into.capacity())) return;
   size_t room = into.room();
@@ -163,6 +163,7 @@ void Connection::begin_request() {
                      (request.framing == http::Framing::length && request.content_length <= behind);
   message_bytes_ = head_bytes_ + (whole ? static_cast<size_t>(request.content_length) : 0);
   unread_ = !whole;
+  own_buffer_ = false;
   deadline_.clear();
   walk(false);
 }
@@ -195,6 +196,7 @@ void Connection::take_body() {
     if (!make_room(first)) return;
     work_->body.append(in.view().substr(head_bytes_));
     message_bytes_ = in.size();
+    own_buffer_ = true;
   }
   if (behind == 0 && request.expect_continue && !write_small("HTTP/1.1 100 Continue\r\n\r\n")) return close();
   await_body();
@@ -207,6 +209,7 @@ void Connection::take_chunked() {
   work_->body.truncate(0);
   work_->body.append(work_->in.view().substr(head_bytes_));
   message_bytes_ = work_->in.size();
+  own_buffer_ = true;
   if (!make_room(Workspace::kReceive)) return;
   const bool waits = work_->body.size() == 0 && work_->exchange.request.expect_continue;
   if (waits && !write_small("HTTP/1.1 100 Continue\r\n\r\n")) return close();
@@ -223,16 +226,15 @@ void Connection::await_body() {
 
 void Connection::push_body_deadline(uint64_t received) {
   const uint64_t rate = std::max<uint64_t>(owner_.limits().body_rate, 1);
-  deadline_.set(body_started_ + kBodyGrace + Duration(received * 1000 / rate));
+  deadline_.set(body_started_ + owner_.limits().head_timeout + Duration(received * 1000 / rate));
 }
 
 void Connection::read_body() {
   const http::RequestHead& request = work_->exchange.request;
   if (request.framing == http::Framing::chunked) return decode_more();
-  const bool own_buffer = message_bytes_ != head_bytes_;
-  const size_t received = own_buffer ? work_->body.size() : work_->in.size() - head_bytes_;
+  const size_t received = own_buffer_ ? work_->body.size() : work_->in.size() - head_bytes_;
   if (received < request.content_length) return push_body_deadline(received);
-  if (own_buffer) return body_complete(work_->body.view());
+  if (own_buffer_) return body_complete(work_->body.view());
   message_bytes_ = head_bytes_ + static_cast<size_t>(request.content_length);
   body_complete(work_->in.view().substr(head_bytes_, request.content_length));
 }

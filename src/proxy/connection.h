@@ -3,10 +3,10 @@
 // one write; the next pipelined request is parsed after that.
 //
 // Deadlines are absolute and cannot be pushed by sending a byte now and then: head_timeout from the first byte of a head (and
-// from accept to the first byte, TLS and PROXY header included), idle_timeout between requests, kBodyGrace plus the received
-// bytes at body_rate for a body, kAnswerGrace plus the answer's bytes at body_rate for a slow reader. Late heads and bodies get
-// 408. An answer that goes out while the sender is still sending is followed by a half close and a bounded wait (kLingerTime,
-// kLingerBytes), because closing at once would make the kernel reset the connection and lose the answer.
+// from accept to the first byte, TLS and PROXY header included), idle_timeout between requests, head_timeout plus the received
+// bytes at body_rate for a body, idle_timeout plus the answer's bytes at body_rate for a slow reader. Late heads and bodies get
+// 408. An answer that goes out while the sender is still sending is followed by a half close and a bounded wait (kLingerTime or
+// head_timeout, kLingerBytes), because closing at once would make the kernel reset the connection and lose the answer.
 #pragma once
 
 #include <cstdint>
@@ -27,8 +27,6 @@ struct Entrance;
 
 class Connection final : public event::StreamHandler {
  public:
-  static constexpr Duration kBodyGrace{10'000};
-  static constexpr Duration kAnswerGrace{30'000};
   static constexpr Duration kLingerTime{5'000};
   static constexpr uint64_t kLingerBytes = uint64_t{64} << 20;
   static constexpr size_t kFirstBodyBuffer = size_t{64} << 10;  // grows twofold as bytes arrive, never ahead of them
@@ -118,6 +116,7 @@ class Connection final : public event::StreamHandler {
   bool reading_ = true;        // interest in readability
   bool started_ = false;       // a request has begun and is not answered
   bool unread_ = false;        // bytes of this request are still to come, or have no meaning
+  bool own_buffer_ = false;    // the body is read into work_->body, not behind its head in work_->in
   bool close_after_ = false;
   bool body_follows_ = false;  // the answer has a body
   size_t head_bytes_ = 0;

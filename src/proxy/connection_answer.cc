@@ -1,5 +1,6 @@
 // The answering half: answers, slow readers, keep-alive, and how a connection ends.
-#include "base/check.h"
+#include <algorithm>
+
 #include "proxy/answer.h"
 #include "proxy/connection.h"
 #include "proxy/connections.h"
@@ -64,7 +65,7 @@ void Connection::write_more() {
       if (slow_reader_) return;
       slow_reader_ = true;
       const uint64_t rate = std::max<uint64_t>(owner_.limits().body_rate, 1);
-      return set_deadline(kAnswerGrace + Duration(total * 1000 / rate));
+      return set_deadline(owner_.limits().idle_timeout + Duration(total * 1000 / rate));
     }
     if (io.state != event::IoState::ok) return close();
     written_ += io.bytes;
@@ -120,7 +121,7 @@ void Connection::linger() {
   lingered_ = 0;
   give_back_workspace();
   stream_->shutdown_write();
-  set_deadline(kLingerTime);
+  set_deadline(std::min(kLingerTime, owner_.limits().head_timeout));
   want_read(true);
 }
 
