@@ -16,8 +16,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view stream = belay::fuzz::text(data, size);
   for (const HeadLimits& limits : {HeadLimits{}, kTight}) {
     const Reading expected = read_requests(stream, limits, whole());
-    BELAY_CHECK(read_requests(stream, limits, bytewise()) == expected);
-    BELAY_CHECK(read_requests(stream, limits, random_pieces(size, 40)) == expected);
+    BELAY_CHECK(read_requests(stream, limits, fine_pieces(stream)) == expected);
+    BELAY_CHECK(read_requests(stream, limits, random_pieces(size, 40 + size / 10)) == expected);
   }
   return 0;
 }

@@ -12,7 +12,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const bool closed = (data[0] & 2) != 0;
   const std::string_view stream = belay::fuzz::text(data, size).substr(1);
   const Reading expected = read_responses(stream, method, HeadLimits{}, whole(), closed);
-  BELAY_CHECK(read_responses(stream, method, HeadLimits{}, bytewise(), closed) == expected);
-  BELAY_CHECK(read_responses(stream, method, HeadLimits{}, random_pieces(size, 40), closed) == expected);
+  BELAY_CHECK(read_responses(stream, method, HeadLimits{}, fine_pieces(stream), closed) == expected);
+  BELAY_CHECK(read_responses(stream, method, HeadLimits{}, random_pieces(size, 40 + size / 10), closed) == expected);
   return 0;
 }

@@ -187,4 +187,9 @@ Pieces random_pieces(uint64_t seed, size_t most) {
       [random = SeededRandom(seed * 2 + 1), most]() mutable { return 1 + static_cast<size_t>(random.next() % most); };
 }
 
+Pieces fine_pieces(std::string_view stream) {
+  constexpr size_t kShort = 400;
+  return stream.size() <= kShort ? bytewise() : random_pieces(stream.size(), stream.size() / 50);
+}
+
 }  // namespace belay::http::testing

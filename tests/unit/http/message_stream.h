@@ -46,5 +46,7 @@ inline Pieces bytewise() {
   return [] { return size_t{1}; };
 }
 Pieces random_pieces(uint64_t seed, size_t most);
+// Single bytes for short streams, larger pieces for long ones: the buffer is copied for each.
+Pieces fine_pieces(std::string_view stream);
 
 }  // namespace belay::http::testing
