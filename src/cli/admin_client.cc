@@ -10,6 +10,7 @@
 #include "cli/json_view.h"
 #include "conf/configuration.h"
 #include "event/stream.h"
+#include "event/tls.h"
 #include "http/writer.h"
 
 namespace belay::cli {
@@ -40,6 +41,7 @@ Result<Place> place_of_flags(const AdminFlags& flags) {
                                : flags.url;
   Result<http::Url> url = http::parse_url(text);
   if (!url) return invalid(fmt::format("--admin {}: {}", printable(flags.url), url.error().message));
+  while (url->path.ends_with('/')) url->path.pop_back();  // http://host:9180/ is http://host:9180
   if (flags.token.empty()) return invalid("--admin needs --token TOKEN, or BELAY_ADMIN_TOKEN in the environment");
   return Place{std::move(*url), flags.token, printable(flags.url)};
 }
@@ -102,16 +104,24 @@ Result<std::unique_ptr<AdminClient>> AdminClient::create(const AdminFlags& flags
   Result<Place> place = flags.url.empty() ? place_of_main_file(flags) : place_of_flags(flags);
   if (!place) return place.error();
   if (!http::is_field_value(place->token)) return invalid("the admin token holds characters that no header can carry");
-  return std::unique_ptr<AdminClient>(
-      new AdminClient(std::move(place->url), std::move(place->token), std::move(place->where)));
+  upstream::Destination base;
+  base.name = "admin";
+  base.urls.push_back(std::move(place->url));
+  base.timeout = kTimeout;
+  base.connect_timeout = kConnectTimeout;
+  base.concurrency = 1;
+  base.authorization = "Bearer " + place->token;
+  base.network_allow.push_back({IpAddress{}, 0});  // a person named the address; anything it leads to is meant
+  if (base.urls[0].scheme == "https") {
+    auto tls = event::ClientTls::create({});
+    if (!tls) return tls.error();
+    base.tls = std::move(*tls);
+  }
+  return std::unique_ptr<AdminClient>(new AdminClient(std::move(base), std::move(place->where)));
 }
 
-AdminClient::AdminClient(http::Url url, std::string token, std::string where)
-    : url_(std::move(url)),
-      token_(std::move(token)),
-      where_(std::move(where)),
-      resolver_(loop_),
-      client_(loop_, resolver_, {.response_body = kMaxAnswer}) {}
+AdminClient::AdminClient(upstream::Destination base, std::string where)
+    : base_(std::move(base)), where_(std::move(where)), resolver_(loop_), client_(loop_, resolver_, {.response_body = kMaxAnswer}) {}
 
 AdminClient::~AdminClient() = default;
 
@@ -142,19 +152,10 @@ Result<std::unique_ptr<const json::Document>> AdminClient::post_json(const std::
 }
 
 Result<std::string> AdminClient::ask(std::string_view method, const std::string& path_and_query, const std::string& body) {
-  const auto to = std::make_shared<upstream::Destination>();
-  to->name = "admin";
-  to->urls.push_back(url_);
+  const auto to = std::make_shared<upstream::Destination>(base_);
   const size_t mark = path_and_query.find('?');
-  to->urls[0].path = path_and_query.substr(0, mark);
+  to->urls[0].path += path_and_query.substr(0, mark);
   to->urls[0].query = mark == std::string::npos ? "" : path_and_query.substr(mark + 1);
-  to->timeout = kTimeout;
-  to->connect_timeout = kConnectTimeout;
-  to->concurrency = 1;
-  to->authorization = "Bearer " + token_;
-  if (!url_.host.empty()) {
-    if (const auto ip = IpAddress::parse(url_.host)) to->network_allow.push_back({*ip, 128});
-  }
   http::Fields fields;
   fields.add("Accept", "application/json");
   if (!body.empty()) fields.add("Content-Type", "application/json");

@@ -57,14 +57,13 @@ class AdminClient {
   Result<std::unique_ptr<const json::Document>> post_json(const std::string& path, const std::string& body);
 
  private:
-  AdminClient(http::Url url, std::string token, std::string where);
+  AdminClient(upstream::Destination base, std::string where);
   Result<std::string> ask(std::string_view method, const std::string& path_and_query, const std::string& body);
   Error unreachable(const upstream::Attempt& attempt) const;
   Error refused(int status, std::string_view body) const;
 
-  http::Url url_;
-  std::string token_;
-  std::string where_;  // "http://127.0.0.1:9180 (admin.listen in conf/belay.yaml)"
+  const upstream::Destination base_;  // each request is a copy of it with its own path and query
+  const std::string where_;            // "http://127.0.0.1:9180 (admin.listen in conf/belay.yaml)"
   event::Loop loop_;
   event::Resolver resolver_;
   upstream::Client client_;
