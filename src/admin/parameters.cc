@@ -95,7 +95,7 @@ const std::vector<std::string_view>& status_words() {
 
 ApiError unknown_name(std::string_view what, std::string_view name, const std::vector<std::string_view>& known) {
   const std::string meant = conf::nearest(name, known);
-  std::string hint = meant.empty() ? "write one of: " + join(known) : fmt::format("did you mean '{}'?", meant);
+  std::string hint = meant.empty() ? fmt::format("write one of: {}", join(known)) : fmt::format("did you mean '{}'?", meant);
   return {400, fmt::format("unknown {} '{}'", what, printable(name, 60)), std::move(hint)};
 }
 

@@ -35,7 +35,7 @@ std::string delivery_reason(const JsonView& delivery, WallTime now) {
   if (why.empty() && delivery["last_status"].number() != 0) why = "answered " + delivery["last_status"].text();
   if (state == "scheduled" || (state == "queued" && delivery["attempts"].number() > 0)) {
     if (const auto due = read_time(delivery["due"].text())) {
-      const std::string next = *due <= now ? "next attempt is due" : "next attempt " + format_age(*due, now);
+      const std::string next = *due <= now ? "next attempt is due" : fmt::format("next attempt {}", format_age(*due, now));
       why += (why.empty() ? "" : "; ") + next;
     }
   }

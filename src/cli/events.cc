@@ -46,7 +46,7 @@ struct Page {
 Result<Page> fetch(AdminClient& client, Parameters parameters, uint32_t limit, const std::string& before) {
   parameters.emplace_back("limit", fmt::format("{}", limit));
   parameters.emplace_back("before", before);
-  auto document = client.get_json("/v1/events" + query_string(parameters));
+  auto document = client.get_json(fmt::format("/v1/events{}", query_string(parameters)));
   if (!document) return document.error();
   const JsonView answer(**document);
   return Page{std::move(*document), answer["events"].items(), answer["next"].text()};

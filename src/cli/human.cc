@@ -88,7 +88,7 @@ std::string format_microseconds(uint64_t microseconds) {
 }
 
 std::string format_age(WallTime then, WallTime now) {
-  if (then > now) return "in " + format_duration(std::max<Duration>(then - now, Duration(1000)));
+  if (then > now) return fmt::format("in {}", format_duration(std::max<Duration>(then - now, Duration(1000))));
   if (now - then < Duration(1000)) return "now";
   return format_duration(now - then) + " ago";
 }
@@ -135,7 +135,8 @@ std::string visible(std::string_view text, size_t max) {
       // The last one makes room for the sign that something is missing.
       while (!out.empty() && (static_cast<uint8_t>(out.back()) & 0xC0) == 0x80) out.pop_back();
       if (!out.empty()) out.pop_back();
-      return out + "…";
+      out += "…";
+      return out;
     }
     const std::string_view character = next_character(text, i);
     const auto lead = static_cast<uint8_t>(character[0]);

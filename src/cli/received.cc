@@ -54,9 +54,9 @@ std::string received_line(const Received& received, bool colours) {
   const std::string* attempt = request.header("webhook-attempt");
   if (id != nullptr) line += fmt::format("  id {}", visible(*id, 60));
   if (attempt != nullptr) line += fmt::format("  attempt {}", visible(*attempt, 10));
-  line += "  " + format_bytes(request.body.size());
+  line += fmt::format("  {}", format_bytes(request.body.size()));
   const std::string beginning = preview(request.body);
-  if (!beginning.empty()) line += "  " + coloured(beginning, Colour::grey, colours);
+  if (!beginning.empty()) line += fmt::format("  {}", coloured(beginning, Colour::grey, colours));
   return line;
 }
 

@@ -30,7 +30,7 @@ struct Options {
 class Page {
  public:
   Page() : colours_(stdout_has_colours()) {}
-  void heading(std::string_view text) { out_ += "\n" + coloured(text, Colour::bold, colours_) + "\n"; }
+  void heading(std::string_view text) { out_ += fmt::format("\n{}\n", coloured(text, Colour::bold, colours_)); }
   void line(std::string_view name, const std::string& value) {
     if (!value.empty()) out_ += fmt::format("  {:<12}{}\n", name, value);
   }
@@ -46,7 +46,7 @@ class Page {
 
 void show_summary(Page& page, const JsonView& event, WallTime now) {
   const WallTime received = read_time(event["received"].text()).value_or(WallTime{});
-  page.text(page.colour(visible(event["id"].text()), Colour::bold) + "\n");
+  page.text(fmt::format("{}\n", page.colour(visible(event["id"].text()), Colour::bold)));
   const std::string client = visible(event["client"].text());
   page.line("received", fmt::format("{} ({}){}", format_local_time(received), format_age(received, now),
                                     client.empty() ? "" : " from " + client));
@@ -81,7 +81,7 @@ void show_delivery(Page& page, const JsonView& delivery, WallTime now) {
                                  page.colour(visible(state), colour_of_state(state)));
   const std::string reason = visible(delivery["reason"].text(), kMaxLine);
   if (!reason.empty()) line += ": " + reason;
-  if (const auto due = read_time(delivery["due"].text())) line += ", next attempt " + format_age(*due, now);
+  if (const auto due = read_time(delivery["due"].text())) line += fmt::format(", next attempt {}", format_age(*due, now));
   page.text(line + "\n");
 
   const auto history = delivery["history"].items();
@@ -117,7 +117,7 @@ void show_body(Page& page, const JsonView& request, std::string_view id) {
     if (line.ends_with('\r')) line.remove_suffix(1);
     std::string spaced;
     for (const char c : line) c == '\t' ? spaced += "  " : spaced += c;
-    page.text("  " + visible(spaced, kMaxBodyBytes) + "\n");
+    page.text(fmt::format("  {}\n", visible(spaced, kMaxBodyBytes)));
     begin = end + 1;
   }
   if (shown.size() < body.size()) page.text(fmt::format("  …\n  belay show {} --raw gives all of it\n", id));

@@ -50,7 +50,7 @@ Cell alarming(uint64_t count, Colour colour) {
 std::string show_head(const JsonView& stats, bool colours) {
   const bool accepting = stats["accepting"].boolean();
   const std::string state = accepting ? coloured("accepting", Colour::green, colours)
-                                      : coloured("REFUSING", Colour::red, colours) + ": " + visible(stats["reason"].text());
+                                      : fmt::format("{}: {}", coloured("REFUSING", Colour::red, colours), visible(stats["reason"].text()));
   return fmt::format("belay {}, up {}, {}\n", visible(stats["version"].text()),
                      format_duration(Duration(static_cast<int64_t>(stats["uptime_s"].real() * 1000))), state);
 }
@@ -116,8 +116,8 @@ std::string show_store(const JsonView& store) {
 // The whole picture; `counts` is filled for the next time.
 std::string show_stats(const JsonView& stats, const Before* before, Before& counts) {
   const bool colours = stdout_has_colours();
-  return show_head(stats, colours) + "\n" + show_requests(stats, before, counts, colours) + "\n" +
-         show_destinations(stats, before, counts, colours) + "\n" + show_store(stats["store"]);
+  return fmt::format("{}\n{}\n{}\n{}", show_head(stats, colours), show_requests(stats, before, counts, colours),
+                     show_destinations(stats, before, counts, colours), show_store(stats["store"]));
 }
 
 int stats(const Options& options) {
