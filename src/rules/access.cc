@@ -136,6 +136,7 @@ class Select final : public Node {
 };
 
 std::string key_text(const Value& key) {
+  if (key.kind() == Kind::string) return '"' + printable(key.text(), 60) + '"';
   const Result<std::string> text = key.to_json();
   return text ? printable(*text, 60) : std::string("?");
 }

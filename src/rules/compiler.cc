@@ -353,7 +353,7 @@ NodePtr Compiler::fold(const Function& function, std::vector<NodePtr> arguments,
   Value value = made->evaluate(frame);
   switch (value.kind()) {
     case Kind::error:
-      if (names_.check) return complain(value.failure().offset, std::string(value.failure().message));
+      if (names_.check && value.failure().fault != Fault::no_such_key) return complain(value.failure().offset, std::string(value.failure().message));
       return made;
     case Kind::string: value = Value::string(keep(value.text())); break;
     case Kind::bytes: value = Value::bytes(keep(value.text())); break;
