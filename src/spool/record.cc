@@ -143,6 +143,7 @@ void append_sealed(std::string& out, const Delivery& delivery) {
   wire::put_u8(out, static_cast<uint8_t>(delivery.state));
   put_be64(out, static_cast<uint64_t>(to_ms(delivery.due)));
   put_be32(out, delivery.attempts);
+  put_be32(out, delivery.attempts_before);
   out.append(delivery.message.view());
   put_be64(out, delivery.destination);
   wire::put_text16(out, delivery.destination_name);
@@ -171,6 +172,7 @@ Result<Delivery> read_delivery(std::string_view stored) {
   delivery.state = head.state;
   delivery.due = head.due;
   delivery.attempts = in.u32();
+  delivery.attempts_before = in.u32();
   delivery.message = in.id();
   delivery.destination = in.u64();
   delivery.destination_name = in.text16();

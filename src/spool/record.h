@@ -41,6 +41,7 @@ struct Delivery {
   DeliveryState state = DeliveryState::queued;
   WallTime due{};
   uint32_t attempts = 0;
+  uint32_t attempts_before = 0;  // of these, made before the last replay: the retry policy starts anew after it
   std::vector<Attempt> history;
   std::string reason;       // dead or cancelled: why, by whom
 };

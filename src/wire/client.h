@@ -20,7 +20,7 @@ class SpoolClient {
   using PutDone = std::function<void(Result<PutResult>)>;
   virtual ~SpoolClient() = default;
   virtual bool available() const = 0;
-  // `done` runs on a later turn, exactly once.
+  // `done` runs on a later turn, exactly once unless the client is destroyed first.
   virtual void put(const Put& put, PutDone done) = 0;
   // Queues a line of the books; kept and repeated until the spool has committed it. When kMaxEvents wait, the oldest are
   // dropped and counted in events_dropped().

@@ -1,0 +1,62 @@
+// Delivers what is due: leases per destination, sends through upstream::Client, settles by the answer. One thread with its own
+// loop. Wake-ups are hints (a commit, a settlement); a scan every kFullScan finds what they missed. Destinations take turns,
+// one send each, so that a large backlog of one does not hold up another. Limits: kMaxInFlight over all, concurrency and
+// rate per destination, kMaxPendingBytes of bodies leased ahead. A settlement is committed before its lease is dropped; one
+// that could not be committed is kept and tried again. Failure of a delivery is data (Attempt), not an error.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "base/clock.h"
+#include "event/loop.h"
+#include "event/resolver.h"
+#include "spool/store.h"
+#include "upstream/client.h"
+#include "upstream/destination.h"
+
+namespace belay::spool {
+
+class Dispatcher {
+ public:
+  static constexpr size_t kMaxInFlight = 4'096;
+  static constexpr size_t kMaxPendingBytes = size_t{128} << 20;
+  static constexpr uint32_t kMaxScan = 1'024;
+  static constexpr Duration kTick{25};          // due times, rates
+  static constexpr Duration kFullScan{5'000};
+  static constexpr Duration kLease{600'000};
+  static constexpr Duration kPause{100};        // after "no connection is free"
+  static constexpr Duration kSettleAgain{500};
+
+  Dispatcher(event::Loop& loop, Store& store, const Clock& clock);
+  ~Dispatcher();
+
+  // Any thread.
+  bool wants(DestinationId destination) const;
+  size_t in_flight() const;
+
+  // The loop's thread.
+  void set_destinations(std::shared_ptr<const upstream::Destinations> destinations);
+  void take(std::vector<Leased> leased);
+  void wake(const std::vector<DestinationId>& destinations);
+  // Sends nothing more, gives back what was not sent, waits for what is in flight until `limit`, then gives that back too.
+  // `stopped` runs when every settlement is committed.
+  void stop(Duration limit, std::function<void()> stopped);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+// What an answer makes of a delivery: pure.
+struct Verdict {
+  DeliveryState state = DeliveryState::dead;
+  Duration wait{0};    // scheduled
+  std::string reason;  // dead
+};
+Verdict judge(const upstream::Destination& destination, const upstream::Attempt& attempt, uint32_t attempts_made,
+              Random& random);
+
+}  // namespace belay::spool

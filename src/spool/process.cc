@@ -1,0 +1,183 @@
+#include "spool/process.h"
+
+#include <csignal>
+#include <cstdlib>
+
+#include "base/log.h"
+#include "spool/dispatcher.h"
+#include "spool/intake.h"
+#include "spool/resident.h"
+#include "spool/steady_clock.h"
+#include "spool/store_operations.h"
+
+namespace belay::spool {
+
+namespace {
+
+class Process {
+ public:
+  explicit Process(const conf::LoadOptions& load)
+      : load_(load), clock_(system_), prune_timer_(loop_, [this] { prune(); }) {}
+  int run(std::shared_ptr<const conf::Configuration> configuration, const MakeCompanion& make_companion);
+
+ private:
+  Result<void> start(const MakeCompanion& make_companion);
+  Result<void> start_intake();
+  void reload();
+  void use(std::shared_ptr<const conf::Configuration> configuration, upstream::Destinations destinations);
+  void stop();
+  void prune();
+  void die(const std::string& reason);
+
+  const conf::LoadOptions load_;
+  SystemClock system_;
+  SteadyClock clock_;
+  event::Loop loop_;
+  event::Timer prune_timer_;
+  std::shared_ptr<const conf::Configuration> configuration_;
+  std::shared_ptr<const upstream::Destinations> destinations_;
+  std::unique_ptr<Store> store_;
+  std::unique_ptr<StoreOperations> operations_;
+  std::unique_ptr<Resident<Dispatcher>> dispatcher_;
+  std::unique_ptr<Resident<Intake>> intake_;
+  std::unique_ptr<Companion> companion_;
+  bool stopping_ = false;
+};
+
+int Process::run(std::shared_ptr<const conf::Configuration> configuration, const MakeCompanion& make_companion) {
+  configuration_ = std::move(configuration);
+  if (auto started = start(make_companion); !started) {
+    log::error("{}", started.error().message);
+    return 1;
+  }
+  loop_.on_signal(SIGHUP, [this] { reload(); });
+  loop_.on_signal(SIGTERM, [this] { stop(); });
+  loop_.on_signal(SIGINT, [this] { stop(); });
+  prune_timer_.start(kPruneEvery);
+  log::info("spool ready on {}", configuration_->spool.socket);
+  loop_.run();
+  // In this order: who asks, who sends, who keeps.
+  companion_.reset();
+  intake_.reset();
+  dispatcher_.reset();
+  store_.reset();
+  log::info("spool stopped");
+  return 0;
+}
+
+Result<void> Process::start(const MakeCompanion& make_companion) {
+  conf::Problems problems;
+  auto destinations = upstream::build_destinations(*configuration_, problems);
+  if (!problems.empty()) return invalid(problems.to_string());
+  destinations_ = std::make_shared<const upstream::Destinations>(std::move(destinations));
+  StoreOptions options;
+  options.folder = configuration_->spool.path;
+  options.map_bytes = configuration_->spool.size;
+  options.on_fatal = [this](const std::string& reason) { die(reason); };
+  auto store = open_lmdb_store(options, clock_);
+  if (!store) return store.error();
+  store_ = std::move(*store);
+  if (const auto newest = store_->newest()) clock_.start_at_least(*newest);
+  dispatcher_ = std::make_unique<Resident<Dispatcher>>([this](event::Loop& loop) {
+    auto dispatcher = std::make_unique<Dispatcher>(loop, *store_, clock_);
+    dispatcher->set_destinations(destinations_);
+    return dispatcher;
+  });
+  operations_ = std::make_unique<StoreOperations>(*store_, clock_, [this](std::vector<DestinationId> ids) {
+    dispatcher_->post([ids = std::move(ids)](Dispatcher& dispatcher) { dispatcher.wake(ids); });
+  });
+  if (make_companion) {
+    auto companion = make_companion(loop_, *operations_, clock_, *configuration_);
+    if (!companion) return companion.error();
+    companion_ = std::move(*companion);
+  }
+  return start_intake();
+}
+
+// Last: from here on workers are answered.
+Result<void> Process::start_intake() {
+  IntakeHooks hooks;
+  hooks.wants = [this](DestinationId id) { return dispatcher_->get()->wants(id); };
+  hooks.stored = [this](std::vector<Leased> leased) {
+    auto shared = std::make_shared<std::vector<Leased>>(std::move(leased));
+    dispatcher_->post([shared](Dispatcher& dispatcher) { dispatcher.take(std::move(*shared)); });
+  };
+  hooks.wake = [this](std::vector<DestinationId> ids) {
+    dispatcher_->post([ids = std::move(ids)](Dispatcher& dispatcher) { dispatcher.wake(ids); });
+  };
+  hooks.counters = [this](wire::Counters counters) { operations_->set_counters(std::move(counters)); };
+  Result<void> listening;
+  intake_ = std::make_unique<Resident<Intake>>([&](event::Loop& loop) {
+    auto intake = std::make_unique<Intake>(loop, *store_, clock_, std::move(hooks));
+    intake->set_destinations(destinations_);
+    listening = intake->listen(configuration_->spool.socket);
+    return intake;
+  });
+  return listening;
+}
+
+void Process::reload() {
+  conf::Problems problems;
+  auto configuration = conf::load(load_, problems);
+  upstream::Destinations destinations;
+  if (configuration != nullptr) destinations = upstream::build_destinations(*configuration, problems);
+  if (configuration == nullptr || !problems.empty()) {
+    log::error("spool: the new configuration is refused, the old one stays:\n{}", problems.to_string());
+    return;
+  }
+  use(std::move(configuration), std::move(destinations));
+  log::info("spool: configuration reloaded");
+}
+
+void Process::use(std::shared_ptr<const conf::Configuration> configuration, upstream::Destinations destinations) {
+  if (configuration->spool.path != configuration_->spool.path ||
+      configuration->spool.socket != configuration_->spool.socket ||
+      configuration->spool.size != configuration_->spool.size) {
+    log::warn("spool: path, socket and size change with a restart, not with a reload");
+  }
+  configuration_ = std::move(configuration);
+  destinations_ = std::make_shared<const upstream::Destinations>(std::move(destinations));
+  dispatcher_->post([now = destinations_](Dispatcher& dispatcher) { dispatcher.set_destinations(now); });
+  intake_->post([now = destinations_](Intake& intake) { intake.set_destinations(now); });
+  if (companion_) companion_->reloaded(*configuration_);
+}
+
+void Process::stop() {
+  if (std::exchange(stopping_, true)) return;
+  log::info("spool: stopping");
+  intake_->post([](Intake& intake) { intake.stop(); });
+  dispatcher_->post([this](Dispatcher& dispatcher) {
+    dispatcher.stop(kStopLimit, [this] { loop_.post([this] { loop_.stop(); }); });
+  });
+}
+
+void Process::prune() {
+  if (stopping_) return;
+  const WallTime now = clock_.wall();
+  const bool full = !store_->accepting();
+  store_->prune(now - configuration_->spool.retention, now - configuration_->spool.history, kPruneStep,
+                [this, full](Result<uint32_t> gone) {
+                  // A full step: more of the same waits.
+                  const bool more = gone.ok() && *gone == kPruneStep;
+                  loop_.post([this, full, more] {
+                    if (!stopping_) prune_timer_.start(full || more ? kPruneWhenFull : kPruneEvery);
+                  });
+                });
+}
+
+// On the store's thread. Nothing is saved by an orderly end: what is not committed was not acknowledged, and other threads may
+// wait for a disk that does not answer.
+void Process::die(const std::string& reason) {
+  log::alert("spool ends: {}", reason);
+  std::_Exit(1);
+}
+
+}  // namespace
+
+int run_spool(std::shared_ptr<const conf::Configuration> configuration, const conf::LoadOptions& load,
+              const MakeCompanion& make_companion) {
+  Process process(load);
+  return process.run(std::move(configuration), make_companion);
+}
+
+}  // namespace belay::spool

@@ -1,0 +1,36 @@
+// The spool process: opens the store, starts intake and dispatcher on their threads, offers Operations to a companion (the
+// admin server, which this room does not know) on the main loop, prunes by retention. SIGHUP: the configuration is read
+// again; a wrong one is logged and the old one stays. SIGTERM, SIGINT: intake closes, what is in flight ends or is given
+// back within kStopLimit, the store closes. A storage error ends the process at once with exit code 1 (P10).
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "conf/configuration.h"
+#include "event/loop.h"
+#include "spool/operations.h"
+
+namespace belay::spool {
+
+inline constexpr Duration kStopLimit{20'000};
+inline constexpr Duration kPruneEvery{10'000};
+inline constexpr Duration kPruneWhenFull{200};
+inline constexpr uint32_t kPruneStep = 500;
+
+// What stands beside the spool on its main loop.
+class Companion {
+ public:
+  virtual ~Companion() = default;
+  virtual void reloaded(const conf::Configuration& configuration) = 0;
+};
+using MakeCompanion = std::function<Result<std::unique_ptr<Companion>>(
+    event::Loop& loop, Operations& operations, const Clock& clock, const conf::Configuration& configuration)>;
+
+// Runs until it is told to stop; the process's exit code. `load` says how to read the configuration again.
+int run_spool(std::shared_ptr<const conf::Configuration> configuration, const conf::LoadOptions& load,
+              const MakeCompanion& make_companion);
+
+}  // namespace belay::spool

@@ -1,0 +1,32 @@
+#include "spool/retry.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace belay::spool {
+
+namespace {
+
+Duration exponential(const upstream::RetryPolicy& policy, uint32_t attempts, Random& random) {
+  const double limit = static_cast<double>(policy.max.count());
+  const double grown = static_cast<double>(policy.first.count()) * std::pow(policy.factor, attempts - 1);
+  const double wait = std::min(grown, limit) * (1 + policy.jitter * (2 * random.unit() - 1));
+  return Duration(static_cast<int64_t>(std::max(0.0, std::min(wait, limit))));
+}
+
+}  // namespace
+
+std::optional<Duration> next_wait(const upstream::RetryPolicy& policy, uint32_t attempts, Duration retry_after,
+                                  Random& random) {
+  Duration wait{0};
+  if (!policy.schedule.empty()) {
+    if (attempts >= policy.schedule.size()) return std::nullopt;
+    wait = policy.schedule[attempts];
+  } else {
+    if (attempts >= static_cast<uint32_t>(std::max(1, policy.attempts))) return std::nullopt;
+    if (attempts > 0) wait = exponential(policy, attempts, random);
+  }
+  return std::max(wait, std::min(retry_after, upstream::Destination::kMaxRetryAfter));
+}
+
+}  // namespace belay::spool

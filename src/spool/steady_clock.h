@@ -1,0 +1,56 @@
+// The spool's own wall clock: starts at the system's (or at the newest stored id, when the system's is before that), then
+// runs on the monotonic clock. Steps of up to kFollowed are taken over at once (NTP); larger ones only at kSlew of the time
+// that passes, so that a clock jump neither makes every waiting delivery due nor stalls them all (P7). Thread-safe.
+#pragma once
+
+#include <algorithm>
+#include <mutex>
+#include <optional>
+
+#include "base/clock.h"
+
+namespace belay::spool {
+
+class SteadyClock final : public Clock {
+ public:
+  static constexpr Duration kFollowed{2'000};
+  static constexpr double kSlew = 0.05;
+
+  explicit SteadyClock(const Clock& system) : system_(system), wall_(system.wall()), at_(system.monotonic()) {}
+  // Not before the newest thing that is stored: a machine that woke up in 1970 must not wait fifty years.
+  void start_at_least(WallTime newest) {
+    const std::lock_guard lock(mutex_);
+    wall_ = std::max(wall_, newest);
+  }
+
+  WallTime wall() const override {
+    const std::lock_guard lock(mutex_);
+    const MonotonicTime now = system_.monotonic();
+    const auto passed = std::chrono::duration_cast<Duration>(now - at_);
+    if (passed.count() <= 0) return wall_;
+    wall_ += passed;
+    at_ += passed;  // keeps the fraction of a millisecond
+    const Duration off = system_.wall() - wall_;
+    if (std::chrono::abs(off) <= kFollowed) {
+      // Forward at once, backward by standing still: due times compare against a clock that never goes back.
+      if (off.count() > 0) wall_ += off;
+      else wall_ -= std::min(passed, -off);
+    } else {
+      carry_ += static_cast<double>(passed.count()) * kSlew * (off.count() > 0 ? 1 : -1);
+      const auto whole = static_cast<int64_t>(carry_);
+      wall_ += Duration(whole);
+      carry_ -= static_cast<double>(whole);
+    }
+    return wall_;
+  }
+  MonotonicTime monotonic() const override { return system_.monotonic(); }
+
+ private:
+  const Clock& system_;
+  mutable std::mutex mutex_;
+  mutable WallTime wall_;
+  mutable MonotonicTime at_;
+  mutable double carry_ = 0;
+};
+
+}  // namespace belay::spool

@@ -1,0 +1,48 @@
+// Operations on a store: what the spool process offers to its admin API. Also keeps the workers' counters. Thread-safe; must
+// not outlive the store.
+#pragma once
+
+#include <functional>
+#include <mutex>
+#include <unordered_map>
+
+#include "spool/operations.h"
+
+namespace belay::spool {
+
+class StoreOperations final : public Operations {
+ public:
+  static constexpr size_t kMaxWorkers = 256;    // more: the one silent the longest is added to the entry of ended workers
+  static constexpr uint32_t kReplayPage = 500;  // rows looked at, and deliveries queued again, at a time
+
+  // `wake` is told the destinations of what was queued again.
+  StoreOperations(Store& store, const Clock& clock, std::function<void(std::vector<DestinationId>)> wake)
+      : store_(store), clock_(clock), wake_(std::move(wake)) {}
+
+  StoreStats stats() const override { return store_.stats(); }
+  void events(const EventQuery& query, std::optional<MessageId> before, uint32_t max, Done<EventPage> done) override {
+    store_.events(query, before, max, std::move(done));
+  }
+  void message(MessageId id, Done<MessageDetail> done) override;
+  void replay(const ReplayRequest& request, Done<ReplayResult> done) override;
+  std::vector<wire::Counters> counters() const override;
+
+  void set_counters(wire::Counters counters);
+
+ private:
+  struct Replay;
+  struct Known {
+    wire::Counters counters;
+    MonotonicTime seen;
+  };
+  void fold_one();
+
+  Store& store_;
+  const Clock& clock_;
+  std::function<void(std::vector<DestinationId>)> wake_;
+  mutable std::mutex mutex_;
+  std::unordered_map<uint64_t, Known> workers_;
+  wire::Counters ended_;  // worker 0: the sum of those forgotten
+};
+
+}  // namespace belay::spool
