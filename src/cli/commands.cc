@@ -22,6 +22,7 @@ struct Command {
 constexpr auto kCommands = std::to_array<Command>({
     {"run", add_run},
     {"proxy", add_proxy},
+    {"spool", add_spool},
     {"check", add_check},
     {"events", add_events},
     {"show", add_show},

@@ -13,6 +13,7 @@ int run(int argc, const char* const* argv, std::ostream& out, std::ostream& err)
 
 void add_run(CLI::App& app, int& exit_code);
 void add_proxy(CLI::App& app, int& exit_code);
+void add_spool(CLI::App& app, int& exit_code);
 void add_check(CLI::App& app, int& exit_code);
 void add_verify(CLI::App& app, int& exit_code);
 void add_sign(CLI::App& app, int& exit_code);

@@ -1,0 +1,48 @@
+// belay spool: the half that keeps what cannot be delivered yet, as a process of its own, with the admin API beside it.
+#include <cstdio>
+#include <memory>
+#include <utility>
+
+#include "admin/companion.h"
+#include "base/log.h"
+#include "cli/commands.h"
+#include "conf/configuration.h"
+#include "spool/process.h"
+
+namespace belay::cli {
+
+namespace {
+
+log::Level level_of(const conf::Configuration& configuration) {
+  constexpr std::pair<std::string_view, log::Level> kLevels[] = {{"debug", log::Level::debug},
+                                                                 {"info", log::Level::info},
+                                                                 {"warn", log::Level::warn},
+                                                                 {"error", log::Level::error}};
+  for (const auto& [name, level] : kLevels) {
+    if (name == configuration.log.level) return level;
+  }
+  return log::Level::info;
+}
+
+int run_half(const conf::LoadOptions& load) {
+  conf::Problems problems;
+  auto configuration = conf::load(load, problems);
+  if (configuration == nullptr || !problems.empty()) {
+    std::fputs(problems.to_string().c_str(), stderr);
+    return 1;
+  }
+  log::init("spool", level_of(*configuration));
+  return spool::run_spool(std::move(configuration), load, admin::make_companion);
+}
+
+}  // namespace
+
+void add_spool(CLI::App& app, int& exit_code) {
+  const auto options = std::make_shared<conf::LoadOptions>();
+  CLI::App* command = app.add_subcommand("spool", "Run the half that stores and delivers later");
+  command->add_option("-c,--config", options->main_file, "Main file")->required()->type_name("FILE");
+  command->add_option("--state", options->state_folder, "Folder that holds run/ and var/")->type_name("DIR");
+  command->callback([options, &exit_code] { exit_code = run_half(*options); });
+}
+
+}  // namespace belay::cli
