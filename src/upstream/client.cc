@@ -93,7 +93,7 @@ void Client::Impl::send_on(CallState& call, Connection& connection) {
   if (connection.send(call.request, deadline_of(call))) return;
   call.connection = nullptr;
   remove(connection);
-  fail_later(call, Outcome::refused, "a header of the request carries a line break or NUL");
+  fail_later(call, Outcome::refused, "a header or the path of the request carries a line break or another control character");
 }
 
 void Client::Impl::answered(Connection& connection) {

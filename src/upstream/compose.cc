@@ -50,7 +50,7 @@ bool keeps_host(const http::Url& url) {
 class Composer {
  public:
   Composer(std::string& out, const Destination& to, const http::Url& url, const Outbound& request)
-      : out_(out), to_(to), url_(url), request_(request), start_(out.size()), has_body_(request.has_body || !request.body.empty()) {}
+      : out_(out), to_(to), url_(url), request_(request), has_body_(request.has_body || !request.body.empty()) {}
 
   bool compose() {
     request_line();
@@ -70,8 +70,7 @@ class Composer {
     own_fields();
     added_fields();
     http::end_head(out_);
-    ++lines_;
-    return sound();
+    return sound_;
   }
 
  private:
@@ -89,12 +88,15 @@ class Composer {
     if (!url_.query.empty() || mark != std::string_view::npos) out_.append(1, '?').append(url_.query);
     if (!url_.query.empty() && !query.empty()) out_.append(1, '&');
     out_.append(query).append(" HTTP/1.1\r\n");
-    ++lines_;
+    // A rule's template may have made the path.
+    const auto breaks = [](std::string_view text) { return !http::is_field_value(text) || text.find(' ') != std::string_view::npos; };
+    sound_ = !breaks(request_.target) && !breaks(request_.path_rest) && !breaks(request_.method);
   }
 
+  // A line break inside a value would begin a field, or a request, of its own.
   void add(std::string_view name, std::string_view value) {
+    sound_ = sound_ && http::is_field_value(value);
     http::append_field(out_, name, value);
-    ++lines_;
   }
 
   void host(std::string_view senders) {
@@ -104,7 +106,6 @@ class Composer {
 
   void content_length() {
     http::append_content_length(out_, request_.body.size());
-    ++lines_;
     length_written_ = true;
   }
 
@@ -198,21 +199,13 @@ class Composer {
     add("traceparent", {text.data(), text.size()});
   }
 
-  // A line break inside a value would begin a field, or a request, of its own. Counting is one pass without branches.
-  bool sound() const {
-    const auto begin = out_.begin() + static_cast<std::ptrdiff_t>(start_);
-    return std::count(begin, out_.end(), '\n') == lines_ && std::count(begin, out_.end(), '\r') == lines_ &&
-           std::find(begin, out_.end(), '\0') == out_.end();
-  }
-
   std::string& out_;
   const Destination& to_;
   const http::Url& url_;
   const Outbound& request_;
-  const size_t start_;
   const bool has_body_;
   std::string authority_;
-  std::ptrdiff_t lines_ = 0;
+  bool sound_ = true;
   bool plain_ = true;  // nothing of the sender's but hop-by-hop fields is left out
   bool length_written_ = false, has_webhook_id_ = false, has_traceparent_ = false;
 };

@@ -180,7 +180,7 @@ TEST_CASE("every_attempt_is_a_span_of_its_own_in_the_same_trace") {
   CHECK_EQ(trace(1).size(), 55);
 }
 
-TEST_CASE("a_value_with_a_line_break_or_nul_is_said_to_be_unsound") {
+TEST_CASE("a_value_or_target_that_would_break_its_line_is_said_to_be_unsound") {
   const auto to = destination({"http://127.0.0.1:8081"});
   for (const std::string& value : {std::string("a\r\nB: c"), std::string("a\nB: c"), std::string("a\rb"), std::string("a\0b", 3)}) {
     http::Fields fields;
@@ -190,6 +190,13 @@ TEST_CASE("a_value_with_a_line_break_or_nul_is_said_to_be_unsound") {
     request.method = "POST";
     request.target = "/";
     request.fields = &fields;
+    std::string head;
+    CHECK_FALSE(append_head(head, *to, to->urls[0], request));
+  }
+  for (const std::string& target : {std::string("/a b"), std::string("/a\r\nX: y"), std::string("/a?b\n")}) {
+    Outbound request;
+    request.method = "POST";
+    request.target = target;
     std::string head;
     CHECK_FALSE(append_head(head, *to, to->urls[0], request));
   }
