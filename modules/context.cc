@@ -136,24 +136,14 @@ struct RequestContext::Tables {
     const RequestContext& context_;
   };
 
-  explicit Tables(const RequestContext& context)
-      : headers(context.exchange_.request.fields),
-        query(context.exchange_.request.query),
-        client_text(context.exchange_.client.text()),
-        client([this, &context] {
-          return std::vector<FactTable::Fact>{{"address", client_text}, {"subject", context.exchange_.client.tls_subject}};
-        }),
-        event([&facts = context.exchange_.event] {
-          return std::vector<FactTable::Fact>{{"type", facts.type}, {"id", facts.id}, {"time", facts.time}, {"resource", facts.resource}};
-        }),
-        secrets(context) {}
+  explicit Tables(const RequestContext& context) : headers(context.exchange_.request.fields), secrets(context) {}
 
+  // Made when an expression first names them, except what costs nothing.
   HeaderTable headers;
-  FormTable query;
-  std::string client_text;
-  FactTable client, event;
   Secrets secrets;
-  std::unique_ptr<FormTable> form;
+  std::unique_ptr<FormTable> query, form;
+  std::unique_ptr<FactTable> client, event;
+  std::string client_text;
 };
 
 RequestContext::RequestContext(const pipeline::Exchange& exchange) : exchange_(exchange) {}
@@ -172,6 +162,26 @@ RequestContext::Tables& RequestContext::tables() {
 Value RequestContext::form() {
   if (!tables().form) tables().form = std::make_unique<FormTable>(exchange_.body);
   return Value::table(*tables().form);
+}
+
+Value RequestContext::client() {
+  Tables& all = tables();
+  if (!all.client) {
+    all.client_text = exchange_.client.text();
+    all.client = std::make_unique<FactTable>([&all, &subject = exchange_.client.tls_subject] {
+      return std::vector<FactTable::Fact>{{"address", all.client_text}, {"subject", subject}};
+    });
+  }
+  return Value::table(*all.client);
+}
+
+Value RequestContext::event() {
+  if (!tables().event) {
+    tables().event = std::make_unique<FactTable>([&facts = exchange_.event] {
+      return std::vector<FactTable::Fact>{{"type", facts.type}, {"id", facts.id}, {"time", facts.time}, {"resource", facts.resource}};
+    });
+  }
+  return Value::table(*tables().event);
 }
 
 Value RequestContext::payload() {
@@ -203,11 +213,13 @@ Value RequestContext::variable(rules::Variable name) {
       }
       return Value::string(url_);
     case Variable::host: return Value::string(request.host);
-    case Variable::query: return Value::table(tables().query);
+    case Variable::query:
+      if (!tables().query) tables().query = std::make_unique<FormTable>(request.query);
+      return Value::table(*tables().query);
     case Variable::headers: return Value::table(tables().headers);
-    case Variable::client: return Value::table(tables().client);
+    case Variable::client: return client();
     case Variable::source: return Value::string(exchange_.source != nullptr ? std::string_view(exchange_.source->name) : std::string_view());
-    case Variable::event: return Value::table(tables().event);
+    case Variable::event: return event();
     case Variable::ts: return Value::string(timestamp_);
     case Variable::secret: return Value::table(tables().secrets);
     case Variable::now: {

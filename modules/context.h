@@ -37,6 +37,8 @@ class RequestContext final : public rules::Context {
   struct Tables;
   Tables& tables();
   rules::Value form();
+  rules::Value client();
+  rules::Value event();
 
   const pipeline::Exchange& exchange_;
   std::unique_ptr<Tables> tables_;

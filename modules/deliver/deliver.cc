@@ -133,10 +133,10 @@ bool Deliver::settle_forward(Exchange& exchange, const upstream::Attempt& attemp
   const bool answered = attempt.outcome == upstream::Outcome::answered;
   if (answered && (attempt.status() < 500 || !attempt.retryable(to))) {
     pass_on(exchange, attempt);
-    exchange.outcome = Outcome::forwarded;
     std::vector<std::string> others = names_of(exchange, 1);
-    if (others.empty()) return true;
-    return !store(exchange, std::move(others), {});
+    if (!others.empty()) return !store(exchange, std::move(others), {});
+    exchange.outcome = Outcome::forwarded;
+    return true;
   }
   Tried tried;
   tried.failed = attempt.outcome != upstream::Outcome::over_limit;
@@ -168,7 +168,7 @@ bool Deliver::store(Exchange& exchange, std::vector<std::string> destinations, c
 void Deliver::settle_store(Exchange& exchange, const Result<wire::PutResult>& result) {
   // `duplicate`: the spool had this id already, from a put of ours whose answer was lost.
   if (result && result->state != wire::PutState::refused) {
-    if (exchange.outcome == Outcome::forwarded) {
+    if (exchange.reply.status != 0) {
       exchange.outcome = Outcome::spooled;  // one backend has answered, the others wait in the spool: the books count what is stored
     } else {
       answer_for_backend(exchange, kStoredStatus, Outcome::spooled, std::string(exchange.reason));

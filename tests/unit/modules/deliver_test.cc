@@ -24,7 +24,7 @@ struct Backend {
   std::string url() const { return "\"http://127.0.0.1:" + std::to_string(server.port()) + "/in\""; }
 };
 
-std::string rules(const std::string& url, const std::string& source_keys = "", const std::string& routes = "[{ to: d }]", const std::string& destination_keys = "") {
+std::string rules_with(const std::string& url, const std::string& source_keys = "", const std::string& routes = "[{ to: d }]", const std::string& destination_keys = "") {
   return "sources:\n  s: { match: { path: /s }, trust: open, routes: " + routes + source_keys + " }\ndestinations:\n  d: { url: " + url + destination_keys +
          " }\n  e: { url: \"http://127.0.0.1:1/\" }\n";
 }
@@ -41,7 +41,7 @@ bool settled(Backend& backend, Walked& walked) {
 TEST_CASE("the_backends_answer_goes_back_as_it_came") {
   Backend backend;
   backend.answer.status = 404;
-  Kit kit(rules(backend.url(), "", kNever));
+  Kit kit(rules_with(backend.url(), "", kNever));
   kit.services.upstream = &backend.client;
   const auto walked = kit.post({{"X-Sender", "1"}}, "{\"a\":1}");
   CHECK_EQ(walked->state, Runner::State::parked);
@@ -60,7 +60,7 @@ TEST_CASE("the_backends_answer_goes_back_as_it_came") {
 TEST_CASE("a_backend_that_fails_leaves_the_webhook_to_the_spool_and_the_sender_gets_202_after_stored") {
   Backend backend;
   backend.answer.status = 502;
-  Kit kit(rules(backend.url(), "", kNever));
+  Kit kit(rules_with(backend.url(), "", kNever));
   kit.services.upstream = &backend.client;
   const auto walked = kit.post({{"X-Sender", "1"}}, "{\"a\":1}");
   REQUIRE(settled(backend, *walked));
@@ -83,7 +83,7 @@ TEST_CASE("a_backend_that_fails_leaves_the_webhook_to_the_spool_and_the_sender_g
 
 TEST_CASE("a_backend_that_is_not_there_is_tried_once_and_counted_as_the_first_attempt") {
   Backend backend;
-  Kit kit(rules("\"http://127.0.0.1:1/\"", ", reply: { status: 200, body: '{\"received\": true}' }", kNever));
+  Kit kit(rules_with("\"http://127.0.0.1:1/\"", ", reply: { status: 200, body: '{\"received\": true}' }", kNever));
   kit.services.upstream = &backend.client;
   const auto walked = kit.post();
   REQUIRE(settled(backend, *walked));
@@ -100,7 +100,7 @@ TEST_CASE("a_backend_that_is_not_there_is_tried_once_and_counted_as_the_first_at
 TEST_CASE("a_5xx_that_the_rules_do_not_retry_goes_back_to_the_sender") {
   Backend backend;
   backend.answer.status = 501;
-  Kit kit(rules(backend.url(), "", kNever, ", retry_on: [network, \"5xx\", \"!501\"]"));
+  Kit kit(rules_with(backend.url(), "", kNever, ", retry_on: [network, \"5xx\", \"!501\"]"));
   REQUIRE_MESSAGE(kit.built(), kit.problems());
   kit.services.upstream = &backend.client;
   const auto walked = kit.post();
@@ -111,7 +111,7 @@ TEST_CASE("a_5xx_that_the_rules_do_not_retry_goes_back_to_the_sender") {
 
 TEST_CASE("further_destinations_are_stored_before_the_sender_gets_the_backends_2xx") {
   Backend backend;
-  Kit kit(rules(backend.url(), "", kBoth));
+  Kit kit(rules_with(backend.url(), "", kBoth));
   kit.services.upstream = &backend.client;
   const auto walked = kit.post();
   REQUIRE(settled(backend, *walked));
@@ -134,7 +134,7 @@ TEST_CASE("further_destinations_are_stored_before_the_sender_gets_the_backends_2
 TEST_CASE("a_failed_forward_and_further_destinations_are_one_put") {
   Backend backend;
   backend.answer.status = 500;
-  Kit kit(rules(backend.url(), "", kBoth));
+  Kit kit(rules_with(backend.url(), "", kBoth));
   kit.services.upstream = &backend.client;
   const auto walked = kit.post();
   REQUIRE(settled(backend, *walked));
@@ -146,7 +146,7 @@ TEST_CASE("a_failed_forward_and_further_destinations_are_one_put") {
 }
 
 TEST_CASE("mode_spool_answers_only_after_the_spool_has_stored") {
-  Kit kit(rules("\"http://127.0.0.1:1/\"", ", mode: spool", kBoth));
+  Kit kit(rules_with("\"http://127.0.0.1:1/\"", ", mode: spool", kBoth));
   const auto walked = kit.post();
   CHECK_EQ(walked->state, Runner::State::parked);
   CHECK_EQ(walked->status(), 0);
@@ -159,7 +159,7 @@ TEST_CASE("mode_spool_answers_only_after_the_spool_has_stored") {
 }
 
 TEST_CASE("any_doubt_about_the_spool_is_503_with_retry_after_never_a_2xx_or_4xx") {
-  Kit kit(rules("\"http://127.0.0.1:1/\"", ", mode: spool, reply: { status: 200 }", kBoth));
+  Kit kit(rules_with("\"http://127.0.0.1:1/\"", ", mode: spool, reply: { status: 200 }", kBoth));
   const auto full = kit.post();
   kit.spool.answer(wire::PutState::refused, "disk full");
   CHECK_EQ(full->status(), 503);
@@ -178,7 +178,7 @@ TEST_CASE("any_doubt_about_the_spool_is_503_with_retry_after_never_a_2xx_or_4xx"
 
 TEST_CASE("a_failed_forward_with_the_spool_away_is_503_and_says_why") {
   Backend backend;
-  Kit kit(rules("\"http://127.0.0.1:1/\"", "", kNever));
+  Kit kit(rules_with("\"http://127.0.0.1:1/\"", "", kNever));
   kit.services.upstream = &backend.client;
   kit.spool.up = false;
   const auto walked = kit.post();
@@ -189,7 +189,7 @@ TEST_CASE("a_failed_forward_with_the_spool_away_is_503_and_says_why") {
 }
 
 TEST_CASE("an_answer_of_the_spool_after_the_sender_went_away_is_ignored") {
-  Kit kit(rules("\"http://127.0.0.1:1/\"", ", mode: spool", kBoth));
+  Kit kit(rules_with("\"http://127.0.0.1:1/\"", ", mode: spool", kBoth));
   auto walked = kit.post();
   walked->exchange.reset();
   kit.spool.answer(wire::PutState::stored);
@@ -198,7 +198,7 @@ TEST_CASE("an_answer_of_the_spool_after_the_sender_went_away_is_ignored") {
 
 TEST_CASE("over_the_rate_with_over_spool_the_backend_is_not_called") {
   Backend backend;
-  Kit kit(rules(backend.url(), ", limit: { rate: 1/h, over: spool }", kNever));
+  Kit kit(rules_with(backend.url(), ", limit: { rate: 1/h, over: spool }", kNever));
   kit.services.upstream = &backend.client;
   const auto first = kit.post();
   REQUIRE(settled(backend, *first));
