@@ -42,7 +42,7 @@ Ref Document::find(Ref object, std::string_view name) const { return find(object
 Ref Document::find(Ref object, std::string_view name, uint64_t hash) const {
   if (type(object) != Type::object || slots_ == nullptr) return kNone;
   const uint32_t mark = name_mark(hash);
-  for (uint32_t slot = slot_of(object, hash) & slot_mask_;; slot = (slot + 1) & slot_mask_) {
+  for (uint32_t slot = slot_of(object, mark) & slot_mask_;; slot = (slot + 1) & slot_mask_) {
     const Ref candidate = slots_[slot];
     if (candidate == kNone) return kNone;
     const Entry& entry = entries_[candidate];

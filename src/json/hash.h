@@ -3,6 +3,7 @@
 // Only for src/json.
 #pragma once
 
+#include <bit>
 #include <cstdint>
 #include <cstring>
 #include <string_view>
@@ -27,34 +28,29 @@ inline uint64_t load8(const char* p) {
   return v;
 }
 
-inline uint64_t hash_name(std::string_view name, const HashSeed& seed = hash_seed()) {
+// The first `n` (0 to 8) bytes of a word that was loaded whole.
+inline uint64_t low_bytes(uint64_t word, size_t n) { return n >= 8 ? word : word & ((uint64_t{1} << (n * 8)) - 1); }
+
+// `readable`: bytes that may be loaded behind the beginning of `name`; with 16 or more short names need no branches.
+inline uint64_t hash_name(std::string_view name, const HashSeed& seed, size_t readable) {
+  static_assert(std::endian::native == std::endian::little);
   const char* p = name.data();
   size_t n = name.size();
   uint64_t state = seed.a ^ n;
-  while (n > 16) {
-    state = fold(load8(p) ^ seed.b, load8(p + 8) ^ state);
-    p += 16;
-    n -= 16;
+  for (; n > 16; p += 16, n -= 16, readable -= 16) state = fold(load8(p) ^ seed.b, load8(p + 8) ^ state);
+  char padded[16] = {};
+  if (readable < 16) {
+    if (n > 0) memcpy(padded, p, n);
+    p = padded;
   }
-  uint64_t low = 0, high = 0;
-  if (n >= 8) {
-    low = load8(p);
-    high = load8(p + n - 8);
-  } else if (n >= 4) {
-    uint32_t first, last;
-    memcpy(&first, p, 4);
-    memcpy(&last, p + n - 4, 4);
-    low = first;
-    high = last;
-  } else if (n > 0) {
-    const auto byte = [p](size_t i) { return static_cast<uint64_t>(static_cast<uint8_t>(p[i])); };
-    low = byte(0) << 16 | byte(n / 2) << 8 | byte(n - 1);
-  }
-  return fold(fold(low ^ seed.b, high ^ state) ^ seed.a, 0x9E3779B97F4A7C15ULL);
+  const uint64_t low = low_bytes(load8(p), n);
+  const uint64_t high = n > 8 ? low_bytes(load8(p + 8), n - 8) : 0;
+  return fold(low ^ seed.b, high ^ state);
 }
+inline uint64_t hash_name(std::string_view name) { return hash_name(name, hash_seed(), name.size()); }
 
 // The bits kept beside a name, and where its search begins.
 inline uint32_t name_mark(uint64_t hash) { return static_cast<uint32_t>(hash >> 38); }
-inline uint32_t slot_of(uint32_t object, uint64_t hash) { return static_cast<uint32_t>(hash) + object * 0x9E3779B1U; }
+inline uint32_t slot_of(uint32_t object, uint32_t mark) { return (mark + object * 0x9E3779B1U) * 0x85EBCA6BU >> 4; }
 
 }  // namespace belay::json

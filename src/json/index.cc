@@ -74,14 +74,17 @@ class Tokens {
 class Indexer {
  public:
   Indexer(Document& document, const Limits& limits, const uint32_t* tokens, uint32_t count)
-      : document_(document), limits_(limits), text_(document.text_), tokens_(tokens), count_(count) {
+      : document_(document), limits_(limits), text_(document.text_), tokens_(tokens), max_values_(limits.values), count_(count) {
     document_.entries_ = std::make_unique_for_overwrite<Document::Entry[]>(std::min(count, limits.values));
+    entries_ = document_.entries_.get();
     const void* escape = memchr(text_.data(), '\\', text_.size());
     next_escape_ = escape == nullptr ? std::string_view::npos : offset_of(escape);
   }
 
   Result<void> run() {
-    if (!values()) return error_;
+    const bool good = values();
+    document_.entry_count_ = used_;
+    if (!good) return error_;
     if (at_ < count_) return not_json("something after the value", tokens_[at_]);
     if (names_ > 0 && !enter_names()) return error_;
     return {};
@@ -106,15 +109,15 @@ class Indexer {
   }
 
   Entry* add(size_t begin) {
-    if (used() == limits_.values) {
+    if (used_ == max_values_) {
       error_ = Error{ErrorKind::full, "more than " + std::to_string(limits_.values) + " values"};
       return nullptr;
     }
-    Entry* entry = &document_.entries_[document_.entry_count_++];
+    Entry* entry = &entries_[used_++];
     entry->begin = static_cast<uint32_t>(begin);
     return entry;
   }
-  uint32_t used() const { return document_.entry_count_; }
+  uint32_t used() const { return used_; }
 
   // The whole text: one turn of the loop is one value with what leads to it and what closes behind it.
   bool values() {
@@ -150,7 +153,7 @@ class Indexer {
   void close() {
     const Open done = open_.back();
     open_.pop_back();
-    Entry& entry = document_.entries_[done.ref];
+    Entry& entry = entries_[done.ref];
     entry.end = tokens_[at_] + 1;
     entry.next = used();
     entry.info |= done.children << Document::kCountShift;
@@ -187,9 +190,11 @@ class Indexer {
     uint64_t hash = 0;
     if ((entry->info & Document::kEscaped) != 0) {
       std::string scratch;
-      hash = hash_name(document_.string(used() - 1, scratch), seed_);
+      const std::string_view decoded = document_.string(used() - 1, scratch);
+      hash = hash_name(decoded, seed_, decoded.size());
     } else {
-      hash = hash_name(document_.inner(used() - 1), seed_);
+      const size_t begin = entry->begin + size_t{1};
+      hash = hash_name({text_.data() + begin, entry->end - begin - 1}, seed_, text_.size() - begin);
     }
     entry->info |= Document::kName | name_mark(hash) << Document::kCountShift;
     ++names_;
@@ -308,27 +313,26 @@ class Indexer {
     document_.slot_mask_ = slots - 1;
     document_.slots_ = std::make_unique_for_overwrite<Ref[]>(slots);
     std::fill_n(document_.slots_.get(), slots, kNone);
-    std::string scratch;
     const Ref count = used();
     for (Ref ref = 0; ref < count; ++ref) {
-      const Entry& entry = document_.entries_[ref];
-      if ((entry.info & Document::kName) == 0) continue;
-      if (!enter(ref, entry, document_.string(ref, scratch))) return false;
+      const Entry& entry = entries_[ref];
+      if ((entry.info & Document::kName) != 0 && !enter(ref, entry)) return false;
     }
     return true;
   }
 
-  bool enter(Ref ref, const Entry& entry, std::string_view name) {
-    const uint32_t mark = entry.info >> Document::kCountShift;
-    uint32_t slot = slot_of(entry.next, hash_name(name, seed_)) & document_.slot_mask_;
-    for (; document_.slots_[slot] != kNone; slot = (slot + 1) & document_.slot_mask_) {
-      const Ref other = document_.slots_[slot];
-      const Entry& there = document_.entries_[other];
-      if (there.next == entry.next && there.info >> Document::kCountShift == mark && document_.name_equals(other, name)) {
-        return fail("duplicate member \"" + printable(name, 40) + '"', entry.begin);
-      }
+  bool enter(Ref ref, const Entry& entry) {
+    const uint32_t mark = entry.info >> Document::kCountShift, mask = document_.slot_mask_;
+    Ref* const slots = document_.slots_.get();
+    uint32_t slot = slot_of(entry.next, mark) & mask;
+    for (; slots[slot] != kNone; slot = (slot + 1) & mask) {
+      const Entry& there = entries_[slots[slot]];
+      if (there.next != entry.next || there.info >> Document::kCountShift != mark) continue;
+      std::string scratch;
+      const std::string_view name = document_.string(ref, scratch);
+      if (document_.name_equals(slots[slot], name)) return fail("duplicate member \"" + printable(name, 40) + '"', entry.begin);
     }
-    document_.slots_[slot] = ref;
+    slots[slot] = ref;
     return true;
   }
 
@@ -337,6 +341,9 @@ class Indexer {
   std::string_view text_;
   const HashSeed seed_ = hash_seed();
   const uint32_t* tokens_;
+  Entry* entries_ = nullptr;
+  uint32_t used_ = 0;
+  uint32_t max_values_;
   uint32_t count_;
   uint32_t at_ = 0;
   uint32_t names_ = 0;
