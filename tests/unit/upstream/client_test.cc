@@ -32,7 +32,7 @@ TEST_CASE("requests_in_a_row_share_one_connection_and_together_each_has_its_own"
   std::vector<std::unique_ptr<Sent>> together;
   for (int i = 0; i < 4; ++i) together.push_back(sender.begin(to));
   CHECK_EQ(sender.client.in_flight(), 4);
-  REQUIRE(loop.run_until([&] { return together[0]->done && together[1]->done && together[2]->done && together[3]->done; }, 5s));
+  REQUIRE(loop.run_until([&] { return together[0]->done && together[1]->done && together[2]->done && together[3]->done; }, 60s));
   CHECK_EQ(backend.connections, 4);
   CHECK_EQ(sender.client.in_flight(), 0);
 }
@@ -49,7 +49,7 @@ TEST_CASE("a_request_sent_from_inside_done_works") {
     if (++done < 10) calls.push_back(sender.client.send(to, sender.outbound(), again));
   };
   calls.push_back(sender.client.send(to, sender.outbound(), again));
-  CHECK(loop.run_until([&] { return done == 10; }, 5s));
+  CHECK(loop.run_until([&] { return done == 10; }, 60s));
   CHECK(backend.connections <= 2);
 }
 
@@ -62,7 +62,7 @@ TEST_CASE("a_backend_that_says_close_or_speaks_1_0_is_not_reused") {
     for (int i = 1; i <= 2; ++i) {
       CHECK_EQ(sender.send(to)->status, 200);
       CHECK_EQ(backend.connections, i);
-      CHECK(loop.run_until([&] { return backend.open_connections() == 0; }, 2s));
+      CHECK(loop.run_until([&] { return backend.open_connections() == 0; }, 60s));
     }
   }
 }
@@ -184,7 +184,7 @@ TEST_CASE("silence_is_a_timeout_and_the_connection_is_not_reused") {
   CHECK(sent->outcome == Outcome::timeout);
   CHECK_EQ(sent->error, "no answer in time");
   CHECK(sent->total >= 140ms);
-  CHECK(loop.run_until([&] { return backend.open_connections() == 0; }, 2s));
+  CHECK(loop.run_until([&] { return backend.open_connections() == 0; }, 60s));
 }
 
 TEST_CASE("an_answer_that_drips_is_bounded_by_the_whole_timeout") {
@@ -210,7 +210,7 @@ TEST_CASE("concurrency_refuses_one_more_at_once_but_never_inside_send") {
   to->concurrency = 2;
   const auto first = sender.begin(to), second = sender.begin(to), third = sender.begin(to);
   CHECK_FALSE(third->done);
-  REQUIRE(loop.run_until([&] { return third->done; }, 2s));
+  REQUIRE(loop.run_until([&] { return third->done; }, 60s));
   CHECK(third->outcome == Outcome::over_limit);
   CHECK_FALSE(first->done);
   first->call.reset();
@@ -226,9 +226,9 @@ TEST_CASE("cancelling_closes_the_connection_and_calls_nobody") {
   Sender sender(loop);
   const auto to = destination({backend.url()});
   const auto sent = sender.begin(to);
-  REQUIRE(loop.run_until([&] { return backend.requests.size() == 1; }, 2s));
+  REQUIRE(loop.run_until([&] { return backend.requests.size() == 1; }, 60s));
   sent->call.reset();
-  CHECK(loop.run_until([&] { return backend.open_connections() == 0; }, 2s));
+  CHECK(loop.run_until([&] { return backend.open_connections() == 0; }, 60s));
   CHECK_FALSE(sent->done);
   CHECK_EQ(sender.client.in_flight(), 0);
   const auto at_once = sender.begin(to);
@@ -249,9 +249,9 @@ TEST_CASE("a_client_may_go_away_with_calls_under_way") {
   const auto to = destination({backend.url()});
   const auto sent = sender->begin(to);
   const auto looking_up = sender->begin(destination({"http://mute.example"}));
-  REQUIRE(loop.run_until([&] { return backend.requests.size() == 1; }, 2s));
+  REQUIRE(loop.run_until([&] { return backend.requests.size() == 1; }, 60s));
   sender.reset();
-  CHECK(loop.run_until([&] { return backend.open_connections() == 0; }, 2s));
+  CHECK(loop.run_until([&] { return backend.open_connections() == 0; }, 60s));
   CHECK_FALSE(sent->done);
 }
 
@@ -268,7 +268,8 @@ TEST_CASE("large_bodies_go_up_and_come_down_whole") {
     const auto to = destination({backend.url()});
     for (int i = 0; i < 2; ++i) {
       const auto sent = sender.send(to);
-      CHECK(sent->body == down);
+      REQUIRE_EQ(sent->error, "");
+      CHECK((sent->body == down));  // not printed when it differs
       if (chunked) CHECK_EQ(sent->field_x, "kept");
       CHECK(backend.requests.back().ends_with(sender.body));
     }
@@ -288,7 +289,7 @@ TEST_CASE("an_answer_before_the_request_is_sent_is_taken_and_its_connection_is_n
   const auto sent = sender.send(to);
   CHECK(sent->outcome == Outcome::answered);
   CHECK_EQ(sent->status, 413);
-  CHECK(loop.run_until([&] { return backend.open_connections() == 0; }, 2s));
+  CHECK(loop.run_until([&] { return backend.open_connections() == 0; }, 60s));
 }
 
 TEST_CASE("an_answer_over_the_limit_is_refused_and_one_at_the_limit_is_not") {
@@ -310,11 +311,11 @@ TEST_CASE("the_pool_keeps_no_more_than_its_limit_and_no_longer_than_its_time") {
   const auto to = destination({backend.url()});
   std::vector<std::unique_ptr<Sent>> together;
   for (int i = 0; i < 5; ++i) together.push_back(sender.begin(to));
-  REQUIRE(loop.run_until([&] { return backend.requests.size() == 5 && backend.open_connections() == 2; }, 2s));
-  CHECK(loop.run_until([&] { return backend.open_connections() == 0; }, 2s));
+  REQUIRE(loop.run_until([&] { return backend.requests.size() == 5 && backend.open_connections() == 2; }, 60s));
+  CHECK(loop.run_until([&] { return backend.open_connections() == 0; }, 60s));
   Sender young(loop, {.connection_age = 0ms});
   CHECK_EQ(young.send(to)->status, 200);
-  CHECK(loop.run_until([&] { return backend.open_connections() == 0; }, 2s));
+  CHECK(loop.run_until([&] { return backend.open_connections() == 0; }, 60s));
 }
 
 TEST_CASE("retry_after_is_read_and_cut") {
@@ -433,6 +434,6 @@ TEST_CASE("dots_in_an_appended_path_are_never_sent") {
     done = true;
     CHECK(attempt.outcome == Outcome::refused);
   });
-  REQUIRE(loop.run_until([&] { return done; }, 2s));
+  REQUIRE(loop.run_until([&] { return done; }, 60s));
   CHECK(backend.requests.empty());
 }

@@ -101,7 +101,7 @@ TEST_CASE("bytes_on_an_idle_connection_close_it_and_are_never_taken_for_an_answe
   });
   CHECK_EQ(sender.send(to)->status, 200);
   backend.inject("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil");
-  CHECK(loop.run_until([&] { return backend.open_connections() == 0; }, 2s));
+  CHECK(loop.run_until([&] { return backend.open_connections() == 0; }, 60s));
   CHECK_EQ(sender.send(to)->body, "ok");
   CHECK_EQ(backend.connections, 2);
 }

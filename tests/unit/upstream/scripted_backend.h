@@ -177,7 +177,7 @@ struct Sender {
   std::unique_ptr<Sent> send(const std::shared_ptr<const upstream::Destination>& to) {
     auto sent = begin(to);
     BELAY_CHECK_NOTE(!sent->done, "done ran inside send()");
-    BELAY_CHECK_NOTE(loop.run_until([&] { return sent->done; }, std::chrono::seconds(10)), "no outcome within 10 s");
+    BELAY_CHECK_NOTE(loop.run_until([&] { return sent->done; }, std::chrono::seconds(60)), "no outcome within 60 s");
     return sent;
   }
 };
@@ -186,8 +186,8 @@ inline std::shared_ptr<upstream::Destination> destination(const std::vector<std:
   auto to = std::make_shared<upstream::Destination>();
   to->name = "backend";
   for (const std::string& url : urls) to->urls.push_back(*http::parse_url(url));
-  to->timeout = Duration(5'000);
-  to->connect_timeout = Duration(3'000);
+  to->timeout = Duration(60'000);
+  to->connect_timeout = Duration(30'000);
   to->success = *upstream::StatusSet::parse({"2xx"});
   to->retry_on = *upstream::StatusSet::parse({"5xx"});
   to->concurrency = 100;
