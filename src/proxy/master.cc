@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -55,6 +56,7 @@ class Master {
 
  private:
   bool start();
+  void raise_descriptor_limit() const;
   void prepare_signals();
   void wait_for_events();
   void on_signal(int number);
@@ -103,6 +105,7 @@ bool Master::start() {
   shared_ = *shared;
   ready_read_ = ends[0];
   ready_write_ = ends[1];
+  raise_descriptor_limit();
   prepare_signals();
   const auto& listens = generation_->configuration->proxy.listen;
   for (size_t i = 0; i < listens.size(); ++i) {
@@ -110,6 +113,18 @@ bool Master::start() {
   }
   reloading_ = true;  // until all workers of the first generation accept
   return true;
+}
+
+// A connection is a descriptor, and a forwarded request one more.
+void Master::raise_descriptor_limit() const {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+  const int64_t wanted = generation_->configuration->proxy.limits.connections;
+  if (limit.rlim_max != RLIM_INFINITY && limit.rlim_max < static_cast<rlim_t>(wanted)) {
+    log::warn("limits.connections is {}, but a process may open only {} descriptors: raise LimitNOFILE or ulimit -n", wanted, limit.rlim_max);
+  }
 }
 
 void Master::prepare_signals() {
@@ -181,7 +196,7 @@ void Master::reload() {
     for (const conf::Problem& problem : problems.all()) {
       log::error("reload: {}: {}{}{}", problem.position.to_string(), problem.what, problem.hint.empty() ? "" : "; ", problem.hint);
     }
-    log::error("reload refused: {} problems; the old rules stay", problems.all().size());
+    log::error("reload refused: {} problem{}; the old rules stay", problems.all().size(), problems.all().size() == 1 ? "" : "s");
     return;
   }
   generation_ = std::move(next);
