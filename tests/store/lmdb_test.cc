@@ -1,0 +1,304 @@
+// What only the production engine has: files, crashes, damage, limits of space.
+#include <lmdb.h>
+#include <sys/resource.h>
+
+#include <atomic>
+#include <csignal>
+#include <fstream>
+#include <thread>
+
+#include "tests/store/harness.h"
+
+namespace belay::spool::test {
+
+namespace {
+
+StoreOptions options_of(const Folder& folder, uint64_t map_bytes = uint64_t{64} << 20) {
+  StoreOptions options;
+  options.folder = folder.path();
+  options.map_bytes = map_bytes;
+  return options;
+}
+
+std::unique_ptr<Store> open(const Folder& folder, const Clock& clock, uint64_t map_bytes = uint64_t{64} << 20) {
+  auto store = open_lmdb_store(options_of(folder, map_bytes), clock);
+  REQUIRE(store.ok());
+  return std::move(*store);
+}
+
+// Changes one stored value behind the store's back.
+void damage(const Folder& folder, const char* table, const std::function<void(std::string&)>& change) {
+  MDB_env* env = nullptr;
+  REQUIRE(mdb_env_create(&env) == 0);
+  REQUIRE(mdb_env_set_maxdbs(env, 16) == 0);
+  REQUIRE(mdb_env_open(env, folder.path().c_str(), 0, 0600) == 0);
+  MDB_txn* txn = nullptr;
+  REQUIRE(mdb_txn_begin(env, nullptr, 0, &txn) == 0);
+  MDB_dbi dbi = 0;
+  REQUIRE(mdb_dbi_open(txn, table, 0, &dbi) == 0);
+  MDB_cursor* cursor = nullptr;
+  REQUIRE(mdb_cursor_open(txn, dbi, &cursor) == 0);
+  MDB_val key{}, value{};
+  REQUIRE(mdb_cursor_get(cursor, &key, &value, MDB_FIRST) == 0);
+  std::string changed(static_cast<const char*>(value.mv_data), value.mv_size);
+  const std::string at(static_cast<const char*>(key.mv_data), key.mv_size);
+  change(changed);
+  mdb_cursor_close(cursor);
+  MDB_val new_key{at.size(), const_cast<char*>(at.data())};
+  MDB_val new_value{changed.size(), changed.data()};
+  REQUIRE(mdb_put(txn, dbi, &new_key, &new_value, 0) == 0);
+  REQUIRE(mdb_txn_commit(txn) == 0);
+  mdb_env_close(env);
+}
+
+void flip_middle(std::string& value) { value[value.size() / 2] = static_cast<char>(value[value.size() / 2] ^ 1); }
+
+bool eventually(const std::function<bool()>& condition) {
+  const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() > limit) return false;
+    std::this_thread::yield();
+  }
+  return true;
+}
+
+TEST_CASE("everything_is_there_after_close_and_open") {
+  ManualClock clock;
+  Folder folder;
+  Maker maker(clock);
+  const NewMessage waiting = maker.message({"crm"}, maker.bytes(300'000));
+  MessageId delivered;
+  {
+    auto store = open(folder, clock);
+    REQUIRE(commit(*store, put(maker.message({"crm"}))).ok());
+    const Leased leased = lease(*store, "crm", clock.wall())->leased.at(0);
+    delivered = leased.delivery.message;
+    REQUIRE(commit(*store, settle(with_state(leased.delivery, DeliveryState::delivered))).ok());
+    REQUIRE(commit(*store, put(waiting)).ok());
+    REQUIRE(lease(*store, "crm", clock.wall())->leased.size() == 1);  // a lease does not survive
+    Batch batch = lines({maker.event(wire::Outcome::forwarded)});
+    batch.events[0].client.fill(1);
+    batch.events[0].number = 5;
+    REQUIRE(commit(*store, batch).ok());
+  }
+  auto store = open(folder, clock);
+  CHECK(store->stats().messages == 2);
+  CHECK(store->stats().events == 3);
+  CHECK(backlog(*store, "crm").delivered == 1);
+  CHECK(backlog(*store, "crm").waiting == 1);
+  CHECK(deliveries(*store, delivered)->at(0).state == DeliveryState::delivered);
+  auto leases = lease(*store, "crm", clock.wall());
+  REQUIRE(leases->leased.size() == 1);
+  CHECK(leases->leased[0].message->request.body == waiting.message->request.body);
+  Batch repeated = lines({maker.event(wire::Outcome::forwarded)});
+  repeated.events[0].client.fill(1);
+  repeated.events[0].number = 5;
+  REQUIRE(commit(*store, repeated).ok());
+  CHECK(store->stats().events == 3);
+}
+
+TEST_CASE("a_second_spool_on_the_same_path_is_refused") {
+  ManualClock clock;
+  Folder folder;
+  auto first = open(folder, clock);
+  auto second = open_lmdb_store(options_of(folder), clock);
+  REQUIRE_FALSE(second.ok());
+  CHECK(second.error().kind == ErrorKind::refused);
+  first.reset();
+  CHECK(open_lmdb_store(options_of(folder), clock).ok());
+}
+
+TEST_CASE("a_newer_schema_a_foreign_and_a_truncated_file_are_refused_with_the_reason") {
+  ManualClock clock;
+  {
+    Folder folder;
+    open(folder, clock).reset();
+    damage(folder, "meta", [](std::string& value) {
+      value.clear();
+      append_sealed(value, std::string_view("\0\0\0\x02", 4));
+    });
+    auto newer = open_lmdb_store(options_of(folder), clock);
+    REQUIRE_FALSE(newer.ok());
+    CHECK(newer.error().message.find("schema 2 is newer") != std::string::npos);
+  }
+  {
+    Folder folder;
+    std::ofstream(folder.path() + "/data.mdb") << std::string(20'000, 'x');
+    auto foreign = open_lmdb_store(options_of(folder), clock);
+    REQUIRE_FALSE(foreign.ok());
+    CHECK(foreign.error().message.find("not an LMDB file") != std::string::npos);
+  }
+  {
+    Folder folder;
+    Maker maker(clock);
+    auto store = open(folder, clock);
+    for (int i = 0; i < 50; ++i) REQUIRE(commit(*store, put(maker.message({"crm"}, maker.bytes(5000)))).ok());
+    store.reset();
+    const std::string file = folder.path() + "/data.mdb";
+    std::filesystem::resize_file(file, std::filesystem::file_size(file) / 2);
+    auto truncated = open_lmdb_store(options_of(folder), clock);
+    REQUIRE_FALSE(truncated.ok());
+    CHECK(truncated.error().message.find("truncated") != std::string::npos);
+  }
+}
+
+TEST_CASE("a_damaged_message_is_set_aside_its_delivery_is_dead_and_the_rest_goes_on") {
+  ManualClock clock;
+  Folder folder;
+  Maker maker(clock);
+  const NewMessage bad = maker.message({"crm"});
+  const NewMessage good = maker.message({"crm"});
+  {
+    auto store = open(folder, clock);
+    REQUIRE(commit(*store, put(bad)).ok());
+    REQUIRE(commit(*store, put(good)).ok());
+  }
+  damage(folder, "messages", flip_middle);
+  auto store = open(folder, clock);
+  auto leases = lease(*store, "crm", clock.wall());
+  REQUIRE(leases.ok());
+  REQUIRE(leases->leased.size() == 1);
+  CHECK(leases->leased[0].delivery.message == good.message->event.id);
+  REQUIRE(eventually([&] { return store->stats().quarantined == 1; }));
+  CHECK(deliveries(*store, bad.message->event.id)->at(0).state == DeliveryState::dead);
+  CHECK(backlog(*store, "crm").dead == 1);
+  CHECK(backlog(*store, "crm").waiting == 1);
+}
+
+TEST_CASE("a_damaged_delivery_is_set_aside_and_sent_all_the_same") {
+  ManualClock clock;
+  Folder folder;
+  Maker maker(clock);
+  const NewMessage message = maker.message({"crm"});
+  {
+    auto store = open(folder, clock);
+    REQUIRE(commit(*store, put(message)).ok());
+  }
+  damage(folder, "deliveries", flip_middle);
+  auto store = open(folder, clock);
+  CHECK(lease(*store, "crm", clock.wall())->leased.empty());
+  REQUIRE(eventually([&] { return store->stats().quarantined == 1; }));
+  auto again = lease(*store, "crm", clock.wall());
+  REQUIRE(again->leased.size() == 1);
+  CHECK(again->leased[0].delivery.destination_name == "crm");
+}
+
+TEST_CASE("a_damaged_block_of_the_books_is_set_aside_and_others_are_found") {
+  ManualClock clock;
+  Folder folder;
+  Maker maker(clock);
+  {
+    auto store = open(folder, clock);
+    REQUIRE(commit(*store, lines({maker.event(wire::Outcome::forwarded)})).ok());
+    REQUIRE(commit(*store, lines({maker.event(wire::Outcome::forwarded)})).ok());
+  }
+  damage(folder, "journal", flip_middle);
+  auto store = open(folder, clock);
+  CHECK(events(*store, {})->rows.size() == 1);
+  REQUIRE(eventually([&] { return store->stats().quarantined == 1; }));
+}
+
+TEST_CASE("a_damaged_piece_of_a_large_body_is_noticed") {
+  ManualClock clock;
+  Folder folder;
+  Maker maker(clock);
+  const NewMessage message = maker.message({"crm"}, maker.bytes(200'000));
+  {
+    auto store = open(folder, clock);
+    REQUIRE(commit(*store, put(message)).ok());
+  }
+  damage(folder, "chunks", flip_middle);
+  auto store = open(folder, clock);
+  auto got = load(*store, message.message->event.id);
+  REQUIRE_FALSE(got.ok());
+  CHECK(got.error().kind == ErrorKind::corrupt);
+}
+
+TEST_CASE("a_full_map_refuses_puts_takes_settlements_and_resumes_when_there_is_room") {
+  ManualClock clock;
+  Folder folder;
+  Maker maker(clock);
+  auto store = open(folder, clock, uint64_t{8} << 20);
+  int stored = 0;
+  ErrorKind refused = ErrorKind::io;
+  for (int i = 0; i < 2000; ++i) {
+    auto done = commit(*store, put(maker.message({"crm"}, maker.bytes(20'000))));
+    if (!done) {
+      refused = done.error().kind;
+      break;
+    }
+    ++stored;
+  }
+  CHECK(refused == ErrorKind::full);
+  CHECK(stored > 50);
+  REQUIRE(eventually([&] { return !store->accepting(); }));
+  CHECK_FALSE(store->stats().refusing_because.empty());
+  CHECK(store->stats().messages == static_cast<uint64_t>(stored));
+
+  for (auto leases = lease(*store, "crm", clock.wall(), 20); !leases->leased.empty();
+       leases = lease(*store, "crm", clock.wall(), 20)) {
+    Batch batch;
+    for (const Leased& leased : leases->leased) {
+      batch.settlements.push_back({with_state(leased.delivery, DeliveryState::delivered)});
+    }
+    REQUIRE(commit(*store, batch).ok());
+  }
+  CHECK(backlog(*store, "crm").delivered == static_cast<uint64_t>(stored));
+  REQUIRE(eventually([&] {
+    if (!store->accepting()) prune(*store, WallTime{}, WallTime{}, 20);
+    return store->accepting();
+  }));
+  CHECK(commit(*store, put(maker.message({"crm"}, maker.bytes(20'000)))).ok());
+}
+
+TEST_CASE("a_storage_error_stops_everything_and_is_told_once") {
+  // Without room for its own meta page LMDB cannot fail on demand; a file limit makes the write itself fail, with EFBIG.
+  ManualClock clock;
+  Folder folder;
+  Maker maker(clock);
+  StoreOptions options = options_of(folder);
+  std::atomic<int> told{0};
+  options.on_fatal = [&](const std::string&) { ++told; };
+  auto store = std::move(open_lmdb_store(options, clock)).value();
+  REQUIRE(commit(*store, put(maker.message({"crm"}))).ok());
+  rlimit before{};
+  REQUIRE(getrlimit(RLIMIT_FSIZE, &before) == 0);
+  const auto ignored = signal(SIGXFSZ, SIG_IGN);
+  const rlimit small{std::filesystem::file_size(folder.path() + "/data.mdb"), before.rlim_max};
+  REQUIRE(setrlimit(RLIMIT_FSIZE, &small) == 0);
+  auto failed = commit(*store, put(maker.message({"crm"}, maker.bytes(400'000))));
+  REQUIRE(setrlimit(RLIMIT_FSIZE, &before) == 0);
+  signal(SIGXFSZ, ignored);
+  REQUIRE_FALSE(failed.ok());
+  CHECK(failed.error().kind == ErrorKind::io);
+  CHECK(told == 1);
+  CHECK_FALSE(store->accepting());
+  CHECK_FALSE(commit(*store, put(maker.message({"crm"}))).ok());
+  CHECK(told == 1);
+}
+
+TEST_CASE("batches_of_many_threads_share_commits_and_each_gets_its_own_answer") {
+  SystemClock clock;
+  Folder folder;
+  auto store = open(folder, clock);
+  std::atomic<int> stored{0};
+  std::vector<std::thread> threads;
+  for (uint64_t n = 0; n < 8; ++n) {
+    threads.emplace_back([&, n] {
+      Maker maker(clock, n + 1);
+      for (int i = 0; i < 50; ++i) {
+        store->commit(put(maker.message({"crm"})), [&](Result<Committed> done) {
+          if (done && !done->duplicate.at(0)) ++stored;
+        });
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  REQUIRE(eventually([&] { return stored == 400; }));
+  CHECK(store->stats().commits < 300);
+  CHECK(lease(*store, "crm", clock.wall(), 1000)->leased.size() == 400);
+}
+
+}  // namespace
+
+}  // namespace belay::spool::test
