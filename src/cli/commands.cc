@@ -28,6 +28,7 @@ constexpr auto kCommands = std::to_array<Command>({
     {"show", add_show},
     {"replay", add_replay},
     {"stats", add_stats},
+    {"eval", add_eval},
     {"verify", add_verify},
     {"sign", add_sign},
     {"send", add_send},

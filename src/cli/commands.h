@@ -18,6 +18,7 @@ void add_check(CLI::App& app, int& exit_code);
 void add_verify(CLI::App& app, int& exit_code);
 void add_sign(CLI::App& app, int& exit_code);
 void add_send(CLI::App& app, int& exit_code);
+void add_eval(CLI::App& app, int& exit_code);
 void add_events(CLI::App& app, int& exit_code);
 void add_show(CLI::App& app, int& exit_code);
 void add_replay(CLI::App& app, int& exit_code);
