@@ -1,0 +1,138 @@
+// kill -9 at many points: every acknowledged message is there afterwards, whole, and every acknowledged settlement holds.
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <set>
+#include <vector>
+
+#include "tests/crash/body.h"
+#include "tests/store/harness.h"
+
+namespace belay::spool::test {
+
+namespace {
+
+struct Said {
+  std::set<MessageId> stored, delivered;
+  size_t lines = 0;
+};
+
+void note(Said& said, const std::string& line) {
+  const size_t space = line.find(' ');
+  const auto id = MessageId::parse(line.substr(space + 1));
+  REQUIRE(id.has_value());
+  ++said.lines;
+  (line.substr(0, space) == "stored" ? said.stored : said.delivered).insert(*id);
+}
+
+// Runs the command and notes what it says, until it ends or has said `lines`, then kills it with all its children.
+void run_and_kill(std::vector<std::string> command, size_t lines, Said& said) {
+  int ends[2];
+  REQUIRE(pipe2(ends, O_CLOEXEC) == 0);
+  const pid_t child = fork();
+  if (child == 0) {
+    setpgid(0, 0);
+    dup2(ends[1], STDOUT_FILENO);
+    std::vector<char*> arguments;
+    for (std::string& argument : command) arguments.push_back(argument.data());
+    arguments.push_back(nullptr);
+    execvp(arguments[0], arguments.data());
+    _exit(127);
+  }
+  setpgid(child, child);
+  close(ends[1]);
+  const size_t until = said.lines + lines;
+  bool killed = false;
+  std::string buffer;
+  char bytes[4096];
+  while (true) {
+    pollfd readable{ends[0], POLLIN, 0};
+    REQUIRE(poll(&readable, 1, 60'000) == 1);  // the writer never pauses
+    const ssize_t got = read(ends[0], bytes, sizeof bytes);
+    if (got <= 0) break;
+    buffer.append(bytes, static_cast<size_t>(got));
+    for (size_t end = buffer.find('\n'); end != std::string::npos; end = buffer.find('\n')) {
+      note(said, buffer.substr(0, end));
+      buffer.erase(0, end + 1);
+    }
+    if (!killed && said.lines >= until) {
+      kill(-child, SIGKILL);
+      killed = true;
+    }
+  }
+  close(ends[0]);
+  int status = 0;
+  waitpid(child, &status, 0);
+  const bool by_signal = WIFSIGNALED(status) || (WIFEXITED(status) && WEXITSTATUS(status) == 128 + SIGKILL);
+  CHECK(by_signal);
+}
+
+void check_everything_is_there(const Folder& folder, const Said& said) {
+  SystemClock clock;
+  StoreOptions options;
+  options.folder = folder.path();
+  options.map_bytes = uint64_t{256} << 20;
+  auto store = open_lmdb_store(options, clock);
+  REQUIRE(store.ok());
+  for (const MessageId& id : said.stored) {
+    auto message = load(**store, id);
+    REQUIRE(message.ok());
+    CHECK(message->request.body == crash::body_of(id));
+    auto states = deliveries(**store, id);
+    REQUIRE(states->size() == 1);
+    if (said.delivered.contains(id)) CHECK(states->at(0).state == DeliveryState::delivered);
+    else CHECK((states->at(0).state == DeliveryState::queued || states->at(0).state == DeliveryState::delivered));
+  }
+  const StoreStats stats = (*store)->stats();
+  CHECK(stats.quarantined == 0);
+  CHECK(stats.events == stats.messages);
+  const DestinationBacklog counts = backlog(**store, "crm");
+  CHECK(counts.spooled == stats.messages);
+  CHECK(counts.spooled == counts.waiting + counts.delivered);
+  CHECK(counts.delivered >= said.delivered.size());
+  CHECK(lease(**store, "crm", clock.wall(), 1'000'000)->leased.size() <= counts.waiting);
+}
+
+std::string writer() {
+  const char* path = getenv("BELAY_CRASH_WRITER");
+  REQUIRE(path != nullptr);
+  return path;
+}
+
+TEST_CASE("every_acknowledged_message_survives_kill_at_any_moment") {
+  Folder folder;
+  Said said;
+  SeededRandom random(11);
+  for (int round = 0; round < 12; ++round) {
+    run_and_kill({writer(), folder.path()}, 1 + random.next() % 150, said);
+    check_everything_is_there(folder, said);
+  }
+  CHECK(said.stored.size() > 100);
+  CHECK_FALSE(said.delivered.empty());
+}
+
+TEST_CASE("every_acknowledged_message_survives_kill_between_any_two_writes_to_the_file") {
+  if (system("strace -f -o /dev/null true 2>/dev/null") != 0) {
+    MESSAGE("strace cannot trace here: skipped");
+    return;
+  }
+  Folder folder;
+  Said said;
+  for (const char* call : {"pwrite64", "fdatasync", "pwritev"}) {
+    for (const int when : {1, 2, 3, 5, 8, 13, 21, 34, 55}) {
+      // A call that comes less often than `when` is killed by count instead.
+      run_and_kill({"strace", "-f", "-o", "/dev/null", "-e", "trace=" + std::string(call), "-e",
+                    "inject=" + std::string(call) + ":signal=KILL:when=" + std::to_string(when), writer(), folder.path()},
+                   200, said);
+    }
+    check_everything_is_there(folder, said);
+  }
+  CHECK_FALSE(said.stored.empty());
+}
+
+}  // namespace
+
+}  // namespace belay::spool::test
