@@ -191,7 +191,7 @@ class Composer {
     for (const uint8_t byte : request_.id.bytes) put(byte);
     *at++ = '-';
     for (size_t i = 8; i < 16; ++i) {
-      const uint8_t mixed = i < 12 ? 0 : static_cast<uint8_t>(request_.attempt >> (8 * (15 - i)));
+      const uint32_t mixed = i < 12 ? 0U : request_.attempt >> (8 * (15 - i));
       put(static_cast<uint8_t>(request_.id.bytes[i] ^ mixed));  // byte 8 holds the UUID variant, so the span is never zero
     }
     *at++ = '-';
