@@ -151,7 +151,7 @@ TEST_CASE("texts_that_are_not_json_are_refused_with_reason_and_place") {
       {"[1]\x01", "something after the value at byte 3"},
       {"/**/1", "expected a value at byte 0"},
   };
-  for (const auto& [text, reason] : kCases) CHECK_MESSAGE(refusal(text) == reason, std::string(text) << " → " << refusal(text));
+  for (const auto& one : kCases) CHECK_MESSAGE(refusal(one.first) == one.second, std::string(one.first) << " → " << refusal(one.first));
   CHECK_EQ(refusal(std::string_view("[1,\0]", 5)), "expected a value at byte 3");
 }
 
