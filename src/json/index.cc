@@ -205,6 +205,8 @@ class Indexer {
   }
 
   bool scalar(char first) {
+    // Each entry stands for a token, which is what bounds their number.
+    if (at_ >= count_) return fail("expected a value, the text ends", here());
     Entry* entry = add(here());
     if (entry == nullptr) return false;
     bool good = false;
@@ -232,9 +234,7 @@ class Indexer {
   bool ends_at(size_t end) const { return end == after() || is_space(text_[end]); }
 
   bool number(Entry& entry, char first) {
-    if (first != '-' && !is_digit(first)) {
-      return fail(first == '\0' && at_ >= count_ ? "expected a value, the text ends" : "expected a value", here());
-    }
+    if (first != '-' && !is_digit(first)) return fail("expected a value", here());
     size_t i = entry.begin + (first == '-' ? 1U : 0U);
     bool integer = true;
     const auto digits = [&] {
