@@ -35,6 +35,7 @@ class Change {
   void prune_journal(WallTime older_than, uint32_t max);
 
   bool failed() const { return transaction_.failed(); }
+  bool changed() const { return changed_; }  // false: commit() has nothing to make durable
   Error error() const { return transaction_.error(); }
   // Durable when ok; leases of what was settled are dropped.
   Result<void> commit();

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <filesystem>
 #include <unordered_map>
 #include <utility>
 
@@ -277,6 +278,9 @@ Intake::Intake(event::Loop& loop, Store& store, const Clock& clock, IntakeHooks 
 Intake::~Intake() = default;
 
 Result<void> Intake::listen(const std::string& socket_path) {
+  std::error_code failure;  // open_listener() names what is wrong with the folder, if anything is
+  const std::filesystem::path folder = std::filesystem::path(socket_path).parent_path();
+  if (!folder.empty()) std::filesystem::create_directories(folder, failure);
   auto fd = event::open_listener("unix:" + socket_path);
   if (!fd) return fd.error();
   impl_->listen_fd = *fd;

@@ -36,6 +36,7 @@ class Intake {
 
   Intake(event::Loop& loop, Store& store, const Clock& clock, IntakeHooks hooks);
   ~Intake();
+  // Makes the folder when it is missing.
   Result<void> listen(const std::string& socket_path);
   void set_destinations(std::shared_ptr<const upstream::Destinations> destinations);
   // No connection is accepted and none kept; puts under way are still committed, their answers go nowhere.

@@ -186,6 +186,7 @@ bool LmdbStore::attempt(std::vector<Work*>& group, std::vector<Result<Committed>
     const std::lock_guard lock(state_mutex_);
     change.apply_to(books_);
   }
+  if (!change.changed()) return true;
   ++commits_;
   last_commit_us_ = static_cast<uint64_t>(
       std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - started).count());

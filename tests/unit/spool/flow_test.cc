@@ -27,7 +27,7 @@ struct Flow {
     std::string name = (std::filesystem::temp_directory_path() / "belay-flow-XXXXXX").string();
     REQUIRE(mkdtemp(name.data()) != nullptr);
     folder = name;
-    socket = folder + "/spool.sock";
+    socket = folder + "/run/spool.sock";  // the intake makes the folder
     REQUIRE(backend.listen("127.0.0.1:0").ok());
     StoreOptions options;
     options.folder = folder + "/store";
