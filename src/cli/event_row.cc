@@ -74,6 +74,7 @@ std::string reason_of(const JsonView& event, WallTime now) {
   return event["reason"].text();
 }
 
+// With a clock the table goes on for ever: a column that is empty now may be needed later, and its heading is printed once.
 EventTable::EventTable(Time time)
     : time_(time),
       table_({{"RECEIVED", Align::left, true},
@@ -81,10 +82,10 @@ EventTable::EventTable(Time time)
               {"SOURCE", Align::left, true},
               {"STATE", Align::left, true},
               {"ANSWER", Align::right, true},
-              {"DESTINATION"},
-              {"TYPE"},
-              {"RESOURCE"},
-              {"REASON"}}) {}
+              {"DESTINATION", Align::left, time == Time::clock},
+              {"TYPE", Align::left, time == Time::clock},
+              {"RESOURCE", Align::left, time == Time::clock},
+              {"REASON", Align::left, time == Time::clock}}) {}
 
 void EventTable::add(const JsonView& event, WallTime now) {
   const WallTime received = read_time(event["received"].text()).value_or(WallTime{});

@@ -89,7 +89,9 @@ int print_result(const JsonView& result, const Options& options) {
   if (options.json) {
     fmt::print("{}\n", result.raw());
   } else {
-    fmt::print("{} {}\n", amount(result), options.dry_run ? "would be queued again." : "queued again.");
+    const bool none = result["deliveries"].number() == 0;
+    fmt::print("{} {}queued again.\n", none ? "Nothing" : amount(result),
+               options.dry_run ? "would be " : none ? "was " : "");
     for (const JsonView& left_out : skipped) {
       fmt::print(stderr, "not replayed: {}: {}\n", visible(left_out["id"].text()), visible(left_out["reason"].text()));
     }
