@@ -209,11 +209,11 @@ TEST_CASE("a_replay_that_is_not_clear_replays_nothing") {
       {R"({"filter": {"since": "1h", "until": "2h"}})", "'since' is later than 'until'"},
       {R"({"filter": {"status": "dead"}, "filter": {"status": "dead"}})", "the body is not JSON"},
   };
-  for (const auto& [body, says] : table) {
-    CAPTURE(body);
-    const Answer answer = server.ask("POST", "/v1/replay", body);
+  for (const auto& wrong : table) {
+    CAPTURE(wrong.first);
+    const Answer answer = server.ask("POST", "/v1/replay", wrong.first);
     CHECK(answer.status == 400);
-    CHECK_MESSAGE(answer.body.find(says) != std::string::npos, answer.body);
+    CHECK_MESSAGE(answer.body.find(wrong.second) != std::string::npos, answer.body);
   }
   CHECK(server.operations.replays == 0);
 }
