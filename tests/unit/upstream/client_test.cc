@@ -16,7 +16,7 @@ Answer always_ok(const std::string&) { return ok(); }
 }  // namespace
 
 TEST_CASE("requests_in_a_row_share_one_connection_and_together_each_has_its_own") {
-  event::Loop loop;
+  belay::event::Loop loop;
   ScriptedBackend backend(loop, always_ok);
   Sender sender(loop);
   const auto to = destination({backend.url()});
@@ -38,7 +38,7 @@ TEST_CASE("requests_in_a_row_share_one_connection_and_together_each_has_its_own"
 }
 
 TEST_CASE("a_request_sent_from_inside_done_works") {
-  event::Loop loop;
+  belay::event::Loop loop;
   ScriptedBackend backend(loop, always_ok);
   Sender sender(loop);
   const auto to = destination({backend.url()});
@@ -54,7 +54,7 @@ TEST_CASE("a_request_sent_from_inside_done_works") {
 }
 
 TEST_CASE("a_backend_that_says_close_or_speaks_1_0_is_not_reused") {
-  event::Loop loop;
+  belay::event::Loop loop;
   Sender sender(loop);
   for (const std::string bytes : {"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok", "HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok"}) {
     ScriptedBackend backend(loop, [&](const std::string&) { return Answer{.bytes = bytes}; });
@@ -68,7 +68,7 @@ TEST_CASE("a_backend_that_says_close_or_speaks_1_0_is_not_reused") {
 }
 
 TEST_CASE("a_kept_connection_that_the_backend_closes_while_idle_is_noticed") {
-  event::Loop loop;
+  belay::event::Loop loop;
   ScriptedBackend backend(loop, always_ok);
   Sender sender(loop);
   const auto to = destination({backend.url()});
@@ -81,7 +81,7 @@ TEST_CASE("a_kept_connection_that_the_backend_closes_while_idle_is_noticed") {
 }
 
 TEST_CASE("a_kept_connection_that_dies_under_a_request_costs_one_repetition_with_the_same_id") {
-  event::Loop loop;
+  belay::event::Loop loop;
   Sender sender(loop);
   for (const auto then : {Answer::Then::close, Answer::Then::reset}) {
     int answered = 0;
@@ -100,7 +100,7 @@ TEST_CASE("a_kept_connection_that_dies_under_a_request_costs_one_repetition_with
 }
 
 TEST_CASE("a_connection_lost_before_the_event_was_seen_costs_one_repetition") {
-  event::Loop loop;
+  belay::event::Loop loop;
   ScriptedBackend backend(loop, always_ok);
   Sender sender(loop);
   const auto to = destination({backend.url()});
@@ -111,7 +111,7 @@ TEST_CASE("a_connection_lost_before_the_event_was_seen_costs_one_repetition") {
 }
 
 TEST_CASE("a_fresh_connection_that_dies_is_a_reset_and_nothing_is_repeated") {
-  event::Loop loop;
+  belay::event::Loop loop;
   Sender sender(loop);
   for (const auto then : {Answer::Then::close, Answer::Then::reset}) {
     ScriptedBackend backend(loop, [&](const std::string&) { return Answer{.bytes = "", .then = then}; });
@@ -124,7 +124,7 @@ TEST_CASE("a_fresh_connection_that_dies_is_a_reset_and_nothing_is_repeated") {
 }
 
 TEST_CASE("the_repetition_itself_is_never_repeated") {
-  event::Loop loop;
+  belay::event::Loop loop;
   int answered = 0;
   ScriptedBackend backend(loop, [&](const std::string&) { return ++answered == 1 ? ok() : Answer{.bytes = "", .then = Answer::Then::close}; });
   Sender sender(loop);
@@ -135,7 +135,7 @@ TEST_CASE("the_repetition_itself_is_never_repeated") {
 }
 
 TEST_CASE("half_an_answer_on_a_kept_connection_is_not_repeated") {
-  event::Loop loop;
+  belay::event::Loop loop;
   int answered = 0;
   ScriptedBackend backend(loop, [&](const std::string&) { return ++answered == 1 ? ok() : Answer{.bytes = "HTTP/1.1 2", .then = Answer::Then::close}; });
   Sender sender(loop);
@@ -146,7 +146,7 @@ TEST_CASE("half_an_answer_on_a_kept_connection_is_not_repeated") {
 }
 
 TEST_CASE("nobody_listening_is_refused_and_the_next_url_is_tried") {
-  event::Loop loop;
+  belay::event::Loop loop;
   std::string dead;
   {
     ScriptedBackend gone(loop, always_ok);
@@ -164,7 +164,7 @@ TEST_CASE("nobody_listening_is_refused_and_the_next_url_is_tried") {
 }
 
 TEST_CASE("several_urls_take_turns") {
-  event::Loop loop;
+  belay::event::Loop loop;
   ScriptedBackend one(loop, always_ok), two(loop, always_ok);
   Sender sender(loop);
   const auto to = destination({one.url(), two.url()});
@@ -175,7 +175,7 @@ TEST_CASE("several_urls_take_turns") {
 }
 
 TEST_CASE("silence_is_a_timeout_and_the_connection_is_not_reused") {
-  event::Loop loop;
+  belay::event::Loop loop;
   ScriptedBackend backend(loop, [](const std::string&) { return Answer{}; });
   Sender sender(loop);
   const auto to = destination({backend.url()});
@@ -188,7 +188,7 @@ TEST_CASE("silence_is_a_timeout_and_the_connection_is_not_reused") {
 }
 
 TEST_CASE("an_answer_that_drips_is_bounded_by_the_whole_timeout") {
-  event::Loop loop;
+  belay::event::Loop loop;
   ScriptedBackend backend(loop, [](const std::string&) {
     Answer slow = ok(std::string(1'000, 'x'));
     slow.byte_by_byte = true;
@@ -203,7 +203,7 @@ TEST_CASE("an_answer_that_drips_is_bounded_by_the_whole_timeout") {
 }
 
 TEST_CASE("concurrency_refuses_one_more_at_once_but_never_inside_send") {
-  event::Loop loop;
+  belay::event::Loop loop;
   ScriptedBackend backend(loop, [](const std::string&) { return Answer{}; });
   Sender sender(loop);
   const auto to = destination({backend.url()});
@@ -221,7 +221,7 @@ TEST_CASE("concurrency_refuses_one_more_at_once_but_never_inside_send") {
 }
 
 TEST_CASE("cancelling_closes_the_connection_and_calls_nobody") {
-  event::Loop loop;
+  belay::event::Loop loop;
   ScriptedBackend backend(loop, [](const std::string&) { return Answer{}; });
   Sender sender(loop);
   const auto to = destination({backend.url()});
@@ -243,7 +243,7 @@ TEST_CASE("cancelling_closes_the_connection_and_calls_nobody") {
 }
 
 TEST_CASE("a_client_may_go_away_with_calls_under_way") {
-  event::Loop loop;
+  belay::event::Loop loop;
   ScriptedBackend backend(loop, [](const std::string&) { return Answer{}; });
   auto sender = std::make_unique<Sender>(loop);
   const auto to = destination({backend.url()});
@@ -256,7 +256,7 @@ TEST_CASE("a_client_may_go_away_with_calls_under_way") {
 }
 
 TEST_CASE("large_bodies_go_up_and_come_down_whole") {
-  event::Loop loop;
+  belay::event::Loop loop;
   const std::string down(4 << 20, 'd');
   for (const bool chunked : {false, true}) {
     ScriptedBackend backend(loop, [&](const std::string&) {
@@ -278,7 +278,7 @@ TEST_CASE("large_bodies_go_up_and_come_down_whole") {
 }
 
 TEST_CASE("an_answer_before_the_request_is_sent_is_taken_and_its_connection_is_not_reused") {
-  event::Loop loop;
+  belay::event::Loop loop;
   ScriptedBackend backend(loop, [](const std::string&) {
     return Answer{.bytes = "HTTP/1.1 413 Content Too Large\r\nContent-Length: 0\r\n\r\n", .then = Answer::Then::keep};
   });
@@ -293,7 +293,7 @@ TEST_CASE("an_answer_before_the_request_is_sent_is_taken_and_its_connection_is_n
 }
 
 TEST_CASE("an_answer_over_the_limit_is_refused_and_one_at_the_limit_is_not") {
-  event::Loop loop;
+  belay::event::Loop loop;
   ScriptedBackend backend(loop, [](const std::string& request) { return ok(std::string(request.find("/over") == std::string::npos ? 1'000 : 1'001, 'x')); });
   Sender sender(loop, {.response_body = 1'000});
   const auto to = destination({backend.url()});
@@ -305,7 +305,7 @@ TEST_CASE("an_answer_over_the_limit_is_refused_and_one_at_the_limit_is_not") {
 }
 
 TEST_CASE("the_pool_keeps_no_more_than_its_limit_and_no_longer_than_its_time") {
-  event::Loop loop;
+  belay::event::Loop loop;
   ScriptedBackend backend(loop, always_ok);
   Sender sender(loop, {.idle_per_destination = 2, .idle_timeout = 100ms});
   const auto to = destination({backend.url()});
@@ -319,7 +319,7 @@ TEST_CASE("the_pool_keeps_no_more_than_its_limit_and_no_longer_than_its_time") {
 }
 
 TEST_CASE("retry_after_is_read_and_cut") {
-  event::Loop loop;
+  belay::event::Loop loop;
   std::string value;
   ScriptedBackend backend(loop, [&](const std::string&) {
     return Answer{.bytes = "HTTP/1.1 503 Busy\r\nRetry-After: " + value + "\r\nContent-Length: 0\r\n\r\n"};
@@ -338,12 +338,12 @@ TEST_CASE("retry_after_is_read_and_cut") {
 TEST_CASE("https_verifies_the_backend_and_reuses_its_connection") {
   Certificates made;
   made.issue("backend", "DNS:backend.test");
-  const auto server = *event::ServerTls::create({{made.certificate("backend"), made.key("backend"), "", ""}});
-  event::Loop loop;
+  const auto server = *belay::event::ServerTls::create({{made.certificate("backend"), made.key("backend"), "", ""}});
+  belay::event::Loop loop;
   ScriptedBackend backend(loop, always_ok, server.get());
   Sender sender(loop);
   const auto to = destination({backend.url()});
-  to->tls = std::shared_ptr<event::ClientTls>(*event::ClientTls::create({.ca = made.ca()}));
+  to->tls = std::shared_ptr<belay::event::ClientTls>(*belay::event::ClientTls::create({.ca = made.ca()}));
   const auto wrong = sender.send(to);
   CHECK(wrong->outcome == Outcome::tls_failed);
   CHECK_EQ(wrong->error, "TLS handshake: certificate of the peer: IP address mismatch");
@@ -354,11 +354,11 @@ TEST_CASE("https_verifies_the_backend_and_reuses_its_connection") {
 }
 
 TEST_CASE("a_tls_handshake_that_hangs_ends_with_the_connect_timeout") {
-  event::Loop loop;
+  belay::event::Loop loop;
   ScriptedBackend mute(loop, [](const std::string&) { return Answer{}; });  // never sees a whole request
   Sender sender(loop);
   const auto to = destination({"https" + mute.url().substr(4)});
-  to->tls = std::shared_ptr<event::ClientTls>(*event::ClientTls::create({.verify = false}));
+  to->tls = std::shared_ptr<belay::event::ClientTls>(*belay::event::ClientTls::create({.verify = false}));
   to->connect_timeout = 100ms;
   const auto sent = sender.send(to);
   CHECK(sent->outcome == Outcome::timeout);
@@ -367,7 +367,7 @@ TEST_CASE("a_tls_handshake_that_hangs_ends_with_the_connect_timeout") {
 
 TEST_CASE("unix_sockets_are_backends_too") {
   const TemporaryFolder folder;
-  event::Loop loop;
+  belay::event::Loop loop;
   ScriptedBackend backend(loop, always_ok, nullptr, "unix:" + folder.file("app.sock"));
   Sender sender(loop);
   const auto to = destination({"unix:" + folder.file("app.sock")});
@@ -379,7 +379,7 @@ TEST_CASE("unix_sockets_are_backends_too") {
 
 TEST_CASE("a_name_that_leads_to_a_private_address_needs_permission") {
   NameServer names;
-  event::Loop loop;
+  belay::event::Loop loop;
   ScriptedBackend backend(loop, always_ok);
   const std::string port = backend.url().substr(backend.url().rfind(':'));
   Sender sender(loop, {}, names.address());
@@ -398,7 +398,7 @@ TEST_CASE("a_name_that_leads_to_a_private_address_needs_permission") {
 
 TEST_CASE("a_name_that_does_not_resolve_is_unresolved_and_a_silent_server_times_out_with_the_connect") {
   NameServer names;
-  event::Loop loop;
+  belay::event::Loop loop;
   Sender sender(loop, {}, names.address());
   const auto gone = sender.send(destination({"http://gone.example"}));
   CHECK(gone->outcome == Outcome::unresolved);
@@ -411,7 +411,7 @@ TEST_CASE("a_name_that_does_not_resolve_is_unresolved_and_a_silent_server_times_
 }
 
 TEST_CASE("a_line_break_made_by_a_rule_is_never_sent") {
-  event::Loop loop;
+  belay::event::Loop loop;
   ScriptedBackend backend(loop, always_ok);
   Sender sender(loop);
   sender.fields.add("X-Made", "a\r\nX-Injected: b");
@@ -422,7 +422,7 @@ TEST_CASE("a_line_break_made_by_a_rule_is_never_sent") {
 }
 
 TEST_CASE("dots_in_an_appended_path_are_never_sent") {
-  event::Loop loop;
+  belay::event::Loop loop;
   ScriptedBackend backend(loop, always_ok);
   Sender sender(loop);
   const auto to = destination({backend.url("/base")});

@@ -49,7 +49,7 @@ const std::vector<Case> kCases = {
 }  // namespace
 
 TEST_CASE("hostile_answers_are_classified_and_their_connection_is_not_reused") {
-  event::Loop loop;
+  belay::event::Loop loop;
   Sender sender(loop);
   for (const Case& c : kCases) {
     CAPTURE(c.name);
@@ -66,7 +66,7 @@ TEST_CASE("hostile_answers_are_classified_and_their_connection_is_not_reused") {
 }
 
 TEST_CASE("clean_answers_of_every_framing_are_whole_however_they_are_cut") {
-  event::Loop loop;
+  belay::event::Loop loop;
   Sender sender(loop);
   const std::pair<std::string, bool> cases[] = {
       {kOk, true},
@@ -92,7 +92,7 @@ TEST_CASE("clean_answers_of_every_framing_are_whole_however_they_are_cut") {
 }
 
 TEST_CASE("bytes_on_an_idle_connection_close_it_and_are_never_taken_for_an_answer") {
-  event::Loop loop;
+  belay::event::Loop loop;
   Sender sender(loop);
   ScriptedBackend backend(loop, [&](const std::string&) { return ok(); });
   const auto to = destination({backend.url()});
@@ -107,7 +107,7 @@ TEST_CASE("bytes_on_an_idle_connection_close_it_and_are_never_taken_for_an_answe
 }
 
 TEST_CASE("head_and_304_have_no_body_whatever_their_length_says") {
-  event::Loop loop;
+  belay::event::Loop loop;
   Sender sender(loop);
   sender.method = "HEAD";
   ScriptedBackend backend(loop, [](const std::string&) { return Answer{.bytes = "HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n"}; });
