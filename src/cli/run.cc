@@ -4,12 +4,15 @@
 //
 //   SIGHUP            checked here once: wrong rules are logged and nothing is told to anybody; right ones go to both halves
 //   SIGTERM, SIGINT   the proxy drains first, then the spool stops: what the proxy still acknowledges has a place to go
+//   first start       the proxy waits until the spool takes connections, kSpoolFirst at most: no webhook finds half a gateway
 //   a half dies       at once again after a life of kStable, else after a wait that doubles up to kBackOffMax. When it refuses
 //                     its first start (exit code 1: a port in use, a foreign store), everything stops with exit code 1.
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -38,6 +41,8 @@ namespace {
 constexpr Duration kStable{5'000};
 constexpr Duration kBackOff{100};
 constexpr Duration kBackOffMax{5'000};
+constexpr Duration kSpoolFirst{10'000};
+constexpr Duration kLookForSpool{10};
 constexpr Duration kSpoolStop{30'000};  // for the spool to end, then it is killed; its store does not mind
 constexpr Duration kProxyMargin{10'000};  // beyond limits.stop_timeout
 
@@ -64,6 +69,7 @@ class Supervisor {
   void on_signal(int number);
   void start(Half& half);
   void start_what_is_due();
+  bool spool_answers() const;
   [[noreturn]] void become(const Half& half, pid_t supervisor);
   void reap();
   void half_ended(Half& half, int status);
@@ -76,6 +82,7 @@ class Supervisor {
   SystemClock clock_;
   Half spool_{.command = "spool"}, proxy_{.command = "proxy"};
   Duration stop_timeout_{0};
+  std::string spool_socket_;
   int signal_fd_ = -1;
   sigset_t signals_before_{};
   Stopping stopping_ = Stopping::no;
@@ -89,6 +96,7 @@ bool Supervisor::check(const char* when) {
   const auto configuration = conf::load(load_, problems);
   if (configuration && pipeline::build_ruleset(configuration, modules::all(), problems) != nullptr && problems.empty()) {
     stop_timeout_ = configuration->proxy.limits.stop_timeout;
+    spool_socket_ = configuration->spool.socket;
     return true;
   }
   std::fprintf(stderr, "%sbelay run: %s refused, %zu problem%s\n", problems.to_string().c_str(), when, problems.all().size(),
@@ -120,8 +128,25 @@ int Supervisor::run() {
 void Supervisor::start_what_is_due() {
   if (stopping_ != Stopping::no) return;
   for (Half* half : {&spool_, &proxy_}) {
-    if (half->pid == 0 && now() >= half->start_again_at) start(*half);
+    if (half->pid != 0 || now() < half->start_again_at) continue;
+    const bool waits = half == &proxy_ && proxy_.started == MonotonicTime{} && spool_.pid != 0 && now() - spool_.started < kSpoolFirst;
+    if (waits && !spool_answers()) {
+      half->start_again_at = now() + kLookForSpool;
+    } else {
+      start(*half);
+    }
   }
+}
+
+bool Supervisor::spool_answers() const {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (spool_socket_.size() >= sizeof address.sun_path) return true;  // the spool says what is wrong with it
+  std::memcpy(address.sun_path, spool_socket_.data(), spool_socket_.size());
+  const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const bool answers = fd >= 0 && ::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+  if (fd >= 0) ::close(fd);
+  return answers;
 }
 
 void Supervisor::start(Half& half) {

@@ -19,6 +19,8 @@ namespace {
 constexpr Duration kCountersEvery{1'000};
 constexpr Duration kLastWords{3'000};      // for the spool to take the last lines of the books
 constexpr Duration kLookForAcknowledged{20};
+constexpr Duration kLookForSpool{5};
+constexpr Duration kSpoolWait{1'000};  // before the first accept: a reload must not refuse what only the spool can take
 
 class Worker {
  public:
@@ -26,6 +28,7 @@ class Worker {
   int run();
 
  private:
+  void open_doors();
   void listen();
   void tell_ready() const;
   void stop();
@@ -47,8 +50,8 @@ class Worker {
   Connections connections_;
   std::vector<std::unique_ptr<event::Listener>> listeners_;
   std::vector<std::string> labels_;  // of a source, escaped, ready to be written; the last one for unmatched requests
-  event::Timer counters_timer_, stop_timer_, last_words_timer_;
-  MonotonicTime last_words_until_{};
+  event::Timer counters_timer_, stop_timer_, last_words_timer_, doors_timer_;
+  MonotonicTime last_words_until_{}, doors_open_at_{};
   bool stopping_ = false;
 };
 
@@ -84,7 +87,8 @@ Worker::Worker(const Generation& generation, const WorkerPlace& place)
       connections_(loop_, *generation.ruleset, services_, generation.trusted, place.shared.workers[place.slot]),
       counters_timer_(loop_, [this] { send_counters(); }),
       stop_timer_(loop_, [this] { connections_.abandon(); }),
-      last_words_timer_(loop_, [this] { say_last_words(); }) {
+      last_words_timer_(loop_, [this] { say_last_words(); }),
+      doors_timer_(loop_, [this] { open_doors(); }) {
   for (const auto& source : generation.ruleset->sources) labels_.push_back("source=\"" + escape_label(source->name) + "\",outcome=\"");
   labels_.push_back("source=\"none\",outcome=\"");
 }
@@ -95,11 +99,19 @@ int Worker::run() {
   sigset_t all;  // the master forks with its signals blocked: what was sent since then arrives now
   sigfillset(&all);
   BELAY_CHECK(::sigprocmask(SIG_UNBLOCK, &all, nullptr) == 0);
-  listen();
   if (spool_) counters_timer_.start(kCountersEvery);
-  tell_ready();
+  doors_open_at_ = loop_.now() + kSpoolWait;
+  open_doors();
   loop_.run();
   return 0;
+}
+
+// Accepts once the spool is there, or without it when it does not come.
+void Worker::open_doors() {
+  if (stopping_) return;
+  if (spool_ && !spool_->available() && loop_.now() < doors_open_at_) return doors_timer_.start(kLookForSpool);
+  listen();
+  tell_ready();
 }
 
 void Worker::listen() {

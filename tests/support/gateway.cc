@@ -31,15 +31,7 @@ Gateway::Gateway(const TempFolder& folder, GatewayOptions options)
   folder.write("rules.d/test.yaml", options.rules);
   process_ = std::make_unique<Process>(
       std::vector<std::string>{belay_binary(), options.command, "-c", main_file(), "--state", state()}, folder / "gateway", options.environment);
-  const bool ready = wait_for([&] {
-    if (!process_->running()) return true;
-    try {
-      Connection probe(options.listen.empty() ? address() : "127.0.0.1:" + std::to_string(admin_port_));
-      return options.command != "run" || Connection("127.0.0.1:" + std::to_string(admin_port_)).fd() >= 0;
-    } catch (const std::runtime_error&) {
-      return false;
-    }
-  });
+  const bool ready = wait_for([&] { return !process_->running() || log().find("ready: ") != std::string::npos; });
   if (!ready || !process_->running()) throw std::runtime_error("the gateway did not start:\n" + log());
 }
 
