@@ -56,9 +56,9 @@ TEST_CASE("send_signs_events_show_and_replay_tell_and_repeat_the_story_of_a_webh
   const auto stored = send_once(gateway.address(), request("POST", "/stored", {}, "{\"dead\":1}"));
   REQUIRE(stored.has_value());
   CHECK_EQ(stored->status, 202);
-  const size_t at = stored->body.find("\"id\":\"");
+  const size_t at = stored->body.find("\"id\": \"");
   REQUIRE_NE(at, std::string::npos);
-  const std::string id = stored->body.substr(at + 6, 36);
+  const std::string id = stored->body.substr(at + 7, 36);
   Finished events;
   CHECK(wait_for([&] {
     events = gateway.belay({"events", "--status", "dead", "--json"});
@@ -122,7 +122,7 @@ TEST_CASE("listen_prints_what_arrives_and_fails_as_told") {
       return false;
     }
   }));
-  CHECK_EQ(send_once(at, request("POST", "/first", {}, "{}"))->status, 500);
+  CHECK_EQ(send_once(at, request("POST", "/first", {}, "{}"))->status, 503);
   CHECK_EQ(send_once(at, request("POST", "/second", {}, "{\"hello\":1}"))->status, 200);
   CHECK(wait_for([&] { return listen.out().find("/second") != std::string::npos; }));
   CHECK_NE(listen.out().find("hello"), std::string::npos);

@@ -32,9 +32,10 @@ destinations:
   const int port = free_port();
   std::string site = read_text(source_folder() + "/conf/deploy/nginx.conf");
   REQUIRE_FALSE(site.empty());
-  replace_all(site, "listen 443 ssl http2;", "listen 127.0.0.1:" + std::to_string(port) + " ssl;");
-  replace_all(site, "/etc/ssl/hooks/chain.pem", folder / "chain.pem");
-  replace_all(site, "/etc/ssl/hooks/key.pem", folder / "key.pem");
+  replace_all(site, "listen 443 ssl;", "listen 127.0.0.1:" + std::to_string(port) + " ssl;");
+  replace_all(site, "listen [::]:443 ssl;", "");
+  replace_all(site, "/etc/letsencrypt/live/hooks.example.com/fullchain.pem", folder / "chain.pem");
+  replace_all(site, "/etc/letsencrypt/live/hooks.example.com/privkey.pem", folder / "key.pem");
   replace_all(site, "/run/belay/proxy.sock", gateway.state() + "/run/proxy.sock");
   folder.write("site.conf", site);
   folder.write("nginx.conf", "user root;\nworker_processes 1;\ndaemon off;\npid " + (folder / "nginx.pid") + ";\nerror_log " + (folder / "nginx-error.log") +

@@ -67,7 +67,7 @@ TEST_CASE("a_backend_with_a_certificate_nobody_vouches_for_gets_nothing_until_it
   doubted: { match: { path: /doubted, methods: [GET] }, trust: open, routes: [{ to: doubted }] }
   trusted: { match: { path: /trusted, methods: [GET] }, trust: open, routes: [{ to: trusted }] }
 destinations:
-  doubted: { url: )" + url + ", retry: { schedule: [1h] } }\n  trusted: { url: " + url + ", tls: { ca: ../backend.pem } }\n"});
+  doubted: { url: )" + url + ", retry: { schedule: [1h] } }\n  trusted: { url: " + url + ", tls: { ca: backend.pem } }\n"});
   CHECK_EQ(send_once(gateway.address(), "GET /doubted HTTP/1.1\r\nHost: a\r\n\r\n")->status, 202);
   const auto trusted = send_once(gateway.address(), "GET /trusted HTTP/1.1\r\nHost: a\r\n\r\n");
   REQUIRE(trusted.has_value());
