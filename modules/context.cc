@@ -18,7 +18,8 @@ namespace {
 template <typename Pairs, typename Same>
 std::vector<std::string_view> distinct_names(const Pairs& pairs, const Same& same) {
   std::vector<std::string_view> names;
-  for (const auto& [name, value] : pairs) {
+  for (const auto& pair : pairs) {
+    const std::string_view name = pair.first;
     const bool seen = std::any_of(names.begin(), names.end(), [&](std::string_view known) { return same(known, name); });
     if (!seen) names.push_back(name);
   }
