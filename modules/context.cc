@@ -20,7 +20,8 @@ std::vector<std::string_view> distinct_names(const Pairs& pairs, const Same& sam
   std::vector<std::string_view> names;
   for (const auto& pair : pairs) {
     const std::string_view name = pair.first;
-    const bool seen = std::any_of(names.begin(), names.end(), [&](std::string_view known) { return same(known, name); });
+    const bool seen =
+        std::any_of(names.begin(), names.end(), [&](std::string_view known) { return same(known, name); });
     if (!seen) names.push_back(name);
   }
   return names;
@@ -28,7 +29,8 @@ std::vector<std::string_view> distinct_names(const Pairs& pairs, const Same& sam
 
 Value list_of(const std::vector<Value>& values, Arena& arena) {
   auto* room = arena.array<Value>(values.size());
-  if (room == nullptr) return Value::failed(rules::Fault::budget, "too much memory for one request's expressions", arena);
+  if (room == nullptr)
+    return Value::failed(rules::Fault::budget, "too much memory for one request's expressions", arena);
   std::copy(values.begin(), values.end(), room);
   return Value::list({room, values.size()});
 }
@@ -179,7 +181,8 @@ Value RequestContext::client() {
 Value RequestContext::event() {
   if (!tables().event) {
     tables().event = std::make_unique<FactTable>([&facts = exchange_.event] {
-      return std::vector<FactTable::Fact>{{"type", facts.type}, {"id", facts.id}, {"time", facts.time}, {"resource", facts.resource}};
+      return std::vector<FactTable::Fact>{
+          {"type", facts.type}, {"id", facts.id}, {"time", facts.time}, {"resource", facts.resource}};
     });
   }
   return Value::table(*tables().event);
@@ -187,7 +190,8 @@ Value RequestContext::event() {
 
 Value RequestContext::payload() {
   const std::string_view* type = exchange_.request.fields.find("content-type");
-  if (type != nullptr && ascii_iequals(trim_ows(type->substr(0, type->find(';'))), "application/x-www-form-urlencoded")) return form();
+  if (type != nullptr && ascii_iequals(trim_ows(type->substr(0, type->find(';'))), "application/x-www-form-urlencoded"))
+    return form();
   auto document = json::Document::parse(exchange_.body);
   if (!document) {
     const std::string why = "the payload is not JSON: " + document.error().message;
@@ -219,7 +223,8 @@ Value RequestContext::variable(rules::Variable name) {
       return Value::table(*tables().query);
     case Variable::headers: return Value::table(tables().headers);
     case Variable::client: return client();
-    case Variable::source: return Value::string(exchange_.source != nullptr ? std::string_view(exchange_.source->name) : std::string_view());
+    case Variable::source:
+      return Value::string(exchange_.source != nullptr ? std::string_view(exchange_.source->name) : std::string_view());
     case Variable::event: return event();
     case Variable::ts: return Value::string(timestamp_);
     case Variable::secret: return Value::table(tables().secrets);

@@ -1,6 +1,7 @@
-// What expressions of the modules read: one request as rules::Context. Made by the first module that needs it and kept in the
-// exchange, so that the payload is parsed at most once a request, and only when a rule reads it. $ts and $secret answer only
-// while a scheme is being checked (lend()). Failure: an unreadable payload is an error value of the expression.
+// What expressions of the modules read: one request as rules::Context. Made by the first module that needs it and kept
+// in the exchange, so that the payload is parsed at most once a request, and only when a rule reads it. $ts and $secret
+// answer only while a scheme is being checked (lend()). Failure: an unreadable payload is an error value of the
+// expression.
 #pragma once
 
 #include <string>

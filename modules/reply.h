@@ -1,4 +1,5 @@
-// What the sender gets when Belay answers for the backend (spooled, filtered): `reply` of the source, else Belay's own JSON.
+// What the sender gets when Belay answers for the backend (spooled, filtered): `reply` of the source, else Belay's own
+// JSON.
 #pragma once
 
 #include <string_view>

@@ -1,5 +1,5 @@
-// What several modules look up in a request: a header that must stand there once, a query parameter, credentials. Views into
-// the request; the only copies are of percent-encoded query values. Pure.
+// What several modules look up in a request: a header that must stand there once, a query parameter, credentials. Views
+// into the request; the only copies are of percent-encoded query values. Pure.
 #pragma once
 
 #include <optional>
@@ -12,8 +12,8 @@ namespace belay::modules {
 
 enum class Presence : uint8_t { missing, once, repeated };
 
-// The value of a header that carries credentials or a signature. Two copies are refused instead of choosing one: the backend
-// might choose the other. An empty value counts as missing.
+// The value of a header that carries credentials or a signature. Two copies are refused instead of choosing one: the
+// backend might choose the other. An empty value counts as missing.
 Presence single_header(const http::Fields& fields, std::string_view name, std::string_view& value);
 
 // The value of a query parameter, percent-decoded; repeated like a header.
@@ -23,7 +23,8 @@ Presence single_query(std::string_view query, std::string_view name, std::string
 // (RFC 9110 §11.1). nullopt for another scheme.
 std::optional<std::string_view> credentials(std::string_view value, std::string_view scheme);
 
-// Every byte is a visible ASCII character of RFC 3986 unreserved, or one of + / = : @ — what tokens and challenges are made of.
+// Every byte is a visible ASCII character of RFC 3986 unreserved, or one of + / = : @ — what tokens and challenges are
+// made of.
 bool is_token_text(std::string_view text);
 
 }  // namespace belay::modules

@@ -24,7 +24,8 @@ SecretTable read_secret_table(const conf::Node& node, const conf::SecretSource& 
     problems.add(node.position(), "secrets must be a mapping", "write secrets: {signing: \"${env:NAME}\"}");
     return table;
   }
-  for (const conf::Entry& entry : node.entries()) table.emplace(entry.key, conf::read_secret(entry.value, source, problems));
+  for (const conf::Entry& entry : node.entries())
+    table.emplace(entry.key, conf::read_secret(entry.value, source, problems));
   return table;
 }
 

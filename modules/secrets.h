@@ -1,5 +1,6 @@
 // Secrets of the rules at run time: which values are valid now, and comparison that does not tell by its time where two
-// texts differ. Shared by auth and verify. Pure, any thread. An empty value never matches: an unset secret fails closed.
+// texts differ. Shared by auth and verify. Pure, any thread. An empty value never matches: an unset secret fails
+// closed.
 #pragma once
 
 #include <map>

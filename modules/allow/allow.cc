@@ -49,7 +49,8 @@ class Allow final : public pipeline::Handler {
 std::unique_ptr<pipeline::Handler> build(const conf::Node& settings, pipeline::BuildContext& context) {
   auto allow = std::make_unique<Allow>();
   if (!settings.is_list() && !settings.is_scalar()) {
-    context.problems.add(settings.position(), "allow must be a list of addresses", "write allow: [192.0.2.7, 10.0.0.0/8]");
+    context.problems.add(settings.position(), "allow must be a list of addresses",
+                         "write allow: [192.0.2.7, 10.0.0.0/8]");
     return nullptr;
   }
   if (settings.is_list() && settings.items().empty()) {

@@ -1,5 +1,5 @@
-// allow: only listed addresses may send, everybody else gets 403. Blocks are merged into sorted ranges when rules load, so a
-// list of thousands costs a binary search.
+// allow: only listed addresses may send, everybody else gets 403. Blocks are merged into sorted ranges when rules load,
+// so a list of thousands costs a binary search.
 #pragma once
 
 #include <utility>
@@ -18,7 +18,8 @@ class AddressRanges {
   size_t size() const { return ranges_.size(); }
 
  private:
-  std::vector<std::pair<IpAddress, IpAddress>> ranges_;  // first and last address; disjoint and ascending after finish()
+  std::vector<std::pair<IpAddress, IpAddress>>
+      ranges_;  // first and last address; disjoint and ascending after finish()
 };
 
 extern const pipeline::Module kAllow;

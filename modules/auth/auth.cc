@@ -21,7 +21,9 @@ constexpr conf::Setting kSettings[] = {
     {.key = "basic", .type = conf::Type::node, .help = "{ user, password } of Authorization: Basic"},
     {.key = "header", .type = conf::Type::node, .help = "{ NAME: secret }; several: all of them"},
     {.key = "query", .type = conf::Type::node, .help = "{ NAME: secret }; several: all of them"},
-    {.key = "jwt", .type = conf::Type::node, .help = "{ secret, algorithms, issuer, audience, leeway } of a Bearer token"},
+    {.key = "jwt",
+     .type = conf::Type::node,
+     .help = "{ secret, algorithms, issuer, audience, leeway } of a Bearer token"},
     {.key = "tls", .type = conf::Type::node, .help = "{ subject } of the client's certificate"},
     {.key = "any", .type = conf::Type::node, .help = "a list of these, one of which must hold"},
     {.key = "all", .type = conf::Type::node, .help = "a list of these, all of which must hold"},
@@ -88,10 +90,12 @@ class Named final : public Check {
   bool holds(const Exchange& exchange) const override {
     if (in_ == In::query) {
       std::string value;
-      return single_query(exchange.request.query, name_, value) == Presence::once && matches_any(secret_, value, exchange.received);
+      return single_query(exchange.request.query, name_, value) == Presence::once &&
+             matches_any(secret_, value, exchange.received);
     }
     std::string_view value;
-    return single_header(exchange.request.fields, name_, value) == Presence::once && matches_any(secret_, value, exchange.received);
+    return single_header(exchange.request.fields, name_, value) == Presence::once &&
+           matches_any(secret_, value, exchange.received);
   }
 
  private:
@@ -116,7 +120,9 @@ class Jwt final : public Check {
 class Tls final : public Check {
  public:
   explicit Tls(std::string subject) : subject_(std::move(subject)) {}
-  bool holds(const Exchange& exchange) const override { return exchange.client.tls && exchange.client.tls_subject == subject_; }
+  bool holds(const Exchange& exchange) const override {
+    return exchange.client.tls && exchange.client.tls_subject == subject_;
+  }
   std::string_view challenge() const override { return "Certificate"; }
 
  private:
@@ -163,7 +169,8 @@ std::unique_ptr<Check> Reader::read(const conf::Node& node, int depth) const {
   if (entry.key == "header") return named(Named::In::header, entry.value);
   if (entry.key == "query") return named(Named::In::query, entry.value);
   if (entry.key == "jwt") return jwt(entry.value);
-  if (entry.key == "tls") return std::make_unique<Tls>(conf::Section(entry.value, kTlsSettings, problems()).text("subject"));
+  if (entry.key == "tls")
+    return std::make_unique<Tls>(conf::Section(entry.value, kTlsSettings, problems()).text("subject"));
   if (entry.key == "any" || entry.key == "all") return several(entry.key == "all", entry.value, depth);
   return nullptr;
 }
@@ -173,7 +180,8 @@ std::unique_ptr<Check> Reader::several(bool all, const conf::Node& list, int dep
   for (const conf::Node& item : list.items()) {
     if (auto check = read(item, depth + 1)) checks.push_back(std::move(check));
   }
-  if (!list.is_list() || list.items().empty()) problems().add(list.position(), "any and all are lists", "write any: [ { bearer: … }, { header: … } ]");
+  if (!list.is_list() || list.items().empty())
+    problems().add(list.position(), "any and all are lists", "write any: [ { bearer: … }, { header: … } ]");
   if (checks.empty()) return nullptr;
   return std::make_unique<Several>(all, std::move(checks));
 }
@@ -181,8 +189,10 @@ std::unique_ptr<Check> Reader::several(bool all, const conf::Node& list, int dep
 std::unique_ptr<Check> Reader::named(Named::In in, const conf::Node& map) const {
   std::vector<std::unique_ptr<Check>> checks;
   for (const conf::Entry& entry : map.entries()) {
-    if (in == Named::In::header && !http::is_token(entry.key)) problems().add(entry.key_position, "'" + printable(entry.key) + "' is not a header name");
-    checks.push_back(std::make_unique<Named>(in, entry.key, conf::read_secret(entry.value, context.secrets, problems())));
+    if (in == Named::In::header && !http::is_token(entry.key))
+      problems().add(entry.key_position, "'" + printable(entry.key) + "' is not a header name");
+    checks.push_back(
+        std::make_unique<Named>(in, entry.key, conf::read_secret(entry.value, context.secrets, problems())));
   }
   if (checks.empty()) {
     problems().add(map.position(), "a name and a secret are needed", "write { X-API-Key: \"${env:NAME}\" }");
@@ -201,7 +211,8 @@ std::unique_ptr<Check> Reader::basic(const conf::Node& node) const {
 std::unique_ptr<Check> Reader::jwt(const conf::Node& node) const {
   const conf::Node& secret = node.at("secret");
   if (!secret.present()) {
-    problems().add(node.position(), "jwt needs a secret: keys from a file or URL are not part of this version", "write jwt: { secret: \"${env:NAME}\", algorithms: [HS256] }");
+    problems().add(node.position(), "jwt needs a secret: keys from a file or URL are not part of this version",
+                   "write jwt: { secret: \"${env:NAME}\", algorithms: [HS256] }");
     return nullptr;
   }
   const conf::Secret values = conf::read_secret(secret, context.secrets, problems());

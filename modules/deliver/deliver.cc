@@ -53,7 +53,8 @@ void pass_on(Exchange& exchange, const upstream::Attempt& attempt) {
   exchange.reply.head.clear();
   for (const http::Field& field : head.fields) {
     if (http::is_hop_by_hop(field.name) || ascii_iequals(field.name, "content-length")) continue;
-    const bool named = std::any_of(options.begin(), options.end(), [&](std::string_view option) { return ascii_iequals(option, field.name); });
+    const bool named = std::any_of(options.begin(), options.end(),
+                                   [&](std::string_view option) { return ascii_iequals(option, field.name); });
     if (!named) http::append_field(exchange.reply.head, field.name, field.value);
   }
   exchange.reply.body.assign(attempt.body);
@@ -64,7 +65,9 @@ wire::Put put_of(const Exchange& exchange, std::vector<std::string> destinations
   put.event = event_of(exchange);
   put.event.outcome = Outcome::spooled;
   put.event.destination = destinations.front();
-  if (exchange.reply.status == 0) put.event.status = static_cast<uint16_t>(exchange.source->reply_status != 0 ? exchange.source->reply_status : kStoredStatus);
+  if (exchange.reply.status == 0)
+    put.event.status =
+        static_cast<uint16_t>(exchange.source->reply_status != 0 ? exchange.source->reply_status : kStoredStatus);
   put.destinations = std::move(destinations);
   put.first_attempt_failed = tried.failed;
   put.attempt_status = tried.status;
@@ -111,7 +114,8 @@ std::vector<std::string> names_of(const Exchange& exchange, size_t skip) {
 
 Verdict Deliver::handle(Exchange& exchange) const {
   BELAY_CHECK_NOTE(!exchange.selected.empty(), "deliver without a destination: route answers when there is none");
-  if (spool_first_ || exchange.spool_only) return store(exchange, names_of(exchange, 0), {}) ? Verdict::parked : Verdict::reply;
+  if (spool_first_ || exchange.spool_only)
+    return store(exchange, names_of(exchange, 0), {}) ? Verdict::parked : Verdict::reply;
   forward(exchange);
   return Verdict::parked;
 }
@@ -121,15 +125,17 @@ void Deliver::forward(Exchange& exchange) {
   const auto& to = exchange.selected.front().destinations.front();
   exchange.destination = to->name;
   // The call dies with the exchange, so the callback never outlives what it touches.
-  exchange.call = exchange.services.upstream->send(to, outbound_of(exchange), [&exchange, resume = exchange.park()](const upstream::Attempt& attempt) {
-    if (settle_forward(exchange, attempt)) resume();
-  });
+  exchange.call = exchange.services.upstream->send(
+      to, outbound_of(exchange), [&exchange, resume = exchange.park()](const upstream::Attempt& attempt) {
+        if (settle_forward(exchange, attempt)) resume();
+      });
 }
 
 // True when the exchange has its reply; false while the spool is waited for.
 bool Deliver::settle_forward(Exchange& exchange, const upstream::Attempt& attempt) {
   const upstream::Destination& to = *exchange.selected.front().destinations.front();
-  exchange.backend_us = static_cast<uint32_t>(std::chrono::duration_cast<std::chrono::microseconds>(attempt.total).count());
+  exchange.backend_us =
+      static_cast<uint32_t>(std::chrono::duration_cast<std::chrono::microseconds>(attempt.total).count());
   const bool answered = attempt.outcome == upstream::Outcome::answered;
   if (answered && (attempt.status() < 500 || !attempt.retryable(to))) {
     pass_on(exchange, attempt);
@@ -141,7 +147,9 @@ bool Deliver::settle_forward(Exchange& exchange, const upstream::Attempt& attemp
   Tried tried;
   tried.failed = attempt.outcome != upstream::Outcome::over_limit;
   tried.status = static_cast<uint16_t>(attempt.status());
-  tried.error = answered ? "status " + std::to_string(attempt.status()) : std::string(upstream::to_string(attempt.outcome)) + (attempt.error.empty() ? "" : ": " + attempt.error);
+  tried.error = answered ? "status " + std::to_string(attempt.status())
+                         : std::string(upstream::to_string(attempt.outcome)) +
+                               (attempt.error.empty() ? "" : ": " + attempt.error);
   tried.retry_after = attempt.retry_after;
   exchange.reason = "deliver: " + to.name + ": " + tried.error;
   return !store(exchange, names_of(exchange, 0), tried);
@@ -152,7 +160,8 @@ bool Deliver::store(Exchange& exchange, std::vector<std::string> destinations, c
   wire::SpoolClient* spool = exchange.services.spool;
   if (exchange.destination.empty()) exchange.destination = destinations.front();
   if (spool == nullptr || !spool->available()) {
-    answer_unavailable(exchange, (exchange.reason.empty() ? "deliver" : exchange.reason) + (spool == nullptr ? ": there is no spool" : ": the spool is away"));
+    answer_unavailable(exchange, (exchange.reason.empty() ? "deliver" : exchange.reason) +
+                                     (spool == nullptr ? ": there is no spool" : ": the spool is away"));
     return false;
   }
   const wire::Put put = put_of(exchange, std::move(destinations), tried);
@@ -169,19 +178,22 @@ void Deliver::settle_store(Exchange& exchange, const Result<wire::PutResult>& re
   // `duplicate`: the spool had this id already, from a put of ours whose answer was lost.
   if (result && result->state != wire::PutState::refused) {
     if (exchange.reply.status != 0) {
-      exchange.outcome = Outcome::spooled;  // one backend has answered, the others wait in the spool: the books count what is stored
+      exchange.outcome =
+          Outcome::spooled;  // one backend has answered, the others wait in the spool: the books count what is stored
     } else {
       answer_for_backend(exchange, kStoredStatus, Outcome::spooled, std::string(exchange.reason));
     }
     return;
   }
-  const std::string why = result ? "the spool refuses: " + result->reason : "the spool does not answer: " + result.error().message;
+  const std::string why =
+      result ? "the spool refuses: " + result->reason : "the spool does not answer: " + result.error().message;
   answer_unavailable(exchange, (exchange.reason.empty() ? "deliver" : exchange.reason) + ": " + why);
 }
 
 std::unique_ptr<pipeline::Handler> build(const conf::Node& settings, pipeline::BuildContext& context) {
   if (settings.present()) {
-    context.problems.add(settings.position(), "unknown key 'deliver'", "mode, reply and routes say how a source delivers");
+    context.problems.add(settings.position(), "unknown key 'deliver'",
+                         "mode, reply and routes say how a source delivers");
     return nullptr;
   }
   return std::make_unique<Deliver>(context.source->named->node.at("mode").text() == "spool");

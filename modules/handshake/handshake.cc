@@ -13,13 +13,20 @@ using pipeline::Verdict;
 
 constexpr conf::Setting kSettings[] = {
     {.key = "when", .type = conf::Type::expression, .required = true, .help = "whether the request is this challenge"},
-    {.key = "verified", .type = conf::Type::boolean, .fallback = "true", .help = "its signature must be right, else 401"},
+    {.key = "verified",
+     .type = conf::Type::boolean,
+     .fallback = "true",
+     .help = "its signature must be right, else 401"},
     {.key = "token", .type = conf::Type::expression, .help = "what respond.body echoes; must look like a token"},
     {.key = "respond", .type = conf::Type::node, .required = true, .help = "the answer"},
 };
 
 constexpr conf::Setting kRespondSettings[] = {
-    {.key = "status", .type = conf::Type::integer, .fallback = "200", .range = "200..299", .help = "status of the answer"},
+    {.key = "status",
+     .type = conf::Type::integer,
+     .fallback = "200",
+     .range = "200..299",
+     .help = "status of the answer"},
     {.key = "type", .fallback = "text/plain", .help = "its content type"},
     {.key = "body", .help = "template of its body"},
 };
@@ -41,23 +48,27 @@ bool Handshake::read(const conf::Node& node, conf::Problems& problems, Challenge
   const size_t before = problems.all().size();
   const conf::Section section(node, kSettings, problems);
   const rules::Names names = rules::Names::signature();
-  if (section.has("when")) out.when = rules::Expression::compile(section.node("when"), names, problems, rules::Want::boolean);
+  if (section.has("when"))
+    out.when = rules::Expression::compile(section.node("when"), names, problems, rules::Want::boolean);
   if (section.has("token")) out.token = rules::Expression::compile(section.node("token"), names, problems);
   out.verified = section.boolean("verified");
   if (!section.has("respond")) return false;
   const conf::Section respond(section.node("respond"), kRespondSettings, problems);
   out.status = static_cast<int>(respond.integer("status"));
-  if (!http::is_field_value(respond.text("type"))) respond.wrong("type", "this cannot be sent as a content type", "write type: text/plain");
+  if (!http::is_field_value(respond.text("type")))
+    respond.wrong("type", "this cannot be sent as a content type", "write type: text/plain");
   http::append_field(out.head, "Content-Type", respond.text("type"));
   http::append_field(out.head, "X-Content-Type-Options", "nosniff");
   if (respond.has("body")) out.body = rules::Template::compile(respond.node("body"), names, problems);
   if (out.body && !out.body->is_constant() && !out.token) {
-    section.wrong("respond", "an answer made of the request needs a token", "write token: FIELD, so that its shape is checked");
+    section.wrong("respond", "an answer made of the request needs a token",
+                  "write token: FIELD, so that its shape is checked");
   }
   return problems.all().size() == before;
 }
 
-std::unique_ptr<Handshake> Handshake::build(const conf::Node& node, std::unique_ptr<const Scheme> scheme, conf::Problems& problems) {
+std::unique_ptr<Handshake> Handshake::build(const conf::Node& node, std::unique_ptr<const Scheme> scheme,
+                                            conf::Problems& problems) {
   auto handshake = std::make_unique<Handshake>();
   const std::vector<conf::Node> nodes = challenges_of(node);
   if (nodes.empty() || nodes.size() > kMaxChallenges) {
@@ -119,7 +130,8 @@ std::unique_ptr<pipeline::Handler> build_module(const conf::Node& settings, pipe
   if (needs_scheme(settings)) {
     const conf::Node& verify = context.source->settings_of("verify");
     if (!verify.present()) {
-      context.problems.add(settings.position(), "this handshake must be verified, but there is no verify", "add verify or a preset, or write verified: false");
+      context.problems.add(settings.position(), "this handshake must be verified, but there is no verify",
+                           "add verify or a preset, or write verified: false");
       return nullptr;
     }
     scheme = build_scheme_of(verify, context);

@@ -1,7 +1,7 @@
-// handshake: answers the challenges senders use to make sure of an endpoint before they send (Slack's url_verification and its
-// like). Data in the presets: when it is one, whether its signature must be right, what is echoed, how. What is echoed must
-// look like a token (kMaxToken bytes of token characters), so that nobody can have foreign text signed or served. Bodies over
-// kMaxBody are never challenges and are not looked at.
+// handshake: answers the challenges senders use to make sure of an endpoint before they send (Slack's url_verification
+// and its like). Data in the presets: when it is one, whether its signature must be right, what is echoed, how. What is
+// echoed must look like a token (kMaxToken bytes of token characters), so that nobody can have foreign text signed or
+// served. Bodies over kMaxBody are never challenges and are not looked at.
 #pragma once
 
 #include <memory>
@@ -21,7 +21,8 @@ class Handshake final : public pipeline::Handler {
   static constexpr size_t kMaxChallenges = 8;
 
   // `scheme` may be null when no challenge needs it; `where` as for Scheme. Null with problems recorded.
-  static std::unique_ptr<Handshake> build(const conf::Node& node, std::unique_ptr<const Scheme> scheme, conf::Problems& problems);
+  static std::unique_ptr<Handshake> build(const conf::Node& node, std::unique_ptr<const Scheme> scheme,
+                                          conf::Problems& problems);
 
   pipeline::Verdict handle(pipeline::Exchange& exchange) const override;
 

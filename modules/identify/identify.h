@@ -1,5 +1,6 @@
-// identify: what a webhook is about — type, id, time, resource — for the log, the books and $event. Never refuses: what cannot
-// be read stays empty. The payload is parsed only if one of its expressions reads it. Limit: kMaxText bytes a fact.
+// identify: what a webhook is about — type, id, time, resource — for the log, the books and $event. Never refuses: what
+// cannot be read stays empty. The payload is parsed only if one of its expressions reads it. Limit: kMaxText bytes a
+// fact.
 #pragma once
 
 #include "pipeline/module.h"

@@ -22,9 +22,15 @@ constexpr size_t kMaxLimits = 8;  // of one source
 
 constexpr conf::Setting kSettings[] = {
     {.key = "rate", .type = conf::Type::rate, .required = true, .help = "webhooks per unit of time: 100/min"},
-    {.key = "burst", .type = conf::Type::integer, .range = "1..1000000", .help = "how many may come at once; default: the number in rate"},
+    {.key = "burst",
+     .type = conf::Type::integer,
+     .range = "1..1000000",
+     .help = "how many may come at once; default: the number in rate"},
     {.key = "per", .fallback = "source", .help = "source, client, or an expression over headers, path and query"},
-    {.key = "over", .fallback = "refuse", .range = "refuse|spool", .help = "refuse: 429; spool: store and deliver later"},
+    {.key = "over",
+     .fallback = "refuse",
+     .range = "refuse|spool",
+     .help = "refuse: 429; spool: store and deliver later"},
 };
 
 enum class Per : uint8_t { source, client, expression };
@@ -90,7 +96,8 @@ Verdict Limit::handle(Exchange& exchange) const {
     if (wait > 0 && rules[i].spool) exchange.spool_only = true;
   }
   if (wait_us == 0) return Verdict::next;
-  exchange.answer(429, wire::Outcome::rejected, "limit: over the rate", static_cast<int>(std::min<uint64_t>((wait_us + 999'999) / 1'000'000, 86'400)));
+  exchange.answer(429, wire::Outcome::rejected, "limit: over the rate",
+                  static_cast<int>(std::min<uint64_t>((wait_us + 999'999) / 1'000'000, 86'400)));
   return Verdict::reply;
 }
 
@@ -103,7 +110,8 @@ uint64_t count_of(const conf::Rate& rate) {
 rules::Names head_names() {
   rules::Names names = rules::Names::request();
   names.payload = false;
-  for (const auto variable : {rules::Variable::body, rules::Variable::raw, rules::Variable::form, rules::Variable::event}) {
+  for (const auto variable :
+       {rules::Variable::body, rules::Variable::raw, rules::Variable::form, rules::Variable::event}) {
     names.variables &= ~(1U << static_cast<int>(variable));
   }
   return names;
@@ -117,7 +125,8 @@ void read_rule(const conf::Node& node, size_t index, pipeline::BuildContext& con
   const std::string per = section.text("per");
   rule.spool = section.text("over") == "spool";
   rule.per = per == "source" ? Per::source : per == "client" ? Per::client : Per::expression;
-  if (rule.per == Per::expression) rule.key = rules::Expression::compile(section.node("per"), head_names(), context.problems);
+  if (rule.per == Per::expression)
+    rule.key = rules::Expression::compile(section.node("per"), head_names(), context.problems);
   if (section.has("rate") && rate.per_second <= 0) section.wrong("rate", "the rate is zero", "write rate: 100/min");
   if (context.problems.all().size() != before) return;
   const uint64_t burst = section.has("burst") ? static_cast<uint64_t>(section.integer("burst")) : count_of(rate);
@@ -135,7 +144,8 @@ std::unique_ptr<pipeline::Handler> build(const conf::Node& settings, pipeline::B
   } else if (settings.is_list() && !settings.items().empty() && settings.items().size() <= kMaxLimits) {
     for (size_t i = 0; i < settings.items().size(); ++i) read_rule(settings.items()[i], i, context, *limit);
   } else {
-    context.problems.add(settings.position(), "limit must be a mapping or a list of 1 to 8 of them", "write limit: { rate: 100/min, per: client }");
+    context.problems.add(settings.position(), "limit must be a mapping or a list of 1 to 8 of them",
+                         "write limit: { rate: 100/min, per: client }");
     return nullptr;
   }
   return limit;

@@ -1,6 +1,7 @@
-// limit: how many webhooks a source, a client or a key may send. The generic cell rate algorithm over one 16-byte bucket a key
-// in memory that all workers share; keys are hashes of names and settings, so a reload keeps them. 429 + Retry-After, or with
-// `over: spool` stored for later. Failure: a full table forgives a key, it never locks one out (pipeline/shared_memory.h).
+// limit: how many webhooks a source, a client or a key may send. The generic cell rate algorithm over one 16-byte
+// bucket a key in memory that all workers share; keys are hashes of names and settings, so a reload keeps them. 429 +
+// Retry-After, or with `over: spool` stored for later. Failure: a full table forgives a key, it never locks one out
+// (pipeline/shared_memory.h).
 #pragma once
 
 #include <cstdint>

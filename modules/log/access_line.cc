@@ -51,7 +51,8 @@ void append_time(std::string& out, WallTime time, LineClock& clock) {
     clock.second = second;
   }
   const auto rest = static_cast<int>(ms % 1000);
-  const char digits[] = {static_cast<char>('0' + rest / 100), static_cast<char>('0' + rest / 10 % 10), static_cast<char>('0' + rest % 10), 'Z', '"'};
+  const char digits[] = {static_cast<char>('0' + rest / 100), static_cast<char>('0' + rest / 10 % 10),
+                         static_cast<char>('0' + rest % 10), 'Z', '"'};
   out.append("{\"time\":\"").append(clock.text, sizeof clock.text).append(digits, sizeof digits);
 }
 

@@ -73,7 +73,8 @@ class Log final : public pipeline::Handler {
       lines_.end_line();
     }
     // What is stored came with its own line (wire::Put).
-    if (exchange.services.spool != nullptr && exchange.outcome != wire::Outcome::spooled) exchange.services.spool->record(event_of(exchange));
+    if (exchange.services.spool != nullptr && exchange.outcome != wire::Outcome::spooled)
+      exchange.services.spool->record(event_of(exchange));
     return pipeline::Verdict::next;
   }
 
@@ -88,7 +89,8 @@ class Log final : public pipeline::Handler {
 std::unique_ptr<pipeline::Handler> build(const conf::Node&, pipeline::BuildContext& context) {
   const conf::LogSettings& settings = context.configuration.log;
   if (!settings.format.empty() && settings.format != "json") {
-    context.problems.add({context.configuration.main_file, 0, 0}, "log.format '" + settings.format + "' is not part of this version", "write format: json");
+    context.problems.add({context.configuration.main_file, 0, 0},
+                         "log.format '" + settings.format + "' is not part of this version", "write format: json");
   }
   return std::make_unique<Log>(settings.access.empty() ? "stdout" : settings.access);
 }

@@ -1,8 +1,8 @@
-// log: one JSON line for every request, and the line of the books for everything that is not stored with its message. Runs
-// after the outcome is decided, always. Lines gather in a buffer and go out in one write a turn (turn_end), whole lines only,
-// O_APPEND, so that several workers can share a file. Queries, headers and bodies are never logged: secrets live there.
-// Limits: kMaxBuffer; past it lines are dropped and counted. Failure: a target that cannot be written costs lines, not requests;
-// one alert says so.
+// log: one JSON line for every request, and the line of the books for everything that is not stored with its message.
+// Runs after the outcome is decided, always. Lines gather in a buffer and go out in one write a turn (turn_end), whole
+// lines only, O_APPEND, so that several workers can share a file. Queries, headers and bodies are never logged: secrets
+// live there. Limits: kMaxBuffer; past it lines are dropped and counted. Failure: a target that cannot be written costs
+// lines, not requests; one alert says so.
 #pragma once
 
 #include <cstdint>

@@ -17,7 +17,10 @@ using pipeline::Verdict;
 
 constexpr conf::Setting kSettings[] = {
     {.key = "path", .required = true, .help = "/exact, /with/{capture}, or /prefix/*"},
-    {.key = "methods", .type = conf::Type::node, .fallback = "POST", .help = "methods that are let in; any: all of them"},
+    {.key = "methods",
+     .type = conf::Type::node,
+     .fallback = "POST",
+     .help = "methods that are let in; any: all of them"},
     {.key = "host", .help = "only requests for this host name; absent: any"},
 };
 
@@ -54,7 +57,8 @@ struct Host {
 
 // "Hooks.Example.test:443" and "[::1]:80" without port, in lower case.
 std::string host_key(std::string_view host) {
-  const size_t end = host.starts_with('[') ? std::min(host.find(']'), host.size() - 1) + 1 : std::min(host.find(':'), host.size());
+  const size_t end =
+      host.starts_with('[') ? std::min(host.find(']'), host.size() - 1) + 1 : std::min(host.find(':'), host.size());
   return ascii_lower(host.substr(0, end));
 }
 
@@ -101,7 +105,8 @@ const Slot* Match::find(const Host& host, Exchange& exchange, const char*& refus
   if (slot == PathTable::kNone) return nullptr;
   refusal = path_refusal(path);
   if (refusal == nullptr && path.find('%') != std::string_view::npos) {
-    // What a backend that decodes the path would see must belong to the same source, else the rules of another are passed by.
+    // What a backend that decodes the path would see must belong to the same source, else the rules of another are
+    // passed by.
     const std::string decoded = http::percent_decode(path).value_or(std::string());
     uint32_t other = host.paths.find_exact(decoded);
     if (other == PathTable::kNone) other = host.paths.find_pattern(decoded);
@@ -177,7 +182,8 @@ bool read_target(const Source& source, conf::Problems& problems, Target& target)
   const size_t before = problems.all().size();
   target.source = &source;
   if (!node.present()) {
-    problems.add(source.named->position, "source '" + source.name + "' has no match", "write match: { path: /webhooks/" + source.name + " }");
+    problems.add(source.named->position, "source '" + source.name + "' has no match",
+                 "write match: { path: /webhooks/" + source.name + " }");
     return false;
   }
   target.position = node.position();

@@ -49,7 +49,8 @@ Result<PathPattern> PathPattern::parse(std::string_view text) {
     }
   }
   if (pattern.segments.size() > kMaxSegments) return invalid("a path has at most 32 segments");
-  if (const char* refusal = path_refusal(text)) return invalid(std::string("requests with this path are refused: ") + refusal);
+  if (const char* refusal = path_refusal(text))
+    return invalid(std::string("requests with this path are refused: ") + refusal);
   return pattern;
 }
 
@@ -69,7 +70,8 @@ struct PathTable::Node {
   uint32_t whole = kNone;   // a pattern ends here
   uint32_t prefix = kNone;  // a prefix ends here
 
-  // The pattern that takes the whole of `path` from `begin` (a '/' or the end); the deepest prefix passed on the way is kept.
+  // The pattern that takes the whole of `path` from `begin` (a '/' or the end); the deepest prefix passed on the way is
+  // kept.
   uint32_t find(std::string_view path, size_t begin, size_t depth, uint32_t& best_prefix, size_t& best_depth) const {
     if (begin == path.size()) return whole;
     if (prefix != kNone && (best_prefix == kNone || depth > best_depth)) {
@@ -88,7 +90,9 @@ struct PathTable::Node {
   }
 };
 
-size_t PathTable::Hash::operator()(std::string_view text) const { return XXH3_64bits(text.data(), text.size()); }
+size_t PathTable::Hash::operator()(std::string_view text) const {
+  return XXH3_64bits(text.data(), text.size());
+}
 
 PathTable::PathTable() = default;
 PathTable::~PathTable() = default;
@@ -119,7 +123,9 @@ uint32_t PathTable::find_exact(std::string_view path) const {
   return found == exact_.end() ? kNone : found->second;
 }
 
-bool PathTable::has_patterns() const { return root_ != nullptr; }
+bool PathTable::has_patterns() const {
+  return root_ != nullptr;
+}
 
 uint32_t PathTable::find_pattern(std::string_view path) const {
   if (!root_ || !path.starts_with('/')) return kNone;

@@ -1,7 +1,7 @@
 // Which source a path belongs to, for thousands of patterns without a scan: a hash table for exact paths and a tree of
-// segments for patterns with captures or a prefix. The most specific pattern wins: exact, then captures (a literal segment
-// before a capture, from the left), then the longest prefix. Built when rules load, then const. Paths are compared as
-// received, undecoded. Pure.
+// segments for patterns with captures or a prefix. The most specific pattern wins: exact, then captures (a literal
+// segment before a capture, from the left), then the longest prefix. Built when rules load, then const. Paths are
+// compared as received, undecoded. Pure.
 #pragma once
 
 #include <cstdint>
@@ -21,10 +21,10 @@ namespace belay::modules {
 struct PathPattern {
   static constexpr size_t kMaxSegments = 32;
 
-  std::string text;                   // as written
-  std::vector<std::string> segments;  // literals; empty where a capture stands
+  std::string text;                                        // as written
+  std::vector<std::string> segments;                       // literals; empty where a capture stands
   std::vector<std::pair<uint32_t, std::string>> captures;  // segment index → name
-  bool prefix = false;                // ended in "/*", which is not a segment
+  bool prefix = false;                                     // ended in "/*", which is not a segment
   bool exact() const { return captures.empty() && !prefix; }
 
   // Errors say what to write.
@@ -62,8 +62,8 @@ class PathTable {
 // Splits "/a/b/" into "a" "b" "": what find_pattern and captures count in.
 std::string_view segment_at(std::string_view path, size_t index);
 
-// Why a path must not be matched against patterns, or null: dot segments in any spelling, broken escapes. Such a path can climb
-// out of what the rules let pass.
+// Why a path must not be matched against patterns, or null: dot segments in any spelling, broken escapes. Such a path
+// can climb out of what the rules let pass.
 const char* path_refusal(std::string_view path);
 
 }  // namespace belay::modules

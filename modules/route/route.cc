@@ -38,9 +38,11 @@ void select(Exchange& exchange, const pipeline::Selected& to, bool several) {
   }
   pipeline::Selected fresh;
   for (const auto& destination : to.destinations) {
-    const bool taken = std::any_of(exchange.selected.begin(), exchange.selected.end(), [&](const pipeline::Selected& earlier) {
-      return std::find(earlier.destinations.begin(), earlier.destinations.end(), destination) != earlier.destinations.end();
-    });
+    const bool taken =
+        std::any_of(exchange.selected.begin(), exchange.selected.end(), [&](const pipeline::Selected& earlier) {
+          return std::find(earlier.destinations.begin(), earlier.destinations.end(), destination) !=
+                 earlier.destinations.end();
+        });
     if (!taken) fresh.destinations.push_back(destination);
   }
   if (!fresh.destinations.empty()) exchange.selected.push_back(std::move(fresh));
@@ -53,7 +55,8 @@ Verdict Router::handle(Exchange& exchange) const {
       const auto holds = route.when->test(RequestContext::of(exchange));
       if (!holds) {
         if (unread.empty()) unread = holds.error().message;
-        log::debug("route: a condition of source {} cannot be evaluated: {}", exchange.source->name, printable(holds.error().message));
+        log::debug("route: a condition of source {} cannot be evaluated: {}", exchange.source->name,
+                   printable(holds.error().message));
         continue;
       }
       if (!*holds) continue;
@@ -61,7 +64,9 @@ Verdict Router::handle(Exchange& exchange) const {
     select(exchange, route.to, !exchange.selected.empty());
   }
   if (!exchange.selected.empty()) return Verdict::next;
-  answer_for_backend(exchange, 200, wire::Outcome::filtered, unread.empty() ? "route: unrouted" : "route: unrouted; a condition cannot be evaluated: " + printable(unread));
+  answer_for_backend(
+      exchange, 200, wire::Outcome::filtered,
+      unread.empty() ? "route: unrouted" : "route: unrouted; a condition cannot be evaluated: " + printable(unread));
   return Verdict::reply;
 }
 
@@ -89,12 +94,14 @@ void read_route(const conf::Node& node, pipeline::BuildContext& context, Router&
   const conf::Section section(node, kSettings, context.problems);
   Route route;
   if (section.has("when")) {
-    route.when = rules::Expression::compile(section.node("when"), rules::Names::request(), context.problems, rules::Want::boolean);
+    route.when = rules::Expression::compile(section.node("when"), rules::Names::request(), context.problems,
+                                            rules::Want::boolean);
   }
   const conf::Node& to = section.node("to");
   if (to.is_scalar()) read_destination(to, context, route.to);
   for (const conf::Node& item : to.items()) read_destination(item, context, route.to);
-  if (to.is_map() || (to.is_list() && to.items().empty())) section.wrong("to", "to names one destination or a list of them", "write to: NAME");
+  if (to.is_map() || (to.is_list() && to.items().empty()))
+    section.wrong("to", "to names one destination or a list of them", "write to: NAME");
   router.routes.push_back(std::move(route));
 }
 
@@ -106,7 +113,8 @@ std::unique_ptr<pipeline::Handler> build(const conf::Node& settings, pipeline::B
   const conf::Node& list = context.source->named->node.at("routes");
   if (!list.is_list() || list.items().empty() || list.items().size() > kMaxRoutes) {
     context.problems.add(list.present() ? list.position() : context.source->named->position,
-                         "source '" + context.source->name + "' needs a list of 1 to 1000 routes", "write routes: [ { to: NAME } ]");
+                         "source '" + context.source->name + "' needs a list of 1 to 1000 routes",
+                         "write routes: [ { to: NAME } ]");
     return nullptr;
   }
   auto router = std::make_unique<Router>();

@@ -15,7 +15,11 @@ constexpr conf::Setting kSettings[] = {
     {.key = "issuer", .type = conf::Type::node, .help = "accepted iss claims"},
     {.key = "audience", .type = conf::Type::node, .help = "accepted aud claims"},
     {.key = "require", .type = conf::Type::node, .fallback = "exp", .help = "claims that must be there"},
-    {.key = "leeway", .type = conf::Type::duration, .fallback = "30s", .range = "0s..10m", .help = "how far clocks may differ"},
+    {.key = "leeway",
+     .type = conf::Type::duration,
+     .fallback = "30s",
+     .range = "0s..10m",
+     .help = "how far clocks may differ"},
     // Read by auth, where the key stands beside the rules; a scheme has it in `key`.
     {.key = "secret", .type = conf::Type::node, .help = "the key (auth only)"},
 };
@@ -65,15 +69,18 @@ bool read_date(const json::Document& document, std::string_view claim, std::opti
 std::unique_ptr<JwtRule> JwtRule::build(const conf::Node& node, const conf::Secret& secret, conf::Problems& problems) {
   const size_t before = problems.all().size();
   if (!node.is_map()) {
-    problems.add(node.position(), "jwt must be a mapping", "write jwt: { algorithms: [HS256], issuer: NAME, audience: NAME }");
+    problems.add(node.position(), "jwt must be a mapping",
+                 "write jwt: { algorithms: [HS256], issuer: NAME, audience: NAME }");
     return nullptr;
   }
   const conf::Section section(node, kSettings, problems);
   std::unique_ptr<JwtRule> rule(new JwtRule());
   for (const std::string& name : section.texts("algorithms")) {
-    const auto known = std::find_if(std::begin(kAlgorithms), std::end(kAlgorithms), [&](const auto& a) { return a.first == name; });
+    const auto known =
+        std::find_if(std::begin(kAlgorithms), std::end(kAlgorithms), [&](const auto& a) { return a.first == name; });
     if (known == std::end(kAlgorithms)) {
-      section.wrong("algorithms", "algorithm '" + printable(name) + "' is not supported", "write HS256, HS384 or HS512");
+      section.wrong("algorithms", "algorithm '" + printable(name) + "' is not supported",
+                    "write HS256, HS384 or HS512");
     } else {
       rule->algorithms_.push_back({name, make_keys(known->second, secret)});
     }
@@ -103,7 +110,8 @@ const JwtRule::Algorithm* JwtRule::algorithm_of(std::string_view header) const {
 std::string_view JwtRule::check(std::string_view token, WallTime now) const {
   const size_t first = token.find('.');
   const size_t second = token.find('.', first == std::string_view::npos ? first : first + 1);
-  if (second == std::string_view::npos || token.find('.', second + 1) != std::string_view::npos || token.size() > kMaxToken) {
+  if (second == std::string_view::npos || token.find('.', second + 1) != std::string_view::npos ||
+      token.size() > kMaxToken) {
     return "the token has not the form of a JWT";
   }
   const Algorithm* algorithm = algorithm_of(token.substr(0, first));
@@ -128,14 +136,16 @@ std::string_view JwtRule::check_claims(std::string_view text, WallTime now) cons
   for (const std::string& name : required_) {
     if (claims->find(claims->root(), name) == json::kNone) return "the token lacks a required claim";
   }
-  if (!issuers_.empty() && !is_text(*claims, claims->find(claims->root(), "iss"), issuers_)) return "the token's issuer is not accepted";
+  if (!issuers_.empty() && !is_text(*claims, claims->find(claims->root(), "iss"), issuers_))
+    return "the token's issuer is not accepted";
   if (!audiences_.empty() && !has_audience(*claims, audiences_)) return "the token is for another audience";
   return check_times(*claims, now);
 }
 
 std::string_view JwtRule::check_times(const json::Document& claims, WallTime now) const {
   std::optional<double> expires, not_before, issued;
-  if (!read_date(claims, "exp", expires) || !read_date(claims, "nbf", not_before) || !read_date(claims, "iat", issued)) {
+  if (!read_date(claims, "exp", expires) || !read_date(claims, "nbf", not_before) ||
+      !read_date(claims, "iat", issued)) {
     return "the token's times cannot be read";
   }
   const double earliest = static_cast<double>(to_ms(now - leeway_)), latest = static_cast<double>(to_ms(now + leeway_));
@@ -158,7 +168,8 @@ std::string JwtRule::make(WallTime now) const {
   add_text("iss", issuers_);
   add_text("aud", audiences_);
   claims += "\"iat\":" + std::to_string(seconds) + ",\"exp\":" + std::to_string(seconds + kMadeFor) + '}';
-  std::string token = base64url_encode("{\"alg\":\"" + algorithm.name + "\",\"typ\":\"JWT\"}") + '.' + base64url_encode(claims);
+  std::string token =
+      base64url_encode("{\"alg\":\"" + algorithm.name + "\",\"typ\":\"JWT\"}") + '.' + base64url_encode(claims);
   for (const MacKey& key : algorithm.keys) {
     if (!valid_at(key.window, now)) continue;
     Mac::Room room;

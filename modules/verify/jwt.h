@@ -1,5 +1,6 @@
-// JSON Web Tokens signed with a shared secret: HS256, HS384, HS512 (RFC 7519, RFC 7515, RFC 7518 §3.2). The rules decide which
-// algorithms are taken, never the token; "none" cannot be written in them. Limits: kMaxToken bytes. Failure: a reason.
+// JSON Web Tokens signed with a shared secret: HS256, HS384, HS512 (RFC 7519, RFC 7515, RFC 7518 §3.2). The rules
+// decide which algorithms are taken, never the token; "none" cannot be written in them. Limits: kMaxToken bytes.
+// Failure: a reason.
 #pragma once
 
 #include <memory>

@@ -9,7 +9,9 @@ namespace {
 constexpr conf::Setting kSettings[] = {
     {.key = "secret", .fallback = "signing", .help = "name in the source's secrets"},
     {.key = "strip", .help = "fixed text that is taken off the front"},
-    {.key = "decode", .range = "hex|base64|base64url", .help = "how the secret spells the key's bytes; absent: the text is the key"},
+    {.key = "decode",
+     .range = "hex|base64|base64url",
+     .help = "how the secret spells the key's bytes; absent: the text is the key"},
 };
 
 std::optional<std::string> decode_as(std::string_view encoding, std::string_view text) {
@@ -48,7 +50,8 @@ KeyRule KeyRule::read(const conf::Node& node, conf::Problems& problems) {
 conf::Secret KeyRule::find(const SecretTable& secrets, const conf::Position& where, conf::Problems& problems) const {
   const auto found = secrets.find(secret);
   if (found == secrets.end() || found->second.empty()) {
-    problems.add(where, "secret '" + printable(secret) + "' is not given", "write secrets: { " + printable(secret) + ": \"${env:NAME}\" }");
+    problems.add(where, "secret '" + printable(secret) + "' is not given",
+                 "write secrets: { " + printable(secret) + ": \"${env:NAME}\" }");
     return {};
   }
   conf::Secret keys = found->second;
@@ -57,7 +60,8 @@ conf::Secret KeyRule::find(const SecretTable& secrets, const conf::Position& whe
     if (text.starts_with(strip)) text.remove_prefix(strip.size());
     auto bytes = decode_as(decode, text);
     if (!bytes || bytes->empty()) {
-      problems.add(where, "secret '" + printable(secret) + "' is " + (bytes ? "empty" : "not " + decode), "paste it exactly as the sender shows it");
+      problems.add(where, "secret '" + printable(secret) + "' is " + (bytes ? "empty" : "not " + decode),
+                   "paste it exactly as the sender shows it");
       return {};
     }
     key.value = std::move(*bytes);

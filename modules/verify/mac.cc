@@ -32,7 +32,9 @@ EVP_MAC* hmac() {
   return fetched;
 }
 
-const unsigned char* octets(const char* bytes) { return reinterpret_cast<const unsigned char*>(bytes); }
+const unsigned char* octets(const char* bytes) {
+  return reinterpret_cast<const unsigned char*>(bytes);
+}
 
 }  // namespace
 
@@ -46,18 +48,26 @@ std::optional<Digest> digest_named(std::string_view name) {
 Mac::Mac(Digest digest, std::string_view key) : digest_(digest), context_(EVP_MAC_CTX_new(hmac())) {
   BELAY_CHECK_NOTE(!key.empty(), "an empty key would make signatures that anybody can make");
   std::string name = openssl_name(digest);
-  const OSSL_PARAM parameters[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, name.data(), 0), OSSL_PARAM_construct_end()};
+  const OSSL_PARAM parameters[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, name.data(), 0),
+                                   OSSL_PARAM_construct_end()};
   BELAY_CHECK(EVP_MAC_init(context_, octets(key.data()), key.size(), parameters) == 1);
 }
 
-Mac::~Mac() { EVP_MAC_CTX_free(context_); }
+Mac::~Mac() {
+  EVP_MAC_CTX_free(context_);
+}
 
 Mac::Mac(Mac&& other) noexcept : digest_(other.digest_), context_(std::exchange(other.context_, nullptr)) {}
 
-// Without a key EVP_MAC_init starts over with the one it has (EVP_MAC(3)): two copies of a hash state less than a fresh context.
-void Mac::begin() const { BELAY_CHECK(EVP_MAC_init(context_, nullptr, 0, nullptr) == 1); }
+// Without a key EVP_MAC_init starts over with the one it has (EVP_MAC(3)): two copies of a hash state less than a fresh
+// context.
+void Mac::begin() const {
+  BELAY_CHECK(EVP_MAC_init(context_, nullptr, 0, nullptr) == 1);
+}
 
-void Mac::update(std::string_view bytes) const { BELAY_CHECK(EVP_MAC_update(context_, octets(bytes.data()), bytes.size()) == 1); }
+void Mac::update(std::string_view bytes) const {
+  BELAY_CHECK(EVP_MAC_update(context_, octets(bytes.data()), bytes.size()) == 1);
+}
 
 std::string_view Mac::finish(Room& room) const {
   size_t size = 0;

@@ -1,6 +1,6 @@
 // HMAC with the key already taken in: what a signature costs per request is hashing the message, not setting up a key.
-// One Mac belongs to one handler and is used by one thread at a time (a worker); begin() restores the keyed state without
-// allocation of its own. RFC 2104, FIPS 180-4.
+// One Mac belongs to one handler and is used by one thread at a time (a worker); begin() restores the keyed state
+// without allocation of its own. RFC 2104, FIPS 180-4.
 #pragma once
 
 #include <array>

@@ -9,8 +9,13 @@ namespace belay::modules {
 namespace {
 
 constexpr conf::Setting kSettings[] = {
-    {.key = "algorithm", .range = "hmac-sha1|hmac-sha256|hmac-sha384|hmac-sha512|equal|jwt", .required = true, .help = "how the proof is made"},
-    {.key = "over", .type = conf::Type::node, .help = "template of what is signed, or a list of which any may match; default {{ $raw }}"},
+    {.key = "algorithm",
+     .range = "hmac-sha1|hmac-sha256|hmac-sha384|hmac-sha512|equal|jwt",
+     .required = true,
+     .help = "how the proof is made"},
+    {.key = "over",
+     .type = conf::Type::node,
+     .help = "template of what is signed, or a list of which any may match; default {{ $raw }}"},
     {.key = "signature", .type = conf::Type::node, .required = true, .help = "where the proof stands"},
     {.key = "encoding", .fallback = "hex", .range = "hex|base64|base64url", .help = "how the signature is written"},
     {.key = "key", .type = conf::Type::node, .help = "which secret, and how its text becomes the key"},
@@ -36,24 +41,30 @@ bool decode_hex(std::string_view text, size_t size, char* out) {
 
 }  // namespace
 
-std::unique_ptr<Scheme> Scheme::build(const conf::Node& node, const SecretTable& secrets, const conf::Position& where, conf::Problems& problems) {
+std::unique_ptr<Scheme> Scheme::build(const conf::Node& node, const SecretTable& secrets, const conf::Position& where,
+                                      conf::Problems& problems) {
   const size_t before = problems.all().size();
   if (!node.is_map()) {
-    problems.add(node.position(), "verify must be a mapping", "write verify: { algorithm: hmac-sha256, signature: { header: NAME } }, or preset: NAME");
+    problems.add(node.position(), "verify must be a mapping",
+                 "write verify: { algorithm: hmac-sha256, signature: { header: NAME } }, or preset: NAME");
     return nullptr;
   }
   const conf::Section section(node, kSettings, problems);
   std::unique_ptr<Scheme> scheme(new Scheme());
   const std::string algorithm = section.text("algorithm"), encoding = section.text("encoding");
   scheme->algorithm_ = algorithm == "equal" ? Algorithm::equal : algorithm == "jwt" ? Algorithm::jwt : Algorithm::hmac;
-  scheme->encoding_ = encoding == "base64" ? Encoding::base64 : encoding == "base64url" ? Encoding::base64url : Encoding::hex;
+  scheme->encoding_ = encoding == "base64"      ? Encoding::base64
+                      : encoding == "base64url" ? Encoding::base64url
+                                                : Encoding::hex;
   scheme->secrets_ = secrets;
   if (section.has("timestamp")) scheme->timestamp_ = TimestampRule::build(section.node("timestamp"), problems);
   if (section.has("signature")) {
-    scheme->place_ = SignaturePlace::build(section.node("signature"), scheme->timestamp_ ? scheme->timestamp_->signature_part() : "", problems);
+    scheme->place_ = SignaturePlace::build(section.node("signature"),
+                                           scheme->timestamp_ ? scheme->timestamp_->signature_part() : "", problems);
   }
   const bool mac = scheme->algorithm_ == Algorithm::hmac;
-  if (!mac && section.has("over")) section.wrong("over", "nothing is signed with algorithm " + algorithm, "remove over");
+  if (!mac && section.has("over"))
+    section.wrong("over", "nothing is signed with algorithm " + algorithm, "remove over");
   if (mac && !scheme->read_over(section.node("over"), problems)) return nullptr;
   if ((scheme->algorithm_ == Algorithm::jwt) != section.has("jwt")) {
     section.wrong("jwt", "jwt belongs to algorithm jwt", "write algorithm: jwt, jwt: { algorithms: [HS256] }");
@@ -90,7 +101,8 @@ void Scheme::compute_trust() {
     return std::all_of(overs_.begin(), overs_.end(), [&](const auto& over) { return over->reads(variable); });
   };
   if (!all_read(rules::Variable::raw)) return;
-  const bool time_is_signed = timestamp_ && timestamp_->judges() && (timestamp_->in_payload() || all_read(rules::Variable::ts));
+  const bool time_is_signed =
+      timestamp_ && timestamp_->judges() && (timestamp_->in_payload() || all_read(rules::Variable::ts));
   trust_ = time_is_signed ? pipeline::Trust::signed_fresh : pipeline::Trust::signed_body;
 }
 
@@ -109,14 +121,16 @@ std::string_view Scheme::check(pipeline::Exchange& exchange, WallTime now) const
     if (algorithm_ == Algorithm::jwt) {
       reason = jwt_->check(given.values[i], now);
     } else {
-      reason = matches_any(secret_, given.values[i], now) ? std::string_view() : std::string_view("the token does not match");
+      reason = matches_any(secret_, given.values[i], now) ? std::string_view()
+                                                          : std::string_view("the token does not match");
     }
     if (reason.empty()) return reason;
   }
   return reason;
 }
 
-std::string_view Scheme::check_mac(pipeline::Exchange& exchange, const GivenSignatures& given, std::string_view timestamp, WallTime now) const {
+std::string_view Scheme::check_mac(pipeline::Exchange& exchange, const GivenSignatures& given,
+                                   std::string_view timestamp, WallTime now) const {
   const size_t size = keys_.front().mac.size();
   std::array<Mac::Room, GivenSignatures::kMaxSignatures> decoded;
   size_t count = 0;
@@ -142,7 +156,8 @@ std::string_view Scheme::check_mac(pipeline::Exchange& exchange, const GivenSign
 }
 
 // False when a part of what is signed cannot be read from this request.
-bool Scheme::feed(const rules::Template& over, const Mac& mac, pipeline::Exchange& exchange, std::string_view timestamp, WallTime now) const {
+bool Scheme::feed(const rules::Template& over, const Mac& mac, pipeline::Exchange& exchange, std::string_view timestamp,
+                  WallTime now) const {
   mac.begin();
   std::string text;
   for (const rules::Template::Part& part : over.parts()) {

@@ -1,7 +1,7 @@
-// A signature scheme: what `verify` of rules.md says, compiled with the secrets of one source. Checks run cheapest first:
-// presence, form, timestamp, then the MAC over every alternative and with every secret that is valid now; comparison is in
-// constant time. A body is never copied. Const after build(), used by one thread at a time (its MACs keep scratch state).
-// Failure: a reason that names what is wrong, never what was expected.
+// A signature scheme: what `verify` of rules.md says, compiled with the secrets of one source. Checks run cheapest
+// first: presence, form, timestamp, then the MAC over every alternative and with every secret that is valid now;
+// comparison is in constant time. A body is never copied. Const after build(), used by one thread at a time (its MACs
+// keep scratch state). Failure: a reason that names what is wrong, never what was expected.
 #pragma once
 
 #include <memory>
@@ -25,20 +25,22 @@ class Scheme {
   static constexpr size_t kMaxAlternatives = 4;
 
   // `where` is the place to name when a secret is missing or cannot be a key. Null with problems recorded.
-  static std::unique_ptr<Scheme> build(const conf::Node& node, const SecretTable& secrets, const conf::Position& where, conf::Problems& problems);
+  static std::unique_ptr<Scheme> build(const conf::Node& node, const SecretTable& secrets, const conf::Position& where,
+                                       conf::Problems& problems);
 
   // Empty when the request is genuine at `now`, else the reason.
   std::string_view check(pipeline::Exchange& exchange, WallTime now) const;
 
   pipeline::Trust trust() const { return trust_; }
 
-  // What a sender adds to the exchange's request: header fields, and a query parameter ("k=…") for schemes that have one.
+  // What a sender adds to the exchange's request: header fields, and a query parameter ("k=…") for schemes that have
+  // one.
   struct Signed {
     std::vector<std::pair<std::string, std::string>> fields;
     std::string query;
   };
-  // Headers that the scheme signs and the request lacks are made up (ids). Refused when the proof stands in the payload and
-  // is not right there already.
+  // Headers that the scheme signs and the request lacks are made up (ids). Refused when the proof stands in the payload
+  // and is not right there already.
   Result<Signed> sign(pipeline::Exchange& exchange, WallTime now) const;
 
  private:
@@ -48,8 +50,10 @@ class Scheme {
   Scheme() = default;
   bool read_over(const conf::Node& node, conf::Problems& problems);
   void compute_trust();
-  std::string_view check_mac(pipeline::Exchange& exchange, const GivenSignatures& given, std::string_view timestamp, WallTime now) const;
-  bool feed(const rules::Template& over, const Mac& mac, pipeline::Exchange& exchange, std::string_view timestamp, WallTime now) const;
+  std::string_view check_mac(pipeline::Exchange& exchange, const GivenSignatures& given, std::string_view timestamp,
+                             WallTime now) const;
+  bool feed(const rules::Template& over, const Mac& mac, pipeline::Exchange& exchange, std::string_view timestamp,
+            WallTime now) const;
   bool decode(std::string_view text, size_t size, char* out) const;
   std::string encode(std::string_view bytes) const;
   std::vector<std::string> signed_headers() const;
@@ -60,10 +64,10 @@ class Scheme {
   std::unique_ptr<SignaturePlace> place_;
   std::unique_ptr<TimestampRule> timestamp_;
   std::vector<std::unique_ptr<rules::Template>> overs_;
-  std::vector<MacKey> keys_;       // hmac
-  conf::Secret secret_;            // equal
-  std::unique_ptr<JwtRule> jwt_;   // jwt
-  SecretTable secrets_;            // $secret
+  std::vector<MacKey> keys_;      // hmac
+  conf::Secret secret_;           // equal
+  std::unique_ptr<JwtRule> jwt_;  // jwt
+  SecretTable secrets_;           // $secret
   pipeline::Trust trust_ = pipeline::Trust::token;
 };
 

@@ -14,7 +14,8 @@ constexpr std::string_view kHeadersStart = "$headers[";
 
 // NAME of every $headers["NAME"] in an expression.
 void add_headers_of(std::string_view expression, std::vector<std::string>& names) {
-  for (size_t at = expression.find(kHeadersStart); at != std::string_view::npos; at = expression.find(kHeadersStart, at + 1)) {
+  for (size_t at = expression.find(kHeadersStart); at != std::string_view::npos;
+       at = expression.find(kHeadersStart, at + 1)) {
     const std::string_view rest = expression.substr(at + kHeadersStart.size());
     const size_t end = rest.empty() ? std::string_view::npos : rest.find(rest.front(), 1);
     if (end == std::string_view::npos || (rest.front() != '"' && rest.front() != '\'')) continue;
@@ -52,7 +53,8 @@ Result<std::string> Scheme::proof(pipeline::Exchange& exchange, std::string_view
   }
   for (const MacKey& key : keys_) {
     if (!valid_at(key.window, now)) continue;
-    if (!feed(*overs_.front(), key.mac, exchange, timestamp, now)) return invalid("the file lacks something that this scheme signs");
+    if (!feed(*overs_.front(), key.mac, exchange, timestamp, now))
+      return invalid("the file lacks something that this scheme signs");
     Mac::Room room;
     return encode(key.mac.finish(room));
   }
@@ -83,7 +85,8 @@ Result<Scheme::Signed> Scheme::sign(pipeline::Exchange& exchange, WallTime now) 
     case SignaturePlace::Kind::query: out.query = place_->name() + "=" + http::percent_encode(text); break;
     case SignaturePlace::Kind::payload:
       if (const std::string_view reason = check(exchange, now); !reason.empty()) {
-        return invalid("the proof of this scheme stands in the payload: " + std::string(reason) + "; write it into the file");
+        return invalid("the proof of this scheme stands in the payload: " + std::string(reason) +
+                       "; write it into the file");
       }
       break;
   }

@@ -19,7 +19,9 @@ constexpr conf::Setting kSettings[] = {
     {.key = "list", .help = "separator of a list of values"},
     {.key = "pair", .help = "separator of name and value inside a list"},
     {.key = "take", .help = "name of the pairs that are signatures: v1"},
-    {.key = "positional", .type = conf::Type::node, .help = "names of the list's values in order; \"*\": all the rest are signatures"},
+    {.key = "positional",
+     .type = conf::Type::node,
+     .help = "names of the list's values in order; \"*\": all the rest are signatures"},
 };
 
 // The rest of `text` behind `separator`, with what was before it in `entry`.
@@ -32,19 +34,22 @@ std::string_view next_entry(std::string_view& text, std::string_view separator) 
 
 }  // namespace
 
-std::unique_ptr<SignaturePlace> SignaturePlace::build(const conf::Node& node, std::string_view timestamp_name, conf::Problems& problems) {
+std::unique_ptr<SignaturePlace> SignaturePlace::build(const conf::Node& node, std::string_view timestamp_name,
+                                                      conf::Problems& problems) {
   const size_t before = problems.all().size();
   const conf::Section section(node, kSettings, problems);
   std::unique_ptr<SignaturePlace> place(new SignaturePlace());
   if (static_cast<int>(section.has("header")) + section.has("query") + section.has("body") != 1) {
-    problems.add(node.position(), "signature stands in exactly one place", "write signature: { header: NAME }, { query: NAME } or { body: FIELD }");
+    problems.add(node.position(), "signature stands in exactly one place",
+                 "write signature: { header: NAME }, { query: NAME } or { body: FIELD }");
     return nullptr;
   }
   std::string where;
   if (section.has("header")) {
     place->name_ = section.text("header");
     where = "header " + place->name_;
-    if (!http::is_token(place->name_)) section.wrong("header", "'" + printable(place->name_) + "' is not a header name");
+    if (!http::is_token(place->name_))
+      section.wrong("header", "'" + printable(place->name_) + "' is not a header name");
   } else if (section.has("query")) {
     place->kind_ = Kind::query;
     place->name_ = section.text("query");
@@ -63,12 +68,17 @@ std::unique_ptr<SignaturePlace> SignaturePlace::build(const conf::Node& node, st
   if (section.has("positional")) place->positional_ = section.texts("positional");
   place->timestamp_name_ = timestamp_name;
   const bool pairs = !place->pair_.empty(), positions = !place->positional_.empty();
-  if (pairs != !place->take_.empty()) problems.add(node.position(), "pair and take belong together", "write pair: \"=\", take: v1");
-  if ((pairs || positions) && place->list_.empty()) problems.add(node.position(), "pair and positional need a list", "write list: \",\"");
+  if (pairs != !place->take_.empty())
+    problems.add(node.position(), "pair and take belong together", "write pair: \"=\", take: v1");
+  if ((pairs || positions) && place->list_.empty())
+    problems.add(node.position(), "pair and positional need a list", "write list: \",\"");
   if (pairs && positions) problems.add(node.position(), "pair and positional exclude each other");
-  if (!timestamp_name.empty() && !pairs && std::find(place->positional_.begin(), place->positional_.end(), timestamp_name) == place->positional_.end()) {
-    problems.add(node.position(), "timestamp.signature names '" + printable(timestamp_name) + "', but the signature has no parts of that name",
-                 "write list, pair and take, or positional");
+  if (!timestamp_name.empty() && !pairs &&
+      std::find(place->positional_.begin(), place->positional_.end(), timestamp_name) == place->positional_.end()) {
+    problems.add(
+        node.position(),
+        "timestamp.signature names '" + printable(timestamp_name) + "', but the signature has no parts of that name",
+        "write list, pair and take, or positional");
   }
   place->missing_ = where + " is missing";
   place->repeated_ = where + " is given more than once";
@@ -77,12 +87,11 @@ std::unique_ptr<SignaturePlace> SignaturePlace::build(const conf::Node& node, st
   return place;
 }
 
-std::string_view SignaturePlace::locate(pipeline::Exchange& exchange, GivenSignatures& out, std::string_view& text) const {
+std::string_view SignaturePlace::locate(pipeline::Exchange& exchange, GivenSignatures& out,
+                                        std::string_view& text) const {
   Presence presence = Presence::missing;
   switch (kind_) {
-    case Kind::header:
-      presence = single_header(exchange.request.fields, name_, text);
-      break;
+    case Kind::header: presence = single_header(exchange.request.fields, name_, text); break;
     case Kind::query:
       presence = single_query(exchange.request.query, name_, out.owned);
       text = out.owned;

@@ -1,6 +1,7 @@
-// Where a scheme's signature stands in a request and how its text is taken apart: a header, a query parameter or a payload
-// field; after an auth scheme or prefix; one value, a list of values, or a list of pairs. Compiled when rules load, const
-// afterwards. Limits: kMaxSignatures values, kMaxText bytes. Failure: a reason that names the place, never its content.
+// Where a scheme's signature stands in a request and how its text is taken apart: a header, a query parameter or a
+// payload field; after an auth scheme or prefix; one value, a list of values, or a list of pairs. Compiled when rules
+// load, const afterwards. Limits: kMaxSignatures values, kMaxText bytes. Failure: a reason that names the place, never
+// its content.
 #pragma once
 
 #include <array>
@@ -28,8 +29,10 @@ class SignaturePlace {
  public:
   static constexpr size_t kMaxText = 16 << 10;
 
-  // Null with problems recorded. `timestamp_name`: the pair or position that holds the timestamp; empty when it is elsewhere.
-  static std::unique_ptr<SignaturePlace> build(const conf::Node& node, std::string_view timestamp_name, conf::Problems& problems);
+  // Null with problems recorded. `timestamp_name`: the pair or position that holds the timestamp; empty when it is
+  // elsewhere.
+  static std::unique_ptr<SignaturePlace> build(const conf::Node& node, std::string_view timestamp_name,
+                                               conf::Problems& problems);
 
   // Empty when at least one value was found, else the reason.
   std::string_view read(pipeline::Exchange& exchange, GivenSignatures& out) const;

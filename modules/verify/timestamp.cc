@@ -18,7 +18,10 @@ constexpr conf::Setting kSettings[] = {
     {.key = "header", .help = "name of the header"},
     {.key = "body", .type = conf::Type::expression, .help = "payload field"},
     {.key = "unit", .fallback = "s", .range = "s|ms|iso8601", .help = "how it is written"},
-    {.key = "tolerance", .type = conf::Type::duration, .range = "1s..7d", .help = "how far from now it may be, both ways; absent: it is not judged"},
+    {.key = "tolerance",
+     .type = conf::Type::duration,
+     .range = "1s..7d",
+     .help = "how far from now it may be, both ways; absent: it is not judged"},
 };
 
 }  // namespace
@@ -38,14 +41,17 @@ std::unique_ptr<TimestampRule> TimestampRule::build(const conf::Node& node, conf
   const size_t before = problems.all().size();
   const conf::Section section(node, kSettings, problems);
   if (static_cast<int>(section.has("signature")) + section.has("header") + section.has("body") != 1) {
-    problems.add(node.position(), "timestamp stands in exactly one place", "write timestamp: { header: NAME, unit: s, tolerance: 5m }");
+    problems.add(node.position(), "timestamp stands in exactly one place",
+                 "write timestamp: { header: NAME, unit: s, tolerance: 5m }");
     return nullptr;
   }
   std::unique_ptr<TimestampRule> rule(new TimestampRule());
   rule->signature_part_ = section.text("signature");
   rule->header_ = section.text("header");
-  if (section.has("header") && !http::is_token(rule->header_)) section.wrong("header", "'" + printable(rule->header_) + "' is not a header name");
-  if (section.has("body")) rule->payload_ = rules::Expression::compile(section.node("body"), rules::Names::request(), problems);
+  if (section.has("header") && !http::is_token(rule->header_))
+    section.wrong("header", "'" + printable(rule->header_) + "' is not a header name");
+  if (section.has("body"))
+    rule->payload_ = rules::Expression::compile(section.node("body"), rules::Names::request(), problems);
   const std::string unit = section.text("unit");
   rule->unit_ = unit == "ms" ? Unit::milliseconds : unit == "iso8601" ? Unit::iso8601 : Unit::seconds;
   if (section.has("tolerance")) rule->tolerance_ = section.duration("tolerance");
@@ -56,8 +62,8 @@ std::unique_ptr<TimestampRule> TimestampRule::build(const conf::Node& node, conf
   return rule;
 }
 
-std::string_view TimestampRule::check(pipeline::Exchange& exchange, std::string_view signed_part, WallTime now, std::string_view& text,
-                                      std::string& owned) const {
+std::string_view TimestampRule::check(pipeline::Exchange& exchange, std::string_view signed_part, WallTime now,
+                                      std::string_view& text, std::string& owned) const {
   if (!header_.empty()) {
     const Presence presence = single_header(exchange.request.fields, header_, text);
     if (presence == Presence::repeated) return repeated_;

@@ -1,5 +1,5 @@
-// The time a sender signed: where it stands, its unit, and how far from now it may be. Compiled when rules load. Pure apart
-// from reading the request.
+// The time a sender signed: where it stands, its unit, and how far from now it may be. Compiled when rules load. Pure
+// apart from reading the request.
 #pragma once
 
 #include <memory>
@@ -21,9 +21,10 @@ class TimestampRule {
   // Null with problems recorded.
   static std::unique_ptr<TimestampRule> build(const conf::Node& node, conf::Problems& problems);
 
-  // Finds the text and judges it: empty when it is there, readable and inside the tolerance, else the reason. `signed_part` is
-  // what the signature's own list gave (timestamp.signature). `owned` backs `text` for payload values.
-  std::string_view check(pipeline::Exchange& exchange, std::string_view signed_part, WallTime now, std::string_view& text, std::string& owned) const;
+  // Finds the text and judges it: empty when it is there, readable and inside the tolerance, else the reason.
+  // `signed_part` is what the signature's own list gave (timestamp.signature). `owned` backs `text` for payload values.
+  std::string_view check(pipeline::Exchange& exchange, std::string_view signed_part, WallTime now,
+                         std::string_view& text, std::string& owned) const;
 
   // `now` as the sender would write it.
   std::string write(WallTime now) const;

@@ -35,10 +35,12 @@ std::unique_ptr<pipeline::Handler> build(const conf::Node& settings, pipeline::B
 
 std::unique_ptr<Scheme> build_scheme_of(const conf::Node& settings, pipeline::BuildContext& context) {
   if (settings.at("replay").present()) {
-    context.problems.add(settings.at("replay").position(), "replay protection is not part of this version", "remove replay; timestamp.tolerance bounds the age");
+    context.problems.add(settings.at("replay").position(), "replay protection is not part of this version",
+                         "remove replay; timestamp.tolerance bounds the age");
     return nullptr;
   }
-  const SecretTable secrets = read_secret_table(context.source->named->node.at("secrets"), context.secrets, context.problems);
+  const SecretTable secrets =
+      read_secret_table(context.source->named->node.at("secrets"), context.secrets, context.problems);
   return Scheme::build(settings, secrets, context.source->named->position, context.problems);
 }
 

@@ -34,7 +34,8 @@ int refuse(const Error& error) {
 
 class Sender {
  public:
-  explicit Sender(http::Url url) : resolver_(loop_), client_(loop_, resolver_), to_(std::make_shared<upstream::Destination>()) {
+  explicit Sender(http::Url url)
+      : resolver_(loop_), client_(loop_, resolver_), to_(std::make_shared<upstream::Destination>()) {
     to_->name = "send";
     to_->timeout = kTimeout;
     to_->connect_timeout = kConnectTimeout;
@@ -57,14 +58,16 @@ class Sender {
   };
   Answer send(const http::Fields& fields, std::string_view query, std::string_view body) {
     const std::string target = query.empty() ? to_->urls[0].path : to_->urls[0].path + "?" + std::string(query);
-    const upstream::Outbound request{.method = "POST", .target = target, .fields = &fields, .body = body, .has_body = true};
+    const upstream::Outbound request{
+        .method = "POST", .target = target, .fields = &fields, .body = body, .has_body = true};
     std::optional<Answer> answer;
     const auto call = client_.send(to_, request, [&](const upstream::Attempt& attempt) {
       const bool answered = attempt.outcome == upstream::Outcome::answered;
       answer = Answer{attempt.status(), attempt.total, answered ? std::string(attempt.body) : attempt.error};
       if (!answered && attempt.error.empty()) answer->text = upstream::to_string(attempt.outcome);
     });
-    if (!loop_.run_until([&] { return answer.has_value(); }, kConnectTimeout + kTimeout)) return {0, kTimeout, "no answer in time"};
+    if (!loop_.run_until([&] { return answer.has_value(); }, kConnectTimeout + kTimeout))
+      return {0, kTimeout, "no answer in time"};
     return *answer;
   }
 
@@ -83,11 +86,14 @@ std::string content_type_of(std::string_view body) {
 }
 
 // The fields a sender of this preset puts on every webhook, before it signs.
-Result<std::vector<std::pair<std::string, std::string>>> fields_of(const Options& options, const SigningPreset& preset, std::string_view body) {
-  std::vector<std::pair<std::string, std::string>> fields = {{"Content-Type", content_type_of(body)}, {"User-Agent", "belay-send/" BELAY_VERSION}};
+Result<std::vector<std::pair<std::string, std::string>>> fields_of(const Options& options, const SigningPreset& preset,
+                                                                   std::string_view body) {
+  std::vector<std::pair<std::string, std::string>> fields = {{"Content-Type", content_type_of(body)},
+                                                             {"User-Agent", "belay-send/" BELAY_VERSION}};
   if (!options.type.empty()) {
     const std::string name = preset.header_of("type");
-    if (name.empty()) return invalid("--event: the event type of this preset stands in the payload; write it into the file");
+    if (name.empty())
+      return invalid("--event: the event type of this preset stands in the payload; write it into the file");
     fields.emplace_back(name, options.type);
   }
   if (const std::string name = preset.header_of("id"); !name.empty()) {
@@ -106,7 +112,8 @@ Result<std::vector<std::pair<std::string, std::string>>> fields_of(const Options
   return fields;
 }
 
-Result<Sender::Answer> send_file(const Options& options, const SigningPreset& preset, Sender& sender, const std::string& file) {
+Result<Sender::Answer> send_file(const Options& options, const SigningPreset& preset, Sender& sender,
+                                 const std::string& file) {
   auto body = read_input(file);
   if (!body) return body.error();
   auto fields = fields_of(options, preset, *body);
@@ -125,7 +132,8 @@ Result<Sender::Answer> send_file(const Options& options, const SigningPreset& pr
 int send(const Options& options) {
   const auto preset = SigningPreset::load(options.signing);
   if (!preset) return refuse(preset.error());
-  auto url = http::parse_url(options.to.empty() ? "http://127.0.0.1:8080/webhooks/" + options.signing.preset : options.to);
+  auto url =
+      http::parse_url(options.to.empty() ? "http://127.0.0.1:8080/webhooks/" + options.signing.preset : options.to);
   if (!url) return refuse(invalid("--to: " + url.error().message));
   const bool tls = url->scheme == "https";
   Sender sender(std::move(*url));
@@ -139,7 +147,8 @@ int send(const Options& options) {
     const bool taken = answer->status / 100 == 2;
     all_taken = all_taken && taken;
     const std::string status = answer->status == 0 ? "---" : std::to_string(answer->status);
-    fmt::print("{}  {:>5} ms  {}{}\n", status, answer->took.count(), file, taken || answer->text.empty() ? "" : "  " + printable(answer->text, kShownAnswer));
+    fmt::print("{}  {:>5} ms  {}{}\n", status, answer->took.count(), file,
+               taken || answer->text.empty() ? "" : "  " + printable(answer->text, kShownAnswer));
   }
   return all_taken ? 0 : 1;
 }
@@ -151,9 +160,14 @@ void add_send(CLI::App& app, int& exit_code) {
   CLI::App* command = app.add_subcommand("send", "Send correctly signed test webhooks");
   add_signing_flags(*command, options->signing);
   command->add_option("--event", options->type, "Event type, for senders that put it into a header")->type_name("TYPE");
-  command->add_option("--header", options->headers, "Further header field")->type_name("\"NAME: VALUE\"")->allow_extra_args(false);
-  command->add_option("--to", options->to, "Where to (default: http://127.0.0.1:8080/webhooks/PRESET)")->type_name("URL");
-  command->add_option("files", options->files, "Bodies, sent in this order; - for standard input")->required()->type_name("FILE");
+  command->add_option("--header", options->headers, "Further header field")
+      ->type_name("\"NAME: VALUE\"")
+      ->allow_extra_args(false);
+  command->add_option("--to", options->to, "Where to (default: http://127.0.0.1:8080/webhooks/PRESET)")
+      ->type_name("URL");
+  command->add_option("files", options->files, "Bodies, sent in this order; - for standard input")
+      ->required()
+      ->type_name("FILE");
   command->callback([options, &exit_code] { exit_code = send(*options); });
 }
 

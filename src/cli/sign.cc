@@ -33,7 +33,8 @@ int sign(const Options& options) {
   if (!made) return refuse({ErrorKind::refused, made.error().message});
   for (const auto& [name, value] : made->fields) fmt::print("{}: {}\n", name, value);
   if (!made->query.empty()) fmt::print("?{}\n", made->query);
-  if (made->fields.empty() && made->query.empty()) fmt::print(stderr, "belay sign: nothing to add, the proof stands in the payload\n");
+  if (made->fields.empty() && made->query.empty())
+    fmt::print(stderr, "belay sign: nothing to add, the proof stands in the payload\n");
   return 0;
 }
 

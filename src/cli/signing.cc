@@ -49,15 +49,23 @@ Error unknown_preset(const std::string& name, const conf::PresetSet& set) {
   const std::string near = conf::nearest(name, known);
   std::string all;
   for (const std::string_view preset : known) all.append(all.empty() ? "" : ", ").append(preset);
-  return invalid("unknown preset '" + printable(name) + "'; " + (near.empty() ? "there are: " + all : "did you mean '" + near + "'?"));
+  return invalid("unknown preset '" + printable(name) + "'; " +
+                 (near.empty() ? "there are: " + all : "did you mean '" + near + "'?"));
 }
 
 }  // namespace
 
 void add_signing_flags(CLI::App& command, SigningFlags& flags) {
-  command.add_option("preset", flags.preset, "Preset: a sender's scheme, for example github")->required()->type_name("PRESET");
-  command.add_option("--secret", flags.secrets, "Secret; several are all tried")->required()->type_name("[NAME=]SECRET")->allow_extra_args(false);
-  command.add_option("--param", flags.params, "Further setting of the preset")->type_name("NAME=VALUE")->allow_extra_args(false);
+  command.add_option("preset", flags.preset, "Preset: a sender's scheme, for example github")
+      ->required()
+      ->type_name("PRESET");
+  command.add_option("--secret", flags.secrets, "Secret; several are all tried")
+      ->required()
+      ->type_name("[NAME=]SECRET")
+      ->allow_extra_args(false);
+  command.add_option("--param", flags.params, "Further setting of the preset")
+      ->type_name("NAME=VALUE")
+      ->allow_extra_args(false);
   command.add_option("--now", flags.now, "Moment to judge or sign at, in Unix seconds")->type_name("UNIX");
 }
 
@@ -66,7 +74,8 @@ Result<SigningPreset> SigningPreset::load(const SigningFlags& flags) {
   SigningPreset preset;
   preset.presets_ = conf::load_presets({}, problems);
   const auto& presets = preset.presets_.presets;
-  const auto found = std::find_if(presets.begin(), presets.end(), [&](const conf::Named& each) { return each.name == flags.preset; });
+  const auto found =
+      std::find_if(presets.begin(), presets.end(), [&](const conf::Named& each) { return each.name == flags.preset; });
   if (found == presets.end()) return unknown_preset(flags.preset, preset.presets_);
   preset.node_ = found->node;
   const conf::Node& verify = preset.node_.at("verify");
@@ -82,7 +91,8 @@ Result<SigningPreset> SigningPreset::load(const SigningFlags& flags) {
   preset.scheme_ = modules::Scheme::build(verify, secrets, {}, problems);
   const conf::Node& handshake = preset.node_.at("handshake");
   if (preset.scheme_ && handshake.present()) {
-    preset.handshake_ = modules::Handshake::build(handshake, modules::Scheme::build(verify, secrets, {}, problems), problems);
+    preset.handshake_ =
+        modules::Handshake::build(handshake, modules::Scheme::build(verify, secrets, {}, problems), problems);
   }
   if (!preset.scheme_ || !problems.empty()) return Error{ErrorKind::refused, one_line(problems)};
   return preset;
@@ -122,20 +132,24 @@ Result<void> LooseExchange::parse(std::string bytes) {
   const std::string_view text(bytes_);
   if (state != http::ParseState::complete) {
     if (text.find('\n') != std::string_view::npos && text.find("\r\n") == std::string_view::npos) {
-      return invalid("its lines end in LF only; the head of an HTTP request ends its lines in CRLF (unix2dos, or sed 's/$/\\r/')");
+      return invalid(
+          "its lines end in LF only; the head of an HTTP request ends its lines in CRLF (unix2dos, or sed 's/$/\\r/')");
     }
-    if (state == http::ParseState::need_more) return invalid("the head does not end: an empty line with CRLF stands between head and body");
+    if (state == http::ParseState::need_more)
+      return invalid("the head does not end: an empty line with CRLF stands between head and body");
     return invalid(std::string("not an HTTP/1.1 request: ") + parser.refusal().reason);
   }
   const std::string_view rest = text.substr(parser.head_bytes());
   if (head.framing == http::Framing::chunked) {
     http::ChunkedDecoder decoder(kMaxInput);
     size_t consumed = 0;
-    if (decoder.decode(rest, body_, consumed) != http::ParseState::complete) return invalid("its chunked body is broken or cut off");
+    if (decoder.decode(rest, body_, consumed) != http::ParseState::complete)
+      return invalid("its chunked body is broken or cut off");
   } else {
     const uint64_t length = head.framing == http::Framing::length ? head.content_length : 0;
     if (rest.size() != length) {
-      return invalid(std::to_string(rest.size()) + " bytes follow the head, but Content-Length says " + std::to_string(length));
+      return invalid(std::to_string(rest.size()) + " bytes follow the head, but Content-Length says " +
+                     std::to_string(length));
     }
     body_ = rest;
   }

@@ -1,5 +1,5 @@
-// What verify, sign and send share: a preset with its secrets from the command line, and a request as an exchange. One command,
-// one thread. Failure: an Error for people; nothing of a secret is in it.
+// What verify, sign and send share: a preset with its secrets from the command line, and a request as an exchange. One
+// command, one thread. Failure: an Error for people; nothing of a secret is in it.
 #pragma once
 
 #include <CLI/CLI.hpp>

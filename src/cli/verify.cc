@@ -1,4 +1,5 @@
-// belay verify: would this request be believed? The same code as in the gateway, with the clock where the caller puts it.
+// belay verify: would this request be believed? The same code as in the gateway, with the clock where the caller puts
+// it.
 #include <fmt/format.h>
 
 #include <cstdio>
@@ -30,7 +31,8 @@ int verify(const Options& options) {
   if (!loose) return refuse(loose.error());
   auto bytes = read_input(options.file);
   if (!bytes) return refuse(bytes.error());
-  if (const auto parsed = (*loose)->parse(std::move(*bytes)); !parsed) return refuse(invalid(options.file + ": " + parsed.error().message));
+  if (const auto parsed = (*loose)->parse(std::move(*bytes)); !parsed)
+    return refuse(invalid(options.file + ": " + parsed.error().message));
   pipeline::Exchange& exchange = (*loose)->exchange();
   if (!options.url.empty()) {
     if (const auto url = http::parse_url(options.url); !url) return refuse(invalid("--url: " + url.error().message));
@@ -54,8 +56,11 @@ void add_verify(CLI::App& app, int& exit_code) {
   const auto options = std::make_shared<Options>();
   CLI::App* command = app.add_subcommand("verify", "Check the signature of a recorded request");
   add_signing_flags(*command, options->signing);
-  command->add_option("--url", options->url, "Public URL that was signed, where it is not the request's own")->type_name("URL");
-  command->add_option("file", options->file, "Raw HTTP/1.1 request; - for standard input")->required()->type_name("REQUEST.http");
+  command->add_option("--url", options->url, "Public URL that was signed, where it is not the request's own")
+      ->type_name("URL");
+  command->add_option("file", options->file, "Raw HTTP/1.1 request; - for standard input")
+      ->required()
+      ->type_name("REQUEST.http");
   command->callback([options, &exit_code] { exit_code = verify(*options); });
 }
 

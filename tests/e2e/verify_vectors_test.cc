@@ -14,20 +14,23 @@ using namespace belay::test;
 
 namespace {
 
-const std::vector<std::string> kPresets = {"netsuite", "acumatica", "netx", "nue", "bigledger_apikey", "bigledger_bearer", "bigledger_jwt",
-                                           "github", "stripe", "slack", "shopify", "standard_webhooks"};
+const std::vector<std::string> kPresets = {
+    "netsuite",      "acumatica", "netx",   "nue",   "bigledger_apikey", "bigledger_bearer",
+    "bigledger_jwt", "github",    "stripe", "slack", "shopify",          "standard_webhooks"};
 
 std::string text_of(const json::Document& json, json::Ref value) {
   std::string scratch;
   if (value == json::kNone) return {};
-  return json.type(value) == json::Type::string ? std::string(json.string(value, scratch)) : std::string(json.raw(value));
+  return json.type(value) == json::Type::string ? std::string(json.string(value, scratch))
+                                                : std::string(json.raw(value));
 }
 
 // The vector as it would have come over the wire.
 std::string raw_request(const json::Document& json, json::Ref vector) {
   const std::string url = text_of(json, json.find(vector, "url")), body = text_of(json, json.find(vector, "body"));
   const size_t host = url.find("://") + 3, path = url.find('/', host);
-  std::string out = text_of(json, json.find(vector, "method")) + " " + url.substr(path) + " HTTP/1.1\r\nHost: " + url.substr(host, path - host) + "\r\n";
+  std::string out = text_of(json, json.find(vector, "method")) + " " + url.substr(path) +
+                    " HTTP/1.1\r\nHost: " + url.substr(host, path - host) + "\r\n";
   const json::Ref headers = json.find(vector, "headers");
   for (json::Ref name = json.first(headers); name != json::kNone; name = json.next(headers, name)) {
     const json::Ref value = json::Document::value_of(name);
@@ -55,7 +58,8 @@ TEST_CASE("belay_verify_decides_every_vector_as_its_maker_says") {
     const std::string preset = get("vendor"), name = get("name");
     if (std::find(kPresets.begin(), kPresets.end(), preset) == kPresets.end()) continue;
     const std::string file = folder.write(name + ".http", raw_request(json, vector));
-    const Finished finished = run({belay_binary(), "verify", preset, "--secret", get("secret"), "--now", get("now"), "--url", get("url"), file});
+    const Finished finished = run(
+        {belay_binary(), "verify", preset, "--secret", get("secret"), "--now", get("now"), "--url", get("url"), file});
     INFO(name, ": ", finished.out, finished.err);
     CHECK_EQ(finished.code, get("valid") == "true" ? 0 : 1);
     if (finished.code == 1) CHECK_FALSE(finished.err.empty());
@@ -92,7 +96,8 @@ TEST_CASE("what_belay_sign_prints_belay_verify_accepts") {
     REQUIRE_EQ(signed_with.code, 0);
     std::string head;
     for (const char c : signed_with.out) head += c == '\n' ? std::string("\r\n") : std::string(1, c);
-    const std::string request = folder.write("signed.http", "POST / HTTP/1.1\r\nHost: a\r\n" + head + "Content-Length: 7\r\n\r\n" + body);
+    const std::string request =
+        folder.write("signed.http", "POST / HTTP/1.1\r\nHost: a\r\n" + head + "Content-Length: 7\r\n\r\n" + body);
     CHECK_EQ(run({belay_binary(), "verify", preset, "--secret", "whsec_c2VjcmV0", request}).code, 0);
     CHECK_EQ(run({belay_binary(), "verify", preset, "--secret", "whsec_b3RoZXI=", request}).code, 1);
   }

@@ -6,7 +6,9 @@ using namespace belay::test;
 
 namespace {
 
-int status(Kit& kit, Fields fields, const std::string& target = "/s") { return kit.send("POST", target, std::move(fields), "{}")->status(); }
+int status(Kit& kit, Fields fields, const std::string& target = "/s") {
+  return kit.send("POST", target, std::move(fields), "{}")->status();
+}
 
 }  // namespace
 
@@ -14,7 +16,8 @@ TEST_CASE("a_bearer_token_passes_whatever_the_case_of_its_scheme") {
   Kit kit(source("auth: { bearer: tok-1 }"), &modules::kAuth);
   CHECK_EQ(status(kit, {{"Authorization", "Bearer tok-1"}}), 200);
   CHECK_EQ(status(kit, {{"authorization", "bearer  tok-1"}}), 200);
-  for (const char* wrong : {"Bearer tok-2", "Bearer tok-", "Bearer tok-11", "Basic tok-1", "tok-1", "Bearer", "Bearer "}) {
+  for (const char* wrong :
+       {"Bearer tok-2", "Bearer tok-", "Bearer tok-11", "Basic tok-1", "tok-1", "Bearer", "Bearer "}) {
     INFO(wrong);
     CHECK_EQ(status(kit, {{"Authorization", wrong}}), 401);
   }
@@ -23,7 +26,9 @@ TEST_CASE("a_bearer_token_passes_whatever_the_case_of_its_scheme") {
 }
 
 TEST_CASE("rotated_secrets_are_accepted_inside_their_windows_only") {
-  Kit kit(source("auth: { bearer: [new, { value: old, valid_until: \"2025-10-09T09:00:00Z\" }, { value: next, valid_from: \"2025-10-10T00:00:00Z\" }] }"), &modules::kAuth);
+  Kit kit(source("auth: { bearer: [new, { value: old, valid_until: \"2025-10-09T09:00:00Z\" }, { value: next, "
+                 "valid_from: \"2025-10-10T00:00:00Z\" }] }"),
+          &modules::kAuth);
   kit.clock.set_wall(*conf::parse_time("2025-10-09T08:59:59Z"));
   CHECK_EQ(status(kit, {{"Authorization", "Bearer new"}}), 200);
   CHECK_EQ(status(kit, {{"Authorization", "Bearer old"}}), 200);
@@ -71,9 +76,10 @@ TEST_CASE("auth_gives_the_source_trust_token_and_wrong_settings_stop_the_load") 
   Kit kit(source("auth: { bearer: t }"), &modules::kAuth);
   REQUIRE(kit.built());
   CHECK_EQ(kit.ruleset->sources[0]->trust, pipeline::Trust::token);
-  for (const char* wrong : {"{ bearer: t, basic: { user: u, password: p } }", "{}", "{ baerer: t }", "{ bearer: \"${env:BELAY_TEST_UNSET}\" }",
-                            "{ bearer: \"\" }", "{ basic: { user: u } }", "{ any: [] }", "{ jwt: { algorithms: [HS256] } }",
-                            "{ jwt: { secret: s, algorithms: [none] } }", "{ header: {} }"}) {
+  for (const char* wrong :
+       {"{ bearer: t, basic: { user: u, password: p } }", "{}", "{ baerer: t }",
+        "{ bearer: \"${env:BELAY_TEST_UNSET}\" }", "{ bearer: \"\" }", "{ basic: { user: u } }", "{ any: [] }",
+        "{ jwt: { algorithms: [HS256] } }", "{ jwt: { secret: s, algorithms: [none] } }", "{ header: {} }"}) {
     INFO(wrong);
     CHECK_FALSE(Kit(source(std::string("auth: ") + wrong), &modules::kAuth).built());
   }

@@ -15,7 +15,8 @@ struct Backend {
   upstream::Client client{loop, resolver};
   std::vector<event::SimpleRequest> seen;
   event::SimpleResponse answer{.status = 200, .headers = {{"X-From", "backend"}}, .body = "done"};
-  event::SimpleServer server{loop, [this](const event::SimpleRequest& request, const event::SimpleServer::Respond& respond) {
+  event::SimpleServer server{loop,
+                             [this](const event::SimpleRequest& request, const event::SimpleServer::Respond& respond) {
                                seen.push_back(request);
                                respond(answer);
                              }};
@@ -24,16 +25,18 @@ struct Backend {
   std::string url() const { return "\"http://127.0.0.1:" + std::to_string(server.port()) + "/in\""; }
 };
 
-std::string rules_with(const std::string& url, const std::string& source_keys = "", const std::string& routes = "[{ to: d }]", const std::string& destination_keys = "") {
-  return "sources:\n  s: { match: { path: /s }, trust: open, routes: " + routes + source_keys + " }\ndestinations:\n  d: { url: " + url + destination_keys +
-         " }\n  e: { url: \"http://127.0.0.1:1/\" }\n";
+std::string rules_with(const std::string& url, const std::string& source_keys = "",
+                       const std::string& routes = "[{ to: d }]", const std::string& destination_keys = "") {
+  return "sources:\n  s: { match: { path: /s }, trust: open, routes: " + routes + source_keys +
+         " }\ndestinations:\n  d: { url: " + url + destination_keys + " }\n  e: { url: \"http://127.0.0.1:1/\" }\n";
 }
 const std::string kBoth = "[{ to: d }, { to: e }]";
 // The second destination must be used, or the load says so.
 const std::string kNever = "[{ to: d }, { when: \"false\", to: e }]";
 
 bool settled(Backend& backend, Walked& walked) {
-  return backend.loop.run_until([&] { return walked.finished || walked.exchange->services.spool->waiting() > 0; }, Duration(5'000));
+  return backend.loop.run_until([&] { return walked.finished || walked.exchange->services.spool->waiting() > 0; },
+                                Duration(5'000));
 }
 
 }  // namespace

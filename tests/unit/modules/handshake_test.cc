@@ -7,9 +7,11 @@ using namespace belay::test;
 namespace {
 
 std::string slackish(const std::string& keys) {
-  return source("secrets: { signing: k }, verify: { algorithm: equal, signature: { header: X-Token } }, handshake: " + keys);
+  return source("secrets: { signing: k }, verify: { algorithm: equal, signature: { header: X-Token } }, handshake: " +
+                keys);
 }
-const std::string kEcho = "{ when: type == \"url_verification\", token: challenge, respond: { body: \"{{ challenge }}\" } }";
+const std::string kEcho =
+    "{ when: type == \"url_verification\", token: challenge, respond: { body: \"{{ challenge }}\" } }";
 
 }  // namespace
 
@@ -27,7 +29,9 @@ TEST_CASE("a_challenge_without_its_proof_is_401_unless_the_sender_does_not_sign_
   const std::string body = R"({"type":"url_verification","challenge":"abc"})";
   Kit verified(slackish(kEcho), &modules::kVerify);
   CHECK_EQ(verified.post({}, body)->status(), 401);
-  Kit open(slackish("{ verified: false, when: type == \"url_verification\", token: challenge, respond: { status: 202, type: text/html, body: \"{{ challenge }}\" } }"), &modules::kVerify);
+  Kit open(slackish("{ verified: false, when: type == \"url_verification\", token: challenge, respond: { status: 202, "
+                    "type: text/html, body: \"{{ challenge }}\" } }"),
+           &modules::kVerify);
   const auto walked = open.post({}, body);
   CHECK_EQ(walked->status(), 202);
   CHECK(walked->has_field("Content-Type: text/html"));
@@ -39,7 +43,8 @@ TEST_CASE("everything_else_passes_by_and_must_still_be_verified") {
   CHECK_EQ(kit.post({{"X-Token", "k"}}, "not json")->reason(), "passed");
   CHECK_EQ(kit.post({}, R"({"type":"event"})")->status(), 401);
   const std::string padding(modules::Handshake::kMaxBody, ' ');
-  CHECK_EQ(kit.post({{"X-Token", "k"}}, R"({"type":"url_verification","challenge":"abc"})" + padding)->reason(), "passed");
+  CHECK_EQ(kit.post({{"X-Token", "k"}}, R"({"type":"url_verification","challenge":"abc"})" + padding)->reason(),
+           "passed");
 }
 
 TEST_CASE("only_what_looks_like_a_token_is_echoed") {

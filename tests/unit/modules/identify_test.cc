@@ -4,7 +4,9 @@ using namespace belay;
 using namespace belay::test;
 
 TEST_CASE("facts_come_from_headers_and_payload_and_what_cannot_be_read_stays_empty") {
-  Kit kit(source("trust: open, identify: { type: recordType + \".\" + event, id: '$headers[\"X-Id\"]', resource: recordId, time: missing.path }"), &modules::kIdentify);
+  Kit kit(source("trust: open, identify: { type: recordType + \".\" + event, id: '$headers[\"X-Id\"]', resource: "
+                 "recordId, time: missing.path }"),
+          &modules::kIdentify);
   const auto walked = kit.post({{"X-Id", "d-1"}}, R"({"recordType":"customer","event":"update","recordId":12345})");
   const pipeline::EventFacts& facts = walked->exchange->event;
   CHECK_EQ(facts.type, "customer.update");

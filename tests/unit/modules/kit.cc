@@ -14,11 +14,12 @@ class Passed final : public Handler {
   }
 };
 
-constexpr Module kPassed{.key = "passed",
-                         .stage = Stage::on_body,
-                         .always = true,
-                         .help = "answers what every module let through",
-                         .build = [](const conf::Node&, BuildContext&) -> std::unique_ptr<Handler> { return std::make_unique<Passed>(); }};
+constexpr Module kPassed{
+    .key = "passed",
+    .stage = Stage::on_body,
+    .always = true,
+    .help = "answers what every module let through",
+    .build = [](const conf::Node&, BuildContext&) -> std::unique_ptr<Handler> { return std::make_unique<Passed>(); }};
 
 std::vector<Module> modules_up_to(const Module* last) {
   std::vector<Module> chosen;
@@ -34,10 +35,16 @@ std::vector<Module> modules_up_to(const Module* last) {
 
 Kit::Kit(const std::string& rules, const Module* last, const std::string& main)
     : shared(*SharedMemory::create().value()),
-      services{.clock = clock, .random = random, .shared = shared, .spool = &spool, .upstream = nullptr, .counters = nullptr},
+      services{.clock = clock,
+               .random = random,
+               .shared = shared,
+               .spool = &spool,
+               .upstream = nullptr,
+               .counters = nullptr},
       ids_(clock, random) {
   folder_.write("rules.yaml", rules);
-  const std::string file = folder_.write("belay.yaml", "proxy: { listen: [\"127.0.0.1:0\"] }\nlog: { access: off }\nrules: [rules.yaml]\n" + main);
+  const std::string file = folder_.write(
+      "belay.yaml", "proxy: { listen: [\"127.0.0.1:0\"] }\nlog: { access: off }\nrules: [rules.yaml]\n" + main);
   const auto configuration = conf::load({.main_file = file, .state_folder = folder_ / "state"}, problems_);
   // The ruleset points at the modules it was built from: they live as long as the test program.
   static std::deque<std::vector<Module>> kept;
@@ -77,7 +84,8 @@ std::unique_ptr<Walked> Kit::send(const std::string& method, const std::string& 
   }
   exchange.client.forwarded_for = client;
   REQUIRE_MESSAGE(ruleset != nullptr, problems());
-  walked->state = Runner::run(*ruleset, exchange, true, [done = walked.get()](Runner::State) { done->finished = true; });
+  walked->state =
+      Runner::run(*ruleset, exchange, true, [done = walked.get()](Runner::State) { done->finished = true; });
   return walked;
 }
 

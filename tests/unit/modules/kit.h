@@ -1,5 +1,5 @@
-// Modules under test: rules as text, built by the real loader and builder into a real ruleset; requests walked through it with
-// a clock that stands still. A spool client that remembers what it is given stands where the socket would be.
+// Modules under test: rules as text, built by the real loader and builder into a real ruleset; requests walked through
+// it with a clock that stands still. A spool client that remembers what it is given stands where the socket would be.
 #pragma once
 
 #include <doctest/doctest.h>
@@ -52,7 +52,9 @@ class FakeSpool final : public wire::SpoolClient {
     waiting_.pop_front();
     done(std::move(result));
   }
-  void answer(wire::PutState state, const std::string& reason = {}) { answer(wire::PutResult{puts.back().event.id, state, reason}); }
+  void answer(wire::PutState state, const std::string& reason = {}) {
+    answer(wire::PutResult{puts.back().event.id, state, reason});
+  }
 
   bool up = true;
   std::vector<wire::Put> puts;
@@ -72,22 +74,28 @@ struct Walked {
 
   int status() const { return exchange->reply.status; }
   const std::string& reason() const { return exchange->reason; }
-  bool has_field(const std::string& line) const { return exchange->reply.head.find(line + "\r\n") != std::string::npos; }
+  bool has_field(const std::string& line) const {
+    return exchange->reply.head.find(line + "\r\n") != std::string::npos;
+  }
 };
 
 class Kit {
  public:
   // The modules are run up to `last`; after it a step answers 200 "passed".
-  explicit Kit(const std::string& rules, const pipeline::Module* last = nullptr, const std::string& main = "admin: { token: t }\n");
+  explicit Kit(const std::string& rules, const pipeline::Module* last = nullptr,
+               const std::string& main = "admin: { token: t }\n");
 
   bool built() const { return ruleset != nullptr; }
   // What is wrong with the rules, one line each.
   std::string problems() const { return problems_.to_string(); }
 
   // Everything of a request at once: head and body are there.
-  std::unique_ptr<Walked> send(const std::string& method, const std::string& target, Fields fields = {}, std::string body = {},
-                               const std::string& client = "192.0.2.1", const std::string& host = "hooks.example.test");
-  std::unique_ptr<Walked> post(Fields fields = {}, std::string body = "{}") { return send("POST", "/s", std::move(fields), std::move(body)); }
+  std::unique_ptr<Walked> send(const std::string& method, const std::string& target, Fields fields = {},
+                               std::string body = {}, const std::string& client = "192.0.2.1",
+                               const std::string& host = "hooks.example.test");
+  std::unique_ptr<Walked> post(Fields fields = {}, std::string body = "{}") {
+    return send("POST", "/s", std::move(fields), std::move(body));
+  }
 
   ManualClock clock;
   SeededRandom random{7};

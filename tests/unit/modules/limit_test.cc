@@ -73,7 +73,8 @@ TEST_CASE("over_spool_lets_the_webhook_through_to_be_stored") {
 }
 
 TEST_CASE("limits_that_make_no_sense_stop_the_load") {
-  for (const char* wrong : {"{ burst: 5 }", "{ rate: 10 }", "{ rate: 10/s, burst: 0 }", "[]", "{ rate: 1/s, per: order.id }", "{ rate: 1/s, over: wait }"}) {
+  for (const char* wrong : {"{ burst: 5 }", "{ rate: 10 }", "{ rate: 10/s, burst: 0 }", "[]",
+                            "{ rate: 1/s, per: order.id }", "{ rate: 1/s, over: wait }"}) {
     INFO(wrong);
     CHECK_FALSE(Kit(source(std::string("limit: ") + wrong), &modules::kLimit).built());
   }

@@ -18,7 +18,8 @@ std::string line_of(const pipeline::Exchange& exchange) {
 
 TEST_CASE("one_request_is_one_json_line_without_query_and_raw_control_bytes") {
   Kit kit(source("trust: open, identify: { type: t }"), &modules::kIdentify);
-  const auto walked = kit.send("POST", "/s?token=hidden", {{"Authorization", "Bearer hidden"}}, "{\"t\":\"a\\u0007\\\"b\\nc\xff\"}", "2001:db8::1");
+  const auto walked = kit.send("POST", "/s?token=hidden", {{"Authorization", "Bearer hidden"}},
+                               "{\"t\":\"a\\u0007\\\"b\\nc\xff\"}", "2001:db8::1");
   walked->exchange->event.type = "a\a\"b\nc\xff";
   const std::string line = line_of(*walked->exchange);
   INFO(line);

@@ -9,9 +9,12 @@ namespace {
 std::string sources(const std::string& list) {
   return "sources:\n" + list + "destinations:\n  d: { url: \"http://127.0.0.1:1/\" }\n";
 }
-std::string one(const std::string& name, const std::string& match) { return "  " + name + ": { match: " + match + ", routes: [{ to: d }] }\n"; }
+std::string one(const std::string& name, const std::string& match) {
+  return "  " + name + ": { match: " + match + ", routes: [{ to: d }] }\n";
+}
 
-std::string taken_by(Kit& kit, const std::string& path, const std::string& method = "POST", const std::string& host = "a.test") {
+std::string taken_by(Kit& kit, const std::string& path, const std::string& method = "POST",
+                     const std::string& host = "a.test") {
   const auto walked = kit.send(method, path, {}, "", "192.0.2.1", host);
   return walked->exchange->source != nullptr ? walked->exchange->source->name : std::to_string(walked->status());
 }
@@ -19,9 +22,10 @@ std::string taken_by(Kit& kit, const std::string& path, const std::string& metho
 }  // namespace
 
 TEST_CASE("the_most_specific_path_wins_exact_then_capture_then_longest_prefix") {
-  Kit kit(sources(one("exact", "/a/b") + one("capture", "{ path: \"/a/{x}\" }") + one("deep", "{ path: \"/a/{x}/c\" }") +
-                  one("near", "{ path: \"/a/*\" }") + one("far", "{ path: \"/*\" }")),
-          &modules::kMatch);
+  Kit kit(
+      sources(one("exact", "/a/b") + one("capture", "{ path: \"/a/{x}\" }") + one("deep", "{ path: \"/a/{x}/c\" }") +
+              one("near", "{ path: \"/a/*\" }") + one("far", "{ path: \"/*\" }")),
+      &modules::kMatch);
   CHECK_EQ(taken_by(kit, "/a/b"), "exact");
   CHECK_EQ(taken_by(kit, "/a/z"), "capture");
   CHECK_EQ(taken_by(kit, "/a/b/c"), "deep");
@@ -32,7 +36,8 @@ TEST_CASE("the_most_specific_path_wins_exact_then_capture_then_longest_prefix") 
 }
 
 TEST_CASE("captures_are_decoded_and_the_rest_behind_a_prefix_is_kept_as_received") {
-  Kit kit(sources(one("c", "{ path: \"/t/{tenant}/in/{kind}\" }") + one("p", "{ path: \"/p/{tenant}/*\" }")), &modules::kMatch);
+  Kit kit(sources(one("c", "{ path: \"/t/{tenant}/in/{kind}\" }") + one("p", "{ path: \"/p/{tenant}/*\" }")),
+          &modules::kMatch);
   const auto captured = kit.send("POST", "/t/acme%20co/in/x");
   REQUIRE_EQ(captured->exchange->captures.size(), 2);
   CHECK_EQ(captured->exchange->captures[0].first, "tenant");
@@ -44,7 +49,8 @@ TEST_CASE("captures_are_decoded_and_the_rest_behind_a_prefix_is_kept_as_received
 }
 
 TEST_CASE("an_unknown_path_is_404_and_a_wrong_method_405_with_allow") {
-  Kit kit(sources(one("a", "{ path: /a, methods: [POST, PUT] }") + one("b", "{ path: /b, methods: any }")), &modules::kMatch);
+  Kit kit(sources(one("a", "{ path: /a, methods: [POST, PUT] }") + one("b", "{ path: /b, methods: any }")),
+          &modules::kMatch);
   CHECK_EQ(taken_by(kit, "/c"), "404");
   CHECK_EQ(taken_by(kit, "/A"), "404");
   const auto wrong = kit.send("GET", "/a");
@@ -54,7 +60,9 @@ TEST_CASE("an_unknown_path_is_404_and_a_wrong_method_405_with_allow") {
 }
 
 TEST_CASE("a_named_host_goes_before_any_and_falls_back_to_it") {
-  Kit kit(sources(one("named", "{ path: /a, host: Hooks.Example.test }") + one("any", "{ path: /a }") + one("other", "{ path: /b }")), &modules::kMatch);
+  Kit kit(sources(one("named", "{ path: /a, host: Hooks.Example.test }") + one("any", "{ path: /a }") +
+                  one("other", "{ path: /b }")),
+          &modules::kMatch);
   CHECK_EQ(taken_by(kit, "/a", "POST", "hooks.example.TEST:8443"), "named");
   CHECK_EQ(taken_by(kit, "/a", "POST", "b.test"), "any");
   CHECK_EQ(taken_by(kit, "/b", "POST", "hooks.example.test"), "other");
@@ -67,15 +75,19 @@ TEST_CASE("one_path_may_have_a_source_for_each_method") {
 }
 
 TEST_CASE("a_shadowed_source_is_a_problem_that_names_both_places") {
-  Kit kit(sources(one("first", "{ path: \"/a/{x}\" }") + one("second", "{ path: \"/a/{y}\", methods: any }")), &modules::kMatch);
+  Kit kit(sources(one("first", "{ path: \"/a/{x}\" }") + one("second", "{ path: \"/a/{y}\", methods: any }")),
+          &modules::kMatch);
   CHECK_FALSE(kit.built());
   CHECK_NE(kit.problems().find("rules.yaml:3:"), std::string::npos);
   CHECK_NE(kit.problems().find("rules.yaml:2:"), std::string::npos);
 }
 
 TEST_CASE("a_path_that_could_climb_out_of_its_source_is_refused") {
-  Kit kit(sources(one("open", "{ path: \"/*\" }") + one("strict", "{ path: /strict/in }") + one("under", "{ path: \"/under/*\" }")), &modules::kMatch);
-  for (const char* path : {"/under/../strict/in", "/under/%2e%2E/x", "/under/./x", "/under/..%2fx", "/under/a/..", "/under/%zz"}) {
+  Kit kit(sources(one("open", "{ path: \"/*\" }") + one("strict", "{ path: /strict/in }") +
+                  one("under", "{ path: \"/under/*\" }")),
+          &modules::kMatch);
+  for (const char* path :
+       {"/under/../strict/in", "/under/%2e%2E/x", "/under/./x", "/under/..%2fx", "/under/a/..", "/under/%zz"}) {
     INFO(path);
     CHECK_EQ(kit.send("POST", path)->status(), 400);
   }
@@ -101,7 +113,10 @@ TEST_CASE("ten_thousand_patterns_answer_each_with_its_own_slot") {
   modules::PathTable table;
   for (uint32_t i = 0; i < 10'000; ++i) {
     const std::string n = std::to_string(i);
-    table.add(*modules::PathPattern::parse(i % 3 == 0 ? "/in/" + n : i % 3 == 1 ? "/t/" + n + "/{x}" : "/p/" + n + "/*"), i);
+    table.add(*modules::PathPattern::parse(i % 3 == 0   ? "/in/" + n
+                                           : i % 3 == 1 ? "/t/" + n + "/{x}"
+                                                        : "/p/" + n + "/*"),
+              i);
   }
   for (uint32_t i = 0; i < 10'000; ++i) {
     const std::string n = std::to_string(i);

@@ -7,7 +7,8 @@ namespace {
 
 std::string rules_with(const std::string& routes, const std::string& more = "trust: open") {
   return "sources:\n  s: { match: { path: /s }, " + more + ", routes: " + routes +
-         " }\ndestinations:\n  a: { url: \"http://127.0.0.1:1/\" }\n  b: { url: \"http://127.0.0.1:1/\" }\n  c: { url: \"http://127.0.0.1:1/\" }\n";
+         " }\ndestinations:\n  a: { url: \"http://127.0.0.1:1/\" }\n  b: { url: \"http://127.0.0.1:1/\" }\n  c: { url: "
+         "\"http://127.0.0.1:1/\" }\n";
 }
 
 // Names in order, routes set apart by '|'.
@@ -31,7 +32,8 @@ TEST_CASE("every_route_that_holds_is_taken_in_order_and_each_destination_once") 
 }
 
 TEST_CASE("a_condition_that_cannot_be_evaluated_does_not_hold_and_the_reason_says_so") {
-  Kit kit(rules_with("[{ when: order.total > 100, to: a }, { when: '$headers[\"X-Kind\"] == \"b\"', to: [b, c] }]"), &modules::kRoute);
+  Kit kit(rules_with("[{ when: order.total > 100, to: a }, { when: '$headers[\"X-Kind\"] == \"b\"', to: [b, c] }]"),
+          &modules::kRoute);
   CHECK_EQ(kit.post({{"X-Kind", "b"}}, "{}")->exchange->selected.size(), 1);
   const auto unrouted = kit.post({}, "{}");
   CHECK_EQ(unrouted->status(), 200);
@@ -52,7 +54,8 @@ TEST_CASE("routes_that_lead_nowhere_stop_the_load") {
   const Kit unknown(rules_with("[{ to: [a, b, c] }, { to: bb }]"), &modules::kRoute);
   CHECK_FALSE(unknown.built());
   CHECK_NE(unknown.problems().find("bb"), std::string::npos);
-  for (const char* wrong : {"[]", "[{ when: a == 1 }]", "[{ to: [a, a] }]", "[{ to: [] }]", "[{ to: a, transform: {} }]", "[{ to: a, when: '1 + 1' }]", "{ to: a }"}) {
+  for (const char* wrong : {"[]", "[{ when: a == 1 }]", "[{ to: [a, a] }]", "[{ to: [] }]",
+                            "[{ to: a, transform: {} }]", "[{ to: a, when: '1 + 1' }]", "{ to: a }"}) {
     INFO(wrong);
     CHECK_FALSE(Kit(rules_with(wrong), &modules::kRoute).built());
   }

@@ -15,12 +15,14 @@ using namespace belay::test;
 
 namespace {
 
-const std::vector<std::string> kPresets = {"netsuite", "acumatica", "netx", "nue", "bigledger_apikey", "bigledger_bearer", "bigledger_jwt",
-                                           "github", "stripe", "slack", "shopify", "standard_webhooks"};
+const std::vector<std::string> kPresets = {
+    "netsuite",      "acumatica", "netx",   "nue",   "bigledger_apikey", "bigledger_bearer",
+    "bigledger_jwt", "github",    "stripe", "slack", "shopify",          "standard_webhooks"};
 
 class Vectors {
  public:
-  Vectors() : document_(*json::Document::parse_owned(*read_file(source_folder() + "/tests/data/signature-vectors.json"))) {}
+  Vectors()
+      : document_(*json::Document::parse_owned(*read_file(source_folder() + "/tests/data/signature-vectors.json"))) {}
 
   const json::Document& json() const { return *document_; }
   std::string text(json::Ref object, std::string_view name) const {
@@ -29,7 +31,8 @@ class Vectors {
   }
   std::string string(json::Ref value) const {
     std::string scratch;
-    return document_->type(value) == json::Type::string ? std::string(document_->string(value, scratch)) : std::string(document_->raw(value));
+    return document_->type(value) == json::Type::string ? std::string(document_->string(value, scratch))
+                                                        : std::string(document_->raw(value));
   }
 
  private:
@@ -74,7 +77,8 @@ TEST_CASE("every_vector_of_the_presets_is_accepted_or_refused_as_its_maker_says"
     if (std::find(kPresets.begin(), kPresets.end(), preset) == kPresets.end()) continue;
     INFO(name);
     const bool valid = vectors.text(vector, "valid") == "true";
-    Kit kit(source("preset: " + preset + ", secrets: { signing: " + quoted(vectors.text(vector, "secret")) + " }"), &modules::kVerify);
+    Kit kit(source("preset: " + preset + ", secrets: { signing: " + quoted(vectors.text(vector, "secret")) + " }"),
+            &modules::kVerify);
     ++(valid ? positives : negatives)[preset];
     if (vectors.text(vector, "secret").empty()) {
       CHECK_FALSE(kit.built());  // an unset secret never reaches a request
@@ -83,7 +87,8 @@ TEST_CASE("every_vector_of_the_presets_is_accepted_or_refused_as_its_maker_says"
     REQUIRE_MESSAGE(kit.built(), kit.problems());
     kit.clock.set_wall(wall_from_ms(std::stoll(vectors.text(vector, "now")) * 1000));
     const auto url = http::parse_url(vectors.text(vector, "url"));
-    const auto walked = kit.send(vectors.text(vector, "method"), url->query.empty() ? "/s" : "/s?" + url->query, fields_of(vectors, vector), vectors.text(vector, "body"));
+    const auto walked = kit.send(vectors.text(vector, "method"), url->query.empty() ? "/s" : "/s?" + url->query,
+                                 fields_of(vectors, vector), vectors.text(vector, "body"));
     INFO(walked->reason());
     CHECK_EQ(walked->status(), valid ? 200 : 401);
     if (const json::Ref expected = json.find(vector, "expect_response"); expected != json::kNone) {
@@ -109,8 +114,10 @@ TEST_CASE("what_a_preset_signs_it_accepts_and_a_changed_body_it_refuses_when_it_
     REQUIRE_MESSAGE(kit.built(), kit.problems());
     conf::Problems problems;
     const auto presets = conf::load_presets({}, problems);
-    const auto found = std::find_if(presets.presets.begin(), presets.presets.end(), [&](const conf::Named& each) { return each.name == preset; });
-    const modules::SecretTable secrets = {{"signing", {{.value = "whsec_c2VjcmV0", .valid_from = {}, .valid_until = {}}}}};
+    const auto found = std::find_if(presets.presets.begin(), presets.presets.end(),
+                                    [&](const conf::Named& each) { return each.name == preset; });
+    const modules::SecretTable secrets = {
+        {"signing", {{.value = "whsec_c2VjcmV0", .valid_from = {}, .valid_until = {}}}}};
     const auto scheme = modules::Scheme::build(found->node.at("verify"), secrets, {}, problems);
     REQUIRE_MESSAGE(scheme != nullptr, problems.to_string());
     const auto unsigned_one = kit.post({}, "{\"a\":1}");
@@ -118,6 +125,7 @@ TEST_CASE("what_a_preset_signs_it_accepts_and_a_changed_body_it_refuses_when_it_
     REQUIRE(made.ok());
     const std::string target = made->query.empty() ? "/s" : "/s?" + made->query;
     CHECK_EQ(kit.send("POST", target, made->fields, "{\"a\":1}")->reason(), "passed");
-    CHECK_EQ(kit.send("POST", target, made->fields, "{\"a\":2}")->status(), scheme->trust() == pipeline::Trust::token ? 200 : 401);
+    CHECK_EQ(kit.send("POST", target, made->fields, "{\"a\":2}")->status(),
+             scheme->trust() == pipeline::Trust::token ? 200 : 401);
   }
 }
