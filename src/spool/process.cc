@@ -26,6 +26,7 @@ class Process {
   void reload();
   void use(std::shared_ptr<const conf::Configuration> configuration, upstream::Destinations destinations);
   void stop();
+  void end();
   void prune();
   void die(const std::string& reason);
 
@@ -48,6 +49,7 @@ int Process::run(std::shared_ptr<const conf::Configuration> configuration, const
   configuration_ = std::move(configuration);
   if (auto started = start(make_companion); !started) {
     log::error("{}", started.error().message);
+    end();
     return 1;
   }
   loop_.on_signal(SIGHUP, [this] { reload(); });
@@ -56,13 +58,20 @@ int Process::run(std::shared_ptr<const conf::Configuration> configuration, const
   prune_timer_.start(kPruneEvery);
   log::info("spool ready on {}", configuration_->spool.socket);
   loop_.run();
-  // In this order: who asks, who sends, who keeps.
-  companion_.reset();
-  intake_.reset();
-  dispatcher_.reset();
-  store_.reset();
+  end();
   log::info("spool stopped");
   return 0;
+}
+
+// Who asks goes first. Then the store falls silent while the loops it answers to still stand: those of intake and dispatcher
+// end with their threads.
+void Process::end() {
+  companion_.reset();
+  if (store_) store_->close();
+  intake_.reset();
+  dispatcher_.reset();
+  operations_.reset();
+  store_.reset();
 }
 
 Result<void> Process::start(const MakeCompanion& make_companion) {

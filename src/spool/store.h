@@ -102,6 +102,10 @@ class Store {
  public:
   virtual ~Store() = default;
 
+  // Answers what it has taken, ends its threads and returns when no `done` will run any more: whoever it hands over to may
+  // go then. Later calls answer an error at once. Called by the owner, before anything `done` refers to is destroyed.
+  virtual void close() = 0;
+
   // One atomic unit, grouped with other callers' batches into one durable commit. done(ok): durable. An error: nothing was
   // applied, except `unavailable`: not known, repeat the same batch (ids make that harmless). `full`: intake is refused,
   // settlements are still taken (send them in a batch of their own).

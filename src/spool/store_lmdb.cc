@@ -22,6 +22,9 @@ namespace belay::spool {
 
 namespace {
 
+Error dead_error() { return io_error("store: stopped after a storage error"); }
+Error closed_error() { return {ErrorKind::refused, "store: closed, the spool is stopping"}; }
+
 constexpr Duration kIdle{250};  // how often an idle writer looks whether there is room again
 
 class LmdbStore final : public Store {
@@ -38,23 +41,21 @@ class LmdbStore final : public Store {
         reader_(*environment_, tables_, leases_, [this](Damage damage) { repair(std::move(damage)); }),
         writer_([this] { write(); }) {}
 
-  ~LmdbStore() override {
-    queue_.stop();
-    writer_.join();
-  }
+  ~LmdbStore() override { close(); }
 
+  void close() override;
   void commit(Batch batch, Done<Committed> done) override;
   bool accepting(std::string* because) const override;
   void lease_due(DestinationId to, WallTime now, uint32_t max, Duration lease, Done<Leases> done) override {
-    lease_thread_.post([this, to, now, max, lease, done = std::move(done)] { done(reader_.lease_due(to, now, max, lease)); });
+    ask<Leases>(lease_thread_, [this, to, now, max, lease] { return reader_.lease_due(to, now, max, lease); }, done);
   }
   void release(MessageId message, DestinationId destination) override { leases_.drop(message, destination); }
   std::vector<DestinationId> waiting_destinations() const override;
   void load(MessageId id, Done<Message> done) override {
-    query_thread_.post([this, id, done = std::move(done)] { done(reader_.load(id)); });
+    ask<Message>(query_thread_, [this, id] { return reader_.load(id); }, done);
   }
   void deliveries(MessageId id, Done<std::vector<Delivery>> done) override {
-    query_thread_.post([this, id, done = std::move(done)] { done(reader_.deliveries(id, clock_.wall())); });
+    ask<std::vector<Delivery>>(query_thread_, [this, id] { return reader_.deliveries(id, clock_.wall()); }, done);
   }
   void events(const EventQuery& query, std::optional<MessageId> before, uint32_t max, Done<EventPage> done) override;
   StoreStats stats() const override;
@@ -62,6 +63,11 @@ class LmdbStore final : public Store {
   void prune(WallTime messages, WallTime history, uint32_t max, Done<uint32_t> done) override;
 
  private:
+  template <typename T>
+  void ask(TaskThread& thread, std::function<Result<T>()> question, const Done<T>& done) {
+    if (!thread.post([question = std::move(question), done] { done(question()); })) done(closed_error());
+  }
+  Error refusal_error() const;
   void write();
   void write_group(std::vector<Work> group);
   bool attempt(std::vector<Work*>& group, std::vector<Result<Committed>>& results);
@@ -79,7 +85,7 @@ class LmdbStore final : public Store {
   Books books_;
   std::string refusal_;
   std::atomic<bool> accepting_{true};
-  std::atomic<bool> dead_{false};
+  std::atomic<bool> dead_{false}, closed_{false};
   std::atomic<uint64_t> commits_{0}, last_commit_us_{0}, used_bytes_{0};
   SpaceWatch space_;
   std::string prune_from_;  // writer only
@@ -89,17 +95,31 @@ class LmdbStore final : public Store {
   TaskThread lease_thread_, query_thread_;  // end first: their tasks use all the rest
 };
 
-Error dead_error() { return io_error("store: stopped after a storage error"); }
+void LmdbStore::close() {
+  closed_ = true;
+  // What a callback of one thread asks of another that has ended is refused there, so the order does not matter.
+  queue_.stop();
+  if (writer_.joinable()) writer_.join();
+  lease_thread_.stop();
+  query_thread_.stop();
+}
+
+// Why the queue does not take any more.
+Error LmdbStore::refusal_error() const {
+  if (dead_) return dead_error();
+  if (closed_) return closed_error();
+  return {ErrorKind::full, "too much waits to be stored"};
+}
 
 void LmdbStore::commit(Batch batch, Done<Committed> done) {
-  if (dead_) return done(dead_error());
+  if (dead_ || closed_) return done(refusal_error());
   if (!batch.puts.empty() && !accepting_) {
     std::string because;
     static_cast<void>(accepting(&because));
     return done(Error{ErrorKind::full, because});
   }
   Work work{std::move(batch), done, {}, {}, 0};
-  if (!queue_.offer(std::move(work))) done(Error{ErrorKind::full, "too much waits to be stored"});
+  if (!queue_.offer(std::move(work))) done(refusal_error());
 }
 
 bool LmdbStore::accepting(std::string* because) const {
@@ -228,7 +248,7 @@ std::vector<DestinationId> LmdbStore::waiting_destinations() const {
 }
 
 void LmdbStore::events(const EventQuery& query, std::optional<MessageId> before, uint32_t max, Done<EventPage> done) {
-  query_thread_.post([this, query, before, max, done = std::move(done)] {
+  const auto search = [this, query, before, max] {
     uint64_t waiting = 0;
     int64_t widest_ms = 0;
     {
@@ -236,8 +256,9 @@ void LmdbStore::events(const EventQuery& query, std::optional<MessageId> before,
       waiting = books_.waiting();
       widest_ms = books_.totals.widest_ms;
     }
-    done(reader_.events(query, before, max, clock_.wall(), waiting, widest_ms));
-  });
+    return reader_.events(query, before, max, clock_.wall(), waiting, widest_ms);
+  };
+  ask<EventPage>(query_thread_, search, done);
 }
 
 StoreStats LmdbStore::stats() const {
@@ -275,7 +296,7 @@ void LmdbStore::prune(WallTime messages, WallTime history, uint32_t max, Done<ui
     change.prune_journal(history, max);
   };
   work.task_done = [done, gone] { done(*gone); };
-  if (dead_ || !queue_.offer(std::move(work))) done(dead_error());
+  if (dead_ || !queue_.offer(std::move(work))) done(refusal_error());
 }
 
 }  // namespace

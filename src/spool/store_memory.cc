@@ -1,6 +1,7 @@
 // The store in memory, for tests and the simulator: same rules, nothing durable, `done` runs before the member returns.
 // One mutex around everything; a thread that calls back in from `done` is fine, it is not held then.
 #include <algorithm>
+#include <atomic>
 #include <map>
 #include <mutex>
 #include <set>
@@ -27,6 +28,7 @@ class MemoryStore final : public Store {
  public:
   explicit MemoryStore(const Clock& clock) : clock_(clock) {}
 
+  void close() override { closed_ = true; }
   void commit(Batch batch, Done<Committed> done) override;
   bool accepting(std::string*) const override { return true; }
   void lease_due(DestinationId to, WallTime now, uint32_t max, Duration lease, Done<Leases> done) override;
@@ -56,9 +58,13 @@ class MemoryStore final : public Store {
   std::unordered_map<ClientId, uint64_t, ClientHash> clients_;
   LeaseTable leases_;
   uint64_t commits_ = 0;
+  std::atomic<bool> closed_{false};
 };
 
+Error closed_error() { return {ErrorKind::refused, "store: closed, the spool is stopping"}; }
+
 void MemoryStore::commit(Batch batch, Done<Committed> done) {
+  if (closed_) return done(closed_error());
   Committed committed;
   std::vector<DeliveryKey> settled;
   {
@@ -128,6 +134,7 @@ void MemoryStore::add_lines(const wire::EventLines& lines) {
 }
 
 void MemoryStore::lease_due(DestinationId to, WallTime now, uint32_t max, Duration lease, Done<Leases> done) {
+  if (closed_) return done(closed_error());
   Leases result;
   {
     const std::lock_guard lock(mutex_);
@@ -154,6 +161,7 @@ std::vector<DestinationId> MemoryStore::waiting_destinations() const {
 }
 
 void MemoryStore::load(MessageId id, Done<Message> done) {
+  if (closed_) return done(closed_error());
   std::shared_ptr<const Message> message;
   {
     const std::lock_guard lock(mutex_);
@@ -175,6 +183,7 @@ std::vector<Delivery> MemoryStore::deliveries_of(const MessageId& id) const {
 }
 
 void MemoryStore::deliveries(MessageId id, Done<std::vector<Delivery>> done) {
+  if (closed_) return done(closed_error());
   std::vector<Delivery> found;
   {
     const std::lock_guard lock(mutex_);
@@ -184,6 +193,7 @@ void MemoryStore::deliveries(MessageId id, Done<std::vector<Delivery>> done) {
 }
 
 void MemoryStore::events(const EventQuery& query, std::optional<MessageId> before, uint32_t max, Done<EventPage> done) {
+  if (closed_) return done(closed_error());
   EventPage page;
   const EventFilter filter(query);
   if (!filter.impossible() && max > 0) {
@@ -233,6 +243,7 @@ std::optional<WallTime> MemoryStore::newest() const {
 }
 
 void MemoryStore::prune(WallTime messages, WallTime history, uint32_t max, Done<uint32_t> done) {
+  if (closed_) return done(closed_error());
   uint32_t gone = 0;
   {
     const std::lock_guard lock(mutex_);

@@ -1,5 +1,5 @@
-// A thread that runs tasks in order: the store's readers. Owned by the store; tasks still queued when it ends are run first,
-// because somebody waits for each of them.
+// A thread that runs tasks in order: the store's readers. Owned by the store; tasks still queued when it is stopped are run
+// first, because somebody waits for each of them.
 #pragma once
 
 #include <condition_variable>
@@ -13,23 +13,28 @@ namespace belay::spool {
 class TaskThread {
  public:
   TaskThread() : thread_([this] { run(); }) {}
-  ~TaskThread() {
+  ~TaskThread() { stop(); }
+  TaskThread(const TaskThread&) = delete;
+  TaskThread& operator=(const TaskThread&) = delete;
+
+  // False after stop(): the task will not run.
+  [[nodiscard]] bool post(std::function<void()> task) {
+    {
+      const std::lock_guard lock(mutex_);
+      if (stopping_) return false;
+      tasks_.push_back(std::move(task));
+    }
+    wake_.notify_one();
+    return true;
+  }
+  // Returns when the last task has run. From the owner's thread, also twice.
+  void stop() {
     {
       const std::lock_guard lock(mutex_);
       stopping_ = true;
     }
     wake_.notify_one();
-    thread_.join();
-  }
-  TaskThread(const TaskThread&) = delete;
-  TaskThread& operator=(const TaskThread&) = delete;
-
-  void post(std::function<void()> task) {
-    {
-      const std::lock_guard lock(mutex_);
-      tasks_.push_back(std::move(task));
-    }
-    wake_.notify_one();
+    if (thread_.joinable()) thread_.join();
   }
 
  private:

@@ -1,4 +1,6 @@
 // What every engine must do, run on each of them.
+#include <atomic>
+
 #include "tests/store/harness.h"
 
 namespace belay::spool::test {
@@ -213,6 +215,23 @@ TEST_CASE_TEMPLATE("without_a_lease_a_delivery_cannot_be_settled_as_sent", Engin
   REQUIRE(done.ok());
   CHECK(done->refused == std::vector<bool>{true});
   CHECK(f.state_of(message.message->event.id) == DeliveryState::queued);
+}
+
+TEST_CASE_TEMPLATE("a_closed_store_has_answered_everything_and_refuses_what_comes_later", Engine, ENGINES) {
+  Fixture<Engine> f;
+  std::atomic<int> answered{0};
+  const NewMessage message = f.maker.message({"crm"});
+  f.store->commit(put(message), [&](Result<Committed>) { ++answered; });
+  f.store->lease_due(destination_id("crm"), f.now(), 10, Duration(1000), [&](Result<Leases>) { ++answered; });
+  f.store->load(message.message->event.id, [&](Result<Message>) { ++answered; });
+  f.store->close();
+  CHECK(answered == 3);
+  CHECK(commit(*f.store, put(f.maker.message({"crm"}))).error().kind == ErrorKind::refused);
+  CHECK(lease(*f.store, "crm", f.now()).error().kind == ErrorKind::refused);
+  CHECK(load(*f.store, message.message->event.id).error().kind == ErrorKind::refused);
+  CHECK(deliveries(*f.store, message.message->event.id).error().kind == ErrorKind::refused);
+  CHECK(events(*f.store, {}).error().kind == ErrorKind::refused);
+  f.store->close();  // once more changes nothing
 }
 
 TEST_CASE_TEMPLATE("dead_and_delivered_go_on_only_by_replay_with_history_and_bytes_kept", Engine, ENGINES) {

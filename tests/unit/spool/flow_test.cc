@@ -264,6 +264,28 @@ TEST_CASE("a_stopped_dispatcher_leaves_nothing_leased_and_nothing_unsettled") {
   CHECK(now->delivered == flow.seen.size());
 }
 
+TEST_CASE("a_replay_under_way_when_the_store_closes_is_answered_before_the_dispatcher_goes") {
+  Flow flow;
+  flow.status = [](size_t) { return 404; };
+  for (int i = 0; i < 200; ++i) flow.put("no");
+  REQUIRE(flow.until([&] { return flow.count("crm", &DestinationBacklog::dead) == 200; }));
+  std::atomic<bool> gone{false};
+  std::atomic<int> answers{0}, late{0};
+  StoreOperations operations(*flow.store, flow.clock, [&](const std::vector<DestinationId>&) { late += gone ? 1 : 0; });
+  for (int i = 0; i < 20; ++i) {
+    operations.replay({.ids = {}, .filter = EventQuery{.state = "dead"}, .dry_run = false},
+                      [&](Result<ReplayResult>) { ++answers; });
+  }
+  flow.store->close();
+  gone = true;
+  flow.intake.reset();
+  flow.dispatcher.reset();
+  CHECK(answers == 20);
+  flow.store.reset();
+  CHECK(answers == 20);
+  CHECK(late == 0);
+}
+
 TEST_CASE("counters_of_a_worker_arrive_as_they_were_sent") {
   Flow flow;
   flow.client->send_counters({77, {{"belay_requests_total", "source=\"a\"", 5}}});
