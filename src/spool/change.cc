@@ -117,11 +117,12 @@ bool Change::settle(const Delivery& delivery) {
   auto head = read_delivery_head(*stored);
   if (!head) {  // what the caller holds is whole and newer
     quarantine(tables_.deliveries, 'd', delivery_key(delivery.message, delivery.destination));
-    head = DeliveryHead{DeliveryState::queued, delivery.due};
+    head = DeliveryHead{DeliveryState::queued, delivery.due, std::max(delivery.attempts, 1U) - 1};
   }
-  const bool held = is_waiting(head->state) && leases_.held(delivery.message, delivery.destination, now_);
+  const bool sending = is_waiting(head->state) && (delivery.attempts == head->attempts + 1 ||
+                                                   leases_.held(delivery.message, delivery.destination, now_));
   settled_.emplace_back(delivery.message, delivery.destination);
-  if (!may_become(held ? DeliveryState::sending : head->state, delivery.state)) return false;
+  if (!may_become(sending ? DeliveryState::sending : head->state, delivery.state)) return false;
   write_state(delivery, head->state, head->due);
   return true;
 }

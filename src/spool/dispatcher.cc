@@ -1,5 +1,6 @@
 #include "spool/dispatcher.h"
 
+#include <algorithm>
 #include <deque>
 #include <list>
 #include <mutex>
@@ -19,6 +20,7 @@ struct Dispatcher::Impl {
   struct Flight {
     Lane* lane;
     Leased leased;
+    MonotonicTime since;
     std::shared_ptr<const upstream::Destination> destination;
     http::Fields fields;
     std::unique_ptr<upstream::Client::Call> call;
@@ -46,6 +48,7 @@ struct Dispatcher::Impl {
   void add(Lane& lane, Leased leased);
   void give_back(const Leased& leased);
   void release_pending(Lane& lane);
+  void release_stale(Lane& lane);
   void mark_ready(Lane& lane);
   void tell_hot(Lane& lane);
   void pump();
@@ -111,6 +114,7 @@ void Dispatcher::Impl::tick() {
   }
   const WallTime now = clock.wall();
   for (auto& [id, lane] : lanes) {
+    release_stale(*lane);
     if (lane->next_due && *lane->next_due <= now) lane->more_in_store = true;
     if (lane->more_in_store) scan(*lane);
     if (!lane->pending.empty()) mark_ready(*lane);
@@ -158,18 +162,29 @@ void Dispatcher::Impl::give_back(const Leased& leased) {
 }
 
 void Dispatcher::Impl::release_pending(Lane& lane) {
-  for (const Leased& leased : lane.pending) {
-    pending_bytes -= leased.message->request.body.size();
-    give_back(leased);
+  for (const Lane::Pending& pending : lane.pending) {
+    pending_bytes -= pending.leased.message->request.body.size();
+    give_back(pending.leased);
   }
   lane.pending.clear();
   lane.more_in_store = true;
 }
 
+// What a slow backend or a low rate kept in hand for long goes back before its lease runs out, so that nothing is sent that
+// another scan may take at the same time.
+void Dispatcher::Impl::release_stale(Lane& lane) {
+  while (!lane.pending.empty() && lane.pending.front().since + kLease / 2 < loop.now()) {
+    pending_bytes -= lane.pending.front().leased.message->request.body.size();
+    give_back(lane.pending.front().leased);
+    lane.pending.pop_front();
+    lane.more_in_store = true;
+  }
+}
+
 void Dispatcher::Impl::add(Lane& lane, Leased leased) {
   if (stopping || lane.destination == nullptr) return give_back(leased);
   pending_bytes += leased.message->request.body.size();
-  lane.pending.push_back(std::move(leased));
+  lane.pending.push_back({std::move(leased), loop.now()});
   mark_ready(lane);
 }
 
@@ -206,10 +221,12 @@ void Dispatcher::Impl::pump() {
 }
 
 void Dispatcher::Impl::send(Lane& lane) {
-  flights.push_front({&lane, std::move(lane.pending.front()), lane.destination, {}, nullptr});
+  Lane::Pending& next = lane.pending.front();
+  flights.push_front({&lane, std::move(next.leased), next.since, lane.destination, {}, nullptr});
   lane.pending.pop_front();
   lane.sent();
   Flight& flight = flights.front();
+  store.extend(flight.leased.delivery.message, lane.id, clock.wall() + lane.destination->timeout + kLeaseMargin);
   const wire::StoredRequest& request = flight.leased.message->request;
   pending_bytes -= request.body.size();
   if (!lane.told_hot || lane.more_in_store) {
@@ -242,7 +259,7 @@ void Dispatcher::Impl::answered(Flights::iterator flight, const upstream::Attemp
   if (attempt.outcome == upstream::Outcome::over_limit) {  // nothing was sent: not an attempt
     lane.paused_until = loop.now() + kPause;
     pending_bytes += flight->leased.message->request.body.size();
-    lane.pending.push_front(std::move(flight->leased));
+    lane.pending.push_front({std::move(flight->leased), flight->since});
     if (stopping) release_pending(lane);
     return;
   }
@@ -295,6 +312,10 @@ void Dispatcher::Impl::committed(std::vector<Settlement> settled, const Result<C
     return;
   }
   settle_failed = false;
+  const auto refused = std::count(result->refused.begin(), result->refused.end(), true);
+  if (refused > 0) {
+    log::warn("spool: {} answers came for deliveries that ended meanwhile (cancelled, or sent twice); they count nothing", refused);
+  }
   for (const Settlement& one : settled) {
     if (one.delivery.state != DeliveryState::scheduled) continue;
     Lane& lane = lane_of(one.delivery.destination);

@@ -27,6 +27,7 @@ class Dispatcher {
   static constexpr Duration kTick{25};          // due times, rates
   static constexpr Duration kFullScan{5'000};
   static constexpr Duration kLease{600'000};
+  static constexpr Duration kLeaseMargin{60'000};  // past the timeout of what is being sent: its settlement waits, too
   static constexpr Duration kPause{100};        // after "no connection is free"
   static constexpr Duration kSettleAgain{500};
 

@@ -24,7 +24,11 @@ struct Lane {
 
   DestinationId id = 0;
   std::shared_ptr<const upstream::Destination> destination;  // null: orphaned, it is not in the rules
-  std::deque<Leased> pending;
+  struct Pending {
+    Leased leased;
+    MonotonicTime since{};  // in hand
+  };
+  std::deque<Pending> pending;         // the longest in hand first
   int in_flight = 0;
   int allowed = 1;                     // at once, now
   double tokens = 1;

@@ -3,6 +3,7 @@
 // dispatcher holds.
 #pragma once
 
+#include <algorithm>
 #include <mutex>
 #include <unordered_map>
 
@@ -20,6 +21,14 @@ class LeaseTable {
     if (!fresh && at->second > now) return false;
     if (fresh) ++sending_[destination];
     at->second = until;
+    return true;
+  }
+  // False when nobody has it. One that ran out and that nobody took since is given anew.
+  bool extend(MessageId message, DestinationId destination, WallTime until) {
+    const std::lock_guard lock(mutex_);
+    const auto at = held_.find({message, destination});
+    if (at == held_.end()) return false;
+    at->second = std::max(at->second, until);
     return true;
   }
   void drop(MessageId message, DestinationId destination) {

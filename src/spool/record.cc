@@ -48,7 +48,8 @@ DeliveryHead read_head(wire::Reader& in) {
   if (state < static_cast<uint8_t>(DeliveryState::queued) || state > static_cast<uint8_t>(DeliveryState::cancelled)) {
     in.fail();
   }
-  return {static_cast<DeliveryState>(state), wall_from_ms(in.i64())};
+  const WallTime due = wall_from_ms(in.i64());
+  return {static_cast<DeliveryState>(state), due, in.u32()};
 }
 
 }  // namespace
@@ -171,7 +172,7 @@ Result<Delivery> read_delivery(std::string_view stored) {
   const DeliveryHead head = read_head(in);
   delivery.state = head.state;
   delivery.due = head.due;
-  delivery.attempts = in.u32();
+  delivery.attempts = head.attempts;
   delivery.attempts_before = in.u32();
   delivery.message = in.id();
   delivery.destination = in.u64();

@@ -71,6 +71,7 @@ Result<Delivery> read_delivery(std::string_view stored);
 struct DeliveryHead {
   DeliveryState state = DeliveryState::queued;
   WallTime due{};
+  uint32_t attempts = 0;
 };
 Result<DeliveryHead> read_delivery_head(std::string_view stored);
 // queued, scheduled or sending: it stands in the index of due deliveries.

@@ -28,7 +28,9 @@ struct NewMessage {
 };
 
 // The end of one attempt, a replay or a cancellation: the delivery as it now is. A step that may_become() does not allow
-// from what is stored (somebody else was faster) is refused alone. A settled lease is dropped by the commit.
+// from what is stored (somebody else was faster) is refused alone. What waits counts as being sent for whoever holds its
+// lease, and for whoever made the very next attempt: a lease that ran out takes nothing back that was sent. A settled lease
+// is dropped by the commit.
 struct Settlement {
   Delivery delivery;
 };
@@ -116,6 +118,8 @@ class Store {
   // Up to `max` deliveries of the destination with due <= now, oldest due first, each leased until now + lease. A damaged
   // message is quarantined here and its delivery becomes dead.
   virtual void lease_due(DestinationId to, WallTime now, uint32_t max, Duration lease, Done<Leases> done) = 0;
+  // A lease in hand holds at least until then; false: nobody has it.
+  virtual bool extend(MessageId message, DestinationId destination, WallTime until) = 0;
   // Gives a lease back unused (shutdown, destination gone).
   virtual void release(MessageId message, DestinationId destination) = 0;
   virtual std::vector<DestinationId> waiting_destinations() const = 0;

@@ -49,6 +49,9 @@ class LmdbStore final : public Store {
   void lease_due(DestinationId to, WallTime now, uint32_t max, Duration lease, Done<Leases> done) override {
     ask<Leases>(lease_thread_, [this, to, now, max, lease] { return reader_.lease_due(to, now, max, lease); }, done);
   }
+  bool extend(MessageId message, DestinationId destination, WallTime until) override {
+    return leases_.extend(message, destination, until);
+  }
   void release(MessageId message, DestinationId destination) override { leases_.drop(message, destination); }
   std::vector<DestinationId> waiting_destinations() const override;
   void load(MessageId id, Done<Message> done) override {

@@ -32,6 +32,9 @@ class MemoryStore final : public Store {
   void commit(Batch batch, Done<Committed> done) override;
   bool accepting(std::string*) const override { return true; }
   void lease_due(DestinationId to, WallTime now, uint32_t max, Duration lease, Done<Leases> done) override;
+  bool extend(MessageId message, DestinationId destination, WallTime until) override {
+    return leases_.extend(message, destination, until);
+  }
   void release(MessageId message, DestinationId destination) override { leases_.drop(message, destination); }
   std::vector<DestinationId> waiting_destinations() const override;
   void load(MessageId id, Done<Message> done) override;
@@ -106,8 +109,9 @@ bool MemoryStore::settle(const Delivery& delivery) {
   const auto at = deliveries_.find({delivery.message, delivery.destination});
   if (at == deliveries_.end()) return false;
   const DeliveryState stored = at->second.state;
-  const bool held = is_waiting(stored) && leases_.held(delivery.message, delivery.destination, clock_.wall());
-  if (!may_become(held ? DeliveryState::sending : stored, delivery.state)) return false;
+  const bool sending = is_waiting(stored) && (delivery.attempts == at->second.attempts + 1 ||
+                                              leases_.held(delivery.message, delivery.destination, clock_.wall()));
+  if (!may_become(sending ? DeliveryState::sending : stored, delivery.state)) return false;
   due_.erase({delivery.destination, at->second.due, delivery.message});
   if (is_waiting(delivery.state)) due_.insert({delivery.destination, delivery.due, delivery.message});
   DestinationCounts& counts = counts_[delivery.destination];

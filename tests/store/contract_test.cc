@@ -207,7 +207,37 @@ TEST_CASE_TEMPLATE("a_step_the_table_does_not_allow_is_refused_alone", Engine, E
   CHECK(commit(*f.store, settle(unknown))->refused == std::vector<bool>{true});
 }
 
-TEST_CASE_TEMPLATE("without_a_lease_a_delivery_cannot_be_settled_as_sent", Engine, ENGINES) {
+TEST_CASE_TEMPLATE("an_attempt_counts_also_when_its_lease_ran_out", Engine, ENGINES) {
+  Fixture<Engine> f;
+  REQUIRE(commit(*f.store, put(f.maker.message({"crm"}))).ok());
+  Delivery delivery = lease(*f.store, "crm", f.now(), 1, Duration(1000))->leased.at(0).delivery;
+  f.clock.advance(Duration(2000));
+  add_attempt(delivery, {f.now(), 1900, 503, "status 503", ""});
+  const Delivery first = with_state(delivery, DeliveryState::scheduled, f.now() + Duration(500));
+  CHECK(commit(*f.store, settle(first))->refused == std::vector<bool>{false});
+  CHECK(deliveries(*f.store, delivery.message)->front().attempts == 1);
+  CHECK(commit(*f.store, settle(first))->refused == std::vector<bool>{true});  // the same attempt again
+  add_attempt(delivery, {f.now(), 5, 200, "", ""});
+  CHECK(commit(*f.store, settle(with_state(delivery, DeliveryState::delivered)))->refused == std::vector<bool>{false});
+  CHECK(f.state_of(delivery.message) == DeliveryState::delivered);
+  add_attempt(delivery, {f.now(), 5, 503, "", ""});
+  CHECK(commit(*f.store, settle(with_state(delivery, DeliveryState::dead)))->refused == std::vector<bool>{true});
+}
+
+TEST_CASE_TEMPLATE("a_lease_can_be_made_longer_never_shorter", Engine, ENGINES) {
+  Fixture<Engine> f;
+  const NewMessage message = f.maker.message({"crm"});
+  const MessageId id = message.message->event.id;
+  REQUIRE(commit(*f.store, put(message)).ok());
+  CHECK_FALSE(f.store->extend(id, destination_id("crm"), f.now() + Duration(5000)));
+  REQUIRE(lease(*f.store, "crm", f.now(), 1, Duration(1000))->leased.size() == 1);
+  CHECK(f.store->extend(id, destination_id("crm"), f.now() + Duration(5000)));
+  CHECK(f.store->extend(id, destination_id("crm"), f.now() + Duration(10)));
+  CHECK(lease(*f.store, "crm", f.now() + Duration(4999))->leased.empty());
+  CHECK(lease(*f.store, "crm", f.now() + Duration(5000))->leased.size() == 1);
+}
+
+TEST_CASE_TEMPLATE("without_a_lease_and_without_an_attempt_nothing_is_settled_as_sent", Engine, ENGINES) {
   Fixture<Engine> f;
   const NewMessage message = f.maker.message({"crm"});
   REQUIRE(commit(*f.store, put(message)).ok());
