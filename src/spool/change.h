@@ -32,7 +32,7 @@ class Change {
   void remove_due(const DueEntry& entry);
   // From `from` on, in order of ids; `from` is moved on, and emptied at the end. Returns how many messages went.
   uint32_t prune_messages(std::string& from, WallTime older_than, bool any_delivered, uint32_t max);
-  void prune_journal(WallTime older_than, uint32_t max);
+  void prune_journal(WallTime older_than, uint32_t max);  // up to `max` blocks, oldest first
 
   bool failed() const { return transaction_.failed(); }
   bool changed() const { return changed_; }  // false: commit() has nothing to make durable

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <sys/statvfs.h>
 
+#include <algorithm>
+
 namespace belay::spool {
 
 double SpaceWatch::disk_used() const {
@@ -22,6 +24,7 @@ const std::string& SpaceWatch::refusal(bool now_please) {
   if (static_cast<double>(used_) >= limit * map) used_ = environment_.used_bytes();
   const double map_part = static_cast<double>(used_) / map;
   const double disk_part = disk_used();
+  part_ = std::max(map_part, disk_part);
   if (map_part >= limit) {
     reason_ = fmt::format("map {:.0f}% full", map_part * 100);
   } else if (disk_part >= limit) {

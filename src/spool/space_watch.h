@@ -1,5 +1,6 @@
 // Decides whether there is room for intake: refuses at StoreOptions::kIntakeStops of the map or of the disk, resumes below
-// kIntakeResumes, so that settlements and deletes always have room to work in. Writer thread.
+// kIntakeResumes; lines of the books are refused from kLinesStop on. So settlements and deletes always have room to work in.
+// Writer thread.
 #pragma once
 
 #include <chrono>
@@ -18,6 +19,7 @@ class SpaceWatch {
   // Looks again when kEvery has passed or `now_please`; the reason to refuse, or empty.
   const std::string& refusal(bool now_please = false);
   void refuse(std::string reason) { reason_ = std::move(reason); }  // the disk itself said so
+  bool lines_fit() const { return part_ < StoreOptions::kLinesStop; }  // as of the last look
   uint64_t used_bytes() const { return used_; }
 
  private:
@@ -26,6 +28,7 @@ class SpaceWatch {
   std::string folder_;
   std::string reason_;
   uint64_t used_ = 0;
+  double part_ = 0;  // of map or disk, what is fuller
   std::chrono::steady_clock::time_point next_{};
 };
 

@@ -110,7 +110,8 @@ class Store {
 
   // One atomic unit, grouped with other callers' batches into one durable commit. done(ok): durable. An error: nothing was
   // applied, except `unavailable`: not known, repeat the same batch (ids make that harmless). `full`: intake is refused,
-  // settlements are still taken (send them in a batch of their own).
+  // settlements are still taken (send them in a batch of
+  // their own), lines of the books up to StoreOptions::kLinesStop.
   virtual void commit(Batch batch, Done<Committed> done) = 0;
   // False while puts are refused as full or after a storage error; `because` says why.
   virtual bool accepting(std::string* because = nullptr) const = 0;
@@ -132,7 +133,8 @@ class Store {
   virtual std::optional<WallTime> newest() const = 0;
 
   // Retention: forgets up to `max` messages older than `messages` whose deliveries all ended, and lines of the books older
-  // than `history`. While intake is refused as full, delivered messages go whatever their age. done: how many messages went.
+  // than `history`. While intake is refused as full, delivered messages and the oldest lines go whatever their age. done: how
+  // many messages went.
   virtual void prune(WallTime messages, WallTime history, uint32_t max, Done<uint32_t> done) = 0;
 };
 
@@ -144,6 +146,7 @@ struct StoreOptions {
   std::function<void(const std::string& reason)> on_fatal;
   static constexpr double kIntakeStops = 0.85;    // of map or disk
   static constexpr double kIntakeResumes = 0.80;
+  static constexpr double kLinesStop = 0.92;      // the rest is for settlements and for making room
   static constexpr size_t kMaxGroup = 4096;       // batches in one commit
   static constexpr size_t kMaxGroupBytes = size_t{32} << 20;
   static constexpr size_t kMaxQueuedBytes = size_t{512} << 20;  // of batches waiting; more is refused as full

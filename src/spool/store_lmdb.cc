@@ -25,6 +25,8 @@ namespace {
 Error dead_error() { return io_error("store: stopped after a storage error"); }
 Error closed_error() { return {ErrorKind::refused, "store: closed, the spool is stopping"}; }
 
+// Of messages and of blocks in one step while there is no room: small enough to fit in what is kept free for it.
+constexpr uint32_t kRoomStep = 32;
 constexpr Duration kIdle{250};  // how often an idle writer looks whether there is room again
 
 class LmdbStore final : public Store {
@@ -73,6 +75,7 @@ class LmdbStore final : public Store {
   Error refusal_error() const;
   void write();
   void write_group(std::vector<Work> group);
+  void make_room();
   bool attempt(std::vector<Work*>& group, std::vector<Result<Committed>>& results);
   void repair(Damage damage);
   void set_refusal(const std::string& reason);
@@ -87,11 +90,12 @@ class LmdbStore final : public Store {
   mutable std::mutex state_mutex_;  // books_ and refusal_ are written by the writer, read by everybody
   Books books_;
   std::string refusal_;
-  std::atomic<bool> accepting_{true};
+  std::atomic<bool> accepting_{true}, taking_lines_{true};
   std::atomic<bool> dead_{false}, closed_{false};
   std::atomic<uint64_t> commits_{0}, last_commit_us_{0}, used_bytes_{0};
   SpaceWatch space_;
   std::string prune_from_;  // writer only
+  bool pruned_ = false;     // writer only: there may be room again
   StoreReader reader_;
   CommitQueue queue_;
   std::thread writer_;
@@ -121,6 +125,9 @@ void LmdbStore::commit(Batch batch, Done<Committed> done) {
     static_cast<void>(accepting(&because));
     return done(Error{ErrorKind::full, because});
   }
+  if (!batch.events.empty() && !taking_lines_) {
+    return done(Error{ErrorKind::full, "no room left for lines of the books"});
+  }
   Work work{std::move(batch), done, {}, {}, 0};
   if (!queue_.offer(std::move(work))) done(refusal_error());
 }
@@ -138,7 +145,8 @@ void LmdbStore::write() {
     std::vector<Work> group = queue_.take(kIdle);
     if (group.empty() && queue_.stopped()) return;
     if (!group.empty()) write_group(std::move(group));
-    if (!dead_) set_refusal(space_.refusal());
+    if (!dead_) set_refusal(space_.refusal(std::exchange(pruned_, false)));
+    taking_lines_ = space_.lines_fit();
     used_bytes_ = space_.used_bytes();
   }
 }
@@ -165,16 +173,17 @@ void LmdbStore::write_group(std::vector<Work> group) {
   }
   std::vector<Result<Committed>> outcomes;
   if (!dead_ && !attempt(left, outcomes)) {
-    // No room: puts are refused from now on, what frees room is tried again without them.
+    // No room: puts are refused from now on, and what frees room is tried again without puts and lines.
     set_refusal("no room left in map or on disk");
     space_.refuse("no room left in map or on disk");
+    make_room();
     std::vector<Work*> rest;
     for (Work* work : left) {
-      if (work->batch.puts.empty()) rest.push_back(work);
+      if (work->batch.puts.empty() && work->batch.events.empty()) rest.push_back(work);
       else results[static_cast<size_t>(work - group.data())] = Error{ErrorKind::full, "no room left in map or on disk"};
     }
     left = std::move(rest);
-    static_cast<void>(attempt(left, outcomes));
+    if (!dead_) static_cast<void>(attempt(left, outcomes));
   }
   for (size_t i = 0; i < left.size() && i < outcomes.size(); ++i) {
     results[static_cast<size_t>(left[i] - group.data())] = std::move(outcomes[i]);
@@ -183,6 +192,20 @@ void LmdbStore::write_group(std::vector<Work> group) {
     if (group[i].task_done) group[i].task_done();
     if (group[i].done) group[i].done(std::move(results[i]));
   }
+}
+
+// A small step of pruning in a transaction of its own, before anything else is tried on a full disk. It may find no room
+// either; then the next timed step tries again.
+void LmdbStore::make_room() {
+  Work step;
+  step.task = [this](Change& change) {
+    pruned_ = true;
+    change.prune_messages(prune_from_, WallTime{}, true, kRoomStep);
+    change.prune_journal(WallTime::max(), kRoomStep);
+  };
+  std::vector<Work*> alone{&step};
+  std::vector<Result<Committed>> ignored;
+  static_cast<void>(attempt(alone, ignored));
 }
 
 // One transaction and one durable commit for all of them. False: there was no room, nothing was applied.
@@ -295,8 +318,9 @@ void LmdbStore::prune(WallTime messages, WallTime history, uint32_t max, Done<ui
   auto gone = std::make_shared<uint32_t>(0);
   Work work;
   work.task = [this, messages, history, max, gone](Change& change) {
+    pruned_ = true;
     *gone = change.prune_messages(prune_from_, messages, !accepting_, max);
-    change.prune_journal(history, max);
+    change.prune_journal(accepting_ ? history : WallTime::max(), accepting_ ? max : std::min(max, kRoomStep));
   };
   work.task_done = [done, gone] { done(*gone); };
   if (dead_ || !queue_.offer(std::move(work))) done(refusal_error());

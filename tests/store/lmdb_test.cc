@@ -251,6 +251,43 @@ TEST_CASE("a_full_map_refuses_puts_takes_settlements_and_resumes_when_there_is_r
   CHECK(commit(*store, put(maker.message({"crm"}, maker.bytes(20'000)))).ok());
 }
 
+TEST_CASE("lines_of_the_books_leave_room_for_settlements_and_go_oldest_first_when_the_map_is_full") {
+  ManualClock clock;
+  Folder folder;
+  Maker maker(clock);
+  auto store = open(folder, clock, uint64_t{8} << 20);
+  const NewMessage waiting = maker.message({"crm"});
+  REQUIRE(commit(*store, put(waiting)).ok());
+  std::vector<wire::Event> many;
+  for (int i = 0; i < 100; ++i) {
+    many.push_back(maker.event(wire::Outcome::forwarded));
+    many.back().path.assign(1500, 'p');
+  }
+  ErrorKind refused = ErrorKind::io;
+  int taken = 0;
+  for (; taken < 500; ++taken) {
+    auto done = commit(*store, lines(many));
+    if (!done) {
+      refused = done.error().kind;
+      break;
+    }
+  }
+  CHECK(refused == ErrorKind::full);
+  CHECK(taken > 10);
+  REQUIRE(eventually([&] { return !store->accepting(); }));
+  const Leased leased = lease(*store, "crm", clock.wall())->leased.at(0);
+  REQUIRE(commit(*store, settle(with_state(leased.delivery, DeliveryState::delivered))).ok());
+  const uint64_t before = store->stats().events;
+  REQUIRE(eventually([&] {  // none of them is older than the retention
+    if (!store->accepting()) prune(*store, WallTime{}, WallTime{}, 500);
+    return store->accepting();
+  }));
+  CHECK(store->stats().events < before);
+  CHECK(store->stats().events > 0);
+  CHECK(commit(*store, lines({maker.event(wire::Outcome::forwarded)})).ok());
+  CHECK(commit(*store, put(maker.message({"crm"}))).ok());
+}
+
 TEST_CASE("a_storage_error_stops_everything_and_is_told_once") {
   // Without room for its own meta page LMDB cannot fail on demand; a file limit makes the write itself fail, with EFBIG.
   ManualClock clock;
