@@ -2,15 +2,19 @@
 
 #include <lmdb.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <vector>
 
 #include "base/check.h"
 
 namespace belay::spool::lmdb {
 
 namespace {
+
+constexpr MDB_dbi kFreeList = 0;  // LMDB's own: transaction → count and numbers of the pages it freed
 
 MDB_val to_val(std::string_view text) { return {text.size(), const_cast<char*>(text.data())}; }
 std::string_view to_view(const MDB_val& value) { return {static_cast<const char*>(value.mv_data), value.mv_size}; }
@@ -55,18 +59,49 @@ Result<std::unique_ptr<Environment>> Environment::open(const std::string& folder
   return environment;
 }
 
-// LMDB maps the file and would die of SIGBUS at the first missing page.
+// How many pages with number >= `first` are in the free list.
+Result<uint64_t> Environment::free_pages_from(uint64_t first) const {
+  MDB_txn* txn = nullptr;
+  if (const int code = mdb_txn_begin(env_, nullptr, MDB_RDONLY, &txn); code != 0) return to_error(code);
+  uint64_t found = 0;
+  MDB_cursor* cursor = nullptr;
+  int code = mdb_cursor_open(txn, kFreeList, &cursor);
+  if (code == 0) {
+    MDB_val key{}, value{};
+    while ((code = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0) {
+      std::vector<size_t> pages(value.mv_size / sizeof(size_t));  // their count, then their numbers; not aligned as stored
+      __builtin_memcpy(pages.data(), value.mv_data, pages.size() * sizeof(size_t));
+      const size_t count = pages.empty() ? 0 : std::min(pages[0], pages.size() - 1);
+      for (size_t i = 1; i <= count; ++i) found += pages[i] >= first ? 1 : 0;
+    }
+    mdb_cursor_close(cursor);
+  }
+  mdb_txn_abort(txn);
+  if (code != MDB_NOTFOUND) return to_error(code);
+  return found;
+}
+
+// LMDB maps the file and would die of SIGBUS at the first missing page. A healthy file may be short, though: pages that a
+// transaction took and gave back before its commit are never written. Then all that is missing is in the free list. The file
+// is made longer before that list is read, because part of it may be what is missing; zeros there are no pages of a tree.
 Result<void> Environment::check_length(const std::string& folder) const {
   mdb_filehandle_t file = -1;
   mdb_env_get_fd(env_, &file);
   struct stat status {};
   if (fstat(file, &status) != 0) return errno_error("spool path " + folder + ": stat data.mdb");
-  if (static_cast<uint64_t>(status.st_size) < touched_bytes()) {
-    return Error{ErrorKind::corrupt, "spool path " + folder + ": data.mdb is truncated (" +
-                                         std::to_string(status.st_size) + " bytes, " + std::to_string(touched_bytes()) +
-                                         " expected); restore it or name another path"};
-  }
-  return {};
+  const uint64_t expected = touched_bytes();
+  const auto size = static_cast<uint64_t>(status.st_size);
+  if (size >= expected) return {};
+  if (ftruncate(file, static_cast<off_t>(expected)) != 0) return errno_error("spool path " + folder + ": extend data.mdb");
+  MDB_stat stat{};
+  mdb_env_stat(env_, &stat);
+  const uint64_t first_missing = size / stat.ms_psize;
+  const auto free_pages = free_pages_from(first_missing);
+  if (free_pages && *free_pages == expected / stat.ms_psize - first_missing) return {};
+  // As it was found: a copy may be wanted, and the next start must not take it for whole.
+  if (ftruncate(file, status.st_size) != 0) return errno_error("spool path " + folder + ": shorten data.mdb again");
+  return Error{ErrorKind::corrupt, "spool path " + folder + ": data.mdb is truncated (" + std::to_string(size) + " bytes, " +
+                                       std::to_string(expected) + " expected); restore it or name another path"};
 }
 
 Environment::~Environment() { mdb_env_close(env_); }
@@ -100,7 +135,6 @@ uint64_t Environment::touched_bytes() const {
 }
 
 uint64_t Environment::used_bytes() const {
-  constexpr MDB_dbi kFreeList = 0;
   MDB_stat stat{};
   mdb_env_stat(env_, &stat);
   MDB_txn* txn = nullptr;

@@ -26,7 +26,8 @@ class Environment {
   static constexpr unsigned kMaxTables = 16;
   static constexpr unsigned kMaxReaders = 126;
 
-  // Opens or creates `folder`/data.mdb and lock.mdb. corrupt: not an LMDB file, or shorter than it says.
+  // Opens or creates `folder`/data.mdb and lock.mdb. corrupt: not an LMDB file, or pages in use are
+  // missing at its end.
   static Result<std::unique_ptr<Environment>> open(const std::string& folder, uint64_t map_bytes);
   ~Environment();
   Environment(const Environment&) = delete;
@@ -41,6 +42,7 @@ class Environment {
  private:
   explicit Environment(MDB_env* env) : env_(env) {}
   Result<void> check_length(const std::string& folder) const;
+  Result<uint64_t> free_pages_from(uint64_t first) const;
   MDB_env* env_;
 };
 

@@ -4,7 +4,9 @@
 
 #include <atomic>
 #include <csignal>
+#include <cstring>
 #include <fstream>
+#include <set>
 #include <thread>
 
 #include "tests/store/harness.h"
@@ -140,6 +142,69 @@ TEST_CASE("a_newer_schema_a_foreign_and_a_truncated_file_are_refused_with_the_re
     REQUIRE_FALSE(truncated.ok());
     CHECK(truncated.error().message.find("truncated") != std::string::npos);
   }
+}
+
+// Bytes of the file up to the free pages at its end.
+uint64_t needed_bytes(const Folder& folder) {
+  MDB_env* env = nullptr;
+  REQUIRE(mdb_env_create(&env) == 0);
+  REQUIRE(mdb_env_open(env, folder.path().c_str(), MDB_RDONLY, 0600) == 0);
+  MDB_envinfo info{};
+  MDB_stat stat{};
+  REQUIRE(mdb_env_info(env, &info) == 0);
+  REQUIRE(mdb_env_stat(env, &stat) == 0);
+  MDB_txn* txn = nullptr;
+  REQUIRE(mdb_txn_begin(env, nullptr, MDB_RDONLY, &txn) == 0);
+  MDB_cursor* cursor = nullptr;
+  REQUIRE(mdb_cursor_open(txn, 0, &cursor) == 0);
+  std::set<size_t> free_pages;
+  MDB_val key{}, value{};
+  while (mdb_cursor_get(cursor, &key, &value, MDB_NEXT) == 0) {
+    std::vector<size_t> pages(value.mv_size / sizeof(size_t));
+    std::memcpy(pages.data(), value.mv_data, value.mv_size);
+    free_pages.insert(pages.begin() + 1, pages.begin() + 1 + static_cast<ptrdiff_t>(pages.at(0)));
+  }
+  mdb_cursor_close(cursor);
+  mdb_txn_abort(txn);
+  mdb_env_close(env);
+  size_t last = info.me_last_pgno;
+  while (free_pages.count(last) > 0) --last;
+  return (last + 1) * stat.ms_psize;
+}
+
+TEST_CASE("a_file_without_the_free_pages_at_its_end_is_taken_one_page_less_is_refused_and_left_as_it_is") {
+  ManualClock clock;
+  Folder folder;
+  Maker maker(clock);
+  const NewMessage kept = maker.message({"crm"});
+  {
+    auto store = open(folder, clock);
+    REQUIRE(commit(*store, put(kept)).ok());
+    const NewMessage large = maker.message({"erp"}, maker.bytes(2'000'000));
+    REQUIRE(commit(*store, put(large)).ok());
+    const Delivery second = lease(*store, "erp", clock.wall())->leased.at(0).delivery;
+    REQUIRE(commit(*store, settle(with_state(second, DeliveryState::delivered))).ok());
+    REQUIRE(prune(*store, clock.wall() + Duration(1000), WallTime{}) == 1);
+    for (int i = 0; i < 4; ++i) {  // what still stands at the end moves into pages that became free
+      REQUIRE(commit(*store, lines({maker.event(wire::Outcome::forwarded)})).ok());
+    }
+  }
+  const std::string file = folder.path() + "/data.mdb";
+  const uint64_t needed = needed_bytes(folder);
+  REQUIRE(needed < std::filesystem::file_size(file));
+  std::filesystem::resize_file(file, needed);
+  {
+    auto store = open(folder, clock);
+    CHECK(load(*store, kept.message->event.id)->request.body == kept.message->request.body);
+    REQUIRE(commit(*store, put(maker.message({"erp"}, maker.bytes(3'000'000)))).ok());
+    CHECK(lease(*store, "erp", clock.wall())->leased.size() == 1);
+  }
+  const uint64_t less = needed_bytes(folder) - 4096;
+  std::filesystem::resize_file(file, less);
+  auto refused = open_lmdb_store(options_of(folder), clock);
+  REQUIRE_FALSE(refused.ok());
+  CHECK(refused.error().message.find("truncated") != std::string::npos);
+  CHECK(std::filesystem::file_size(file) == less);
 }
 
 TEST_CASE("a_damaged_message_is_set_aside_its_delivery_is_dead_and_the_rest_goes_on") {
