@@ -223,7 +223,14 @@ void append_json_string(std::string& out, std::string_view text) {
       out.push_back(kDigits[byte >> 4]);
       out.push_back(kDigits[byte & 15]);
       ++i;
-    } else if (const size_t length = utf8_length(text, i); length > 0) {
+    } else if (const size_t length = utf8_length(text, i); length == 2 && byte == 0xC2 && static_cast<uint8_t>(text[i + 1]) < 0xA0) {
+      // U+0080 to U+009F: to a terminal that shows the line, some of them begin a command as ESC does.
+      const auto low = static_cast<uint8_t>(text[i + 1]);
+      out += "\\u00";
+      out.push_back(kDigits[low >> 4]);
+      out.push_back(kDigits[low & 15]);
+      i += 2;
+    } else if (length > 0) {
       out.append(text, i, length);
       i += length;
     } else {

@@ -61,3 +61,9 @@ TEST_CASE("json_strings_escape_controls_and_replace_bytes_that_are_not_utf8") {
   append_json_string(out, "a\"\\\n\x7f\xc3\xa9\xff\xed\xa0\x80");
   CHECK_EQ(out, "\"a\\\"\\\\\\u000a\\u007f\xc3\xa9\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\"");
 }
+
+TEST_CASE("json_strings_escape_the_controls_behind_ascii_that_terminals_obey") {
+  std::string out;
+  append_json_string(out, "\xc2\x80\xc2\x9b" "31m\xc2\x9f\xc2\xa0\xc3\x80");
+  CHECK_EQ(out, "\"\\u0080\\u009b31m\\u009f\xc2\xa0\xc3\x80\"");
+}
