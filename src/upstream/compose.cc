@@ -14,16 +14,25 @@ namespace {
 // What a field of the sender means to us. Most names are `other`, which their length alone decides.
 enum class Known : uint8_t { other, host, hop, expect, length, webhook_id, webhook_attempt, traceparent, forwarded };
 
+// CGI, WSGI and PHP hand '-' and '_' of a name to their programs as the same letter, so a sender's X_API_Key would stand
+// where the X-API-Key that Belay vouches for is read.
+bool looks_like(std::string_view name, std::string_view owned) {
+  if (name.size() != owned.size()) return false;
+  const auto folded = [](char c) { return c == '_' ? '-' : ascii_lower(c); };
+  return std::equal(name.begin(), name.end(), owned.begin(), [&](char a, char b) { return folded(a) == folded(b); });
+}
+
 Known classify(std::string_view name) {
   const auto is = [name](std::string_view word) { return ascii_iequals(name, word); };
+  const auto owned = [name](std::string_view word) { return looks_like(name, word); };
   switch (name.size()) {
     case 4: return is("host") ? Known::host : Known::other;
     case 6: return is("expect") ? Known::expect : Known::other;
     case 10: return is("webhook-id") ? Known::webhook_id : http::is_hop_by_hop(name) ? Known::hop : Known::other;
     case 11: return is("traceparent") ? Known::traceparent : Known::other;
     case 14: return is("content-length") ? Known::length : Known::other;
-    case 15: return is("webhook-attempt") ? Known::webhook_attempt : is("x-forwarded-for") ? Known::forwarded : Known::other;
-    case 17: return is("transfer-encoding") ? Known::length : is("x-forwarded-proto") ? Known::forwarded : Known::other;
+    case 15: return owned("webhook-attempt") ? Known::webhook_attempt : owned("x-forwarded-for") ? Known::forwarded : Known::other;
+    case 17: return is("transfer-encoding") ? Known::length : owned("x-forwarded-proto") ? Known::forwarded : Known::other;
     default: return http::is_hop_by_hop(name) ? Known::hop : Known::other;
   }
 }
@@ -114,9 +123,12 @@ class Composer {
     const auto same = [name](std::string_view other) { return ascii_iequals(name, other); };
     if (std::any_of(options.begin(), options.end(), same)) return !same("host") && !same("content-length");
     if (same("host")) return false;
-    if (std::any_of(to_.remove_headers.begin(), to_.remove_headers.end(), same)) return true;
+    const auto owned = [name](const std::string& other) { return looks_like(name, other); };
+    const auto owned_field = [&](const auto& field) { return owned(field.first); };
+    if (std::any_of(to_.remove_headers.begin(), to_.remove_headers.end(), owned)) return true;
     if (!to_.authorization.empty() && same("authorization")) return true;
-    return has_name(to_.set_headers, name) || has_name(to_.auth_headers, name);
+    return std::any_of(to_.set_headers.begin(), to_.set_headers.end(), owned_field) ||
+           std::any_of(to_.auth_headers.begin(), to_.auth_headers.end(), owned_field);
   }
 
   void pass(const http::Field& field) {

@@ -168,6 +168,28 @@ TEST_CASE("forged_forwarding_fields_are_replaced_and_the_senders_id_and_trace_ar
            "Content-Length: 7\r\nX-Forwarded-For: 198.51.100.1, 192.0.2.9\r\nX-Forwarded-Proto: https\r\nwebhook-attempt: 3\r\n\r\n");
 }
 
+TEST_CASE("a_senders_name_with_underscores_does_not_pass_for_a_field_that_belay_owns") {
+  const auto plain = destination({"http://127.0.0.1:8081"});
+  const std::string passed = compose(*plain, {.fields = {{"Host", "h"},
+                                                         {"X_Forwarded_For", "6.6.6.6"},
+                                                         {"x-forwarded_proto", "https"},
+                                                         {"WEBHOOK_ATTEMPT", "99"},
+                                                         {"Content-Length", "7"},
+                                                         {"X_Stays_Here_Too", "1"}}});
+  CHECK_EQ(passed, "POST /hook?x=1 HTTP/1.1\r\nHost: h\r\nContent-Length: 7\r\nX_Stays_Here_Too: 1\r\n" + kAdded);
+  const auto to = destination({"http://127.0.0.1:8081"});
+  to->set_headers = {{"X-Tenant", "acme"}};
+  to->remove_headers = {"x-is-admin"};
+  to->auth_headers = {{"X-API-Key", "k"}};
+  const std::string owned = compose(*to, {.fields = {{"Host", "h"},
+                                                     {"X_TENANT", "forged"},
+                                                     {"X_Is-Admin", "1"},
+                                                     {"x_api_key", "forged"},
+                                                     {"Content-Length", "7"},
+                                                     {"X_Stays", "1"}}});
+  CHECK_EQ(owned, "POST /hook?x=1 HTTP/1.1\r\nHost: h\r\nContent-Length: 7\r\nX_Stays: 1\r\nX-Tenant: acme\r\nX-API-Key: k\r\n" + kAdded);
+}
+
 TEST_CASE("every_attempt_is_a_span_of_its_own_in_the_same_trace") {
   const auto to = destination({"http://127.0.0.1:8081"});
   const auto trace = [&](uint32_t attempt) {
