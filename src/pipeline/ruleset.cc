@@ -116,6 +116,11 @@ void read_body(Source& source, const conf::Configuration& configuration, conf::P
   }
 }
 
+// Then also a port of loopback or a socket is open to strangers: the proxy in front passes them on.
+bool behind_proxy(const conf::Listen& listen, const conf::ProxySettings& proxy) {
+  return listen.proxy_protocol || !proxy.trusted_proxies.empty();
+}
+
 bool local(const conf::Listen& listen) {
   if (listen.address.starts_with("unix:")) return true;
   const auto colon = listen.address.rfind(':');
@@ -140,9 +145,11 @@ void check_trust(const Source& source, const conf::Configuration& configuration,
   }
   if (source.trust != Trust::open) return;
   for (const conf::Listen& listen : configuration.proxy.listen) {
-    if (local(listen)) continue;
+    const bool near = local(listen), proxied = behind_proxy(listen, configuration.proxy);
+    if (near && !proxied) continue;
     return problems.add(source.named->position,
-                        "source '" + source.name + "' proves nothing about its senders and listens on " + listen.address,
+                        "source '" + source.name + "' proves nothing about its senders and listens on " + listen.address +
+                            (near ? " behind a trusted proxy" : ""),
                         "add verify or auth, or write trust: open when anybody may send");
   }
 }

@@ -39,12 +39,15 @@ struct Built {
   const Source& source() const { return *ruleset->sources.at(0); }
 };
 
-Built build(const std::string& source, const std::string& listen = "127.0.0.1:8080") {
+Built build(const std::string& source, const std::string& listen = "127.0.0.1:8080", bool proxy_protocol = false,
+            const std::vector<std::string>& trusted_proxies = {}) {
   Built built;
   auto configuration = std::make_shared<conf::Configuration>();
   configuration->main_file = "belay.yaml";
   configuration->proxy.limits.body = 1 << 20;
-  configuration->proxy.listen.push_back({.address = listen, .tls = {}, .position = {"belay.yaml", 1, 1}});
+  configuration->proxy.listen.push_back(
+      {.address = listen, .tls = {}, .proxy_protocol = proxy_protocol, .position = {"belay.yaml", 1, 1}});
+  configuration->proxy.trusted_proxies = trusted_proxies;
   const auto rules = conf::Document::parse(source, "rules.yaml", built.problems);
   const auto preset = conf::Document::parse("verify: from-preset\nidentify: {}\n", "acme.yaml", built.problems);
   REQUIRE(rules);
@@ -95,6 +98,16 @@ TEST_CASE("a_source_that_proves_nothing_must_say_so_when_strangers_can_reach_it"
   CHECK(build("match: /x\n", "[::]:80").first_problem().find("trust: open") != std::string::npos);
   CHECK(build("trust: open\n", "0.0.0.0:80").problems.empty());
   CHECK(build("verify: x\n", "0.0.0.0:80").problems.empty());
+}
+
+TEST_CASE("behind_a_trusted_proxy_strangers_reach_sockets_and_loopback_too") {
+  const std::string behind = "listens on 127.0.0.1:8080 behind a trusted proxy; add verify or auth, or write trust: open";
+  CHECK(build("match: /x\n", "127.0.0.1:8080", false, {"127.0.0.0/8"}).first_problem().find(behind) != std::string::npos);
+  CHECK(build("match: /x\n", "127.0.0.1:8080", true).first_problem().find(behind) != std::string::npos);
+  CHECK_FALSE(build("match: /x\n", "unix:/run/x.sock", false, {"unix:"}).problems.empty());
+  CHECK(build("match: /x\n", "0.0.0.0:80", false, {"127.0.0.0/8"}).first_problem().find("behind a") == std::string::npos);
+  CHECK(build("trust: open\n", "127.0.0.1:8080", true).problems.empty());
+  CHECK(build("verify: x\n", "unix:/run/x.sock", false, {"unix:"}).problems.empty());
 }
 
 TEST_CASE("trust_asks_for_the_least_that_the_rules_must_prove") {
