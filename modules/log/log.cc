@@ -87,12 +87,8 @@ class Log final : public pipeline::Handler {
 };
 
 std::unique_ptr<pipeline::Handler> build(const conf::Node&, pipeline::BuildContext& context) {
-  const conf::LogSettings& settings = context.configuration.log;
-  if (!settings.format.empty() && settings.format != "json") {
-    context.problems.add({context.configuration.main_file, 0, 0},
-                         "log.format '" + settings.format + "' is not part of this version", "write format: json");
-  }
-  return std::make_unique<Log>(settings.access.empty() ? "stdout" : settings.access);
+  const std::string& access = context.configuration.log.access;
+  return std::make_unique<Log>(access.empty() ? "stdout" : access);
 }
 
 }  // namespace

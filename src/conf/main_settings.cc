@@ -113,7 +113,7 @@ constexpr Setting kLog[] = {
      .type = Type::text,
      .fallback = "stdout",
      .help = "one line a request: stdout, stderr, off or a file"},
-    {.key = "format", .type = Type::text, .fallback = "json", .range = "json|text", .help = "form of access lines"},
+    {.key = "format", .type = Type::text, .fallback = "json", .range = "json", .help = "form of access lines"},
 };
 
 constexpr int kMaxWorkers = 256;

@@ -102,7 +102,7 @@ TEST_CASE("the_main_file_is_read_whole") {
       "  limits: { body: 1MB, body_rate: 2KB/s, connections_per_client: 7, stop_timeout: 5s }\n"
       "spool: { size: 1GB }\n"
       "admin: { listen: \"unix:run/admin.sock\", token: \"${file:admin.token}\" }\n"
-      "log: { level: warn, access: var/access.log, format: text }\n"
+      "log: { level: warn, access: var/access.log, format: json }\n"
       "rules: [rules.d/*.yaml]\n");
   folder.write("rules.d/acme.yaml", kRules);
   const auto configuration = folder.load();
