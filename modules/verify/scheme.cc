@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/bytes.h"
+#include "modules/request.h"
 
 namespace belay::modules {
 
@@ -75,6 +76,7 @@ std::unique_ptr<Scheme> Scheme::build(const conf::Node& node, const SecretTable&
   if (scheme->algorithm_ == Algorithm::equal) scheme->secret_ = secret;
   if (scheme->algorithm_ == Algorithm::jwt) scheme->jwt_ = JwtRule::build(section.node("jwt"), secret, problems);
   if (problems.all().size() != before) return nullptr;
+  scheme->collect_signed_headers();
   scheme->compute_trust();
   return scheme;
 }
@@ -109,6 +111,11 @@ void Scheme::compute_trust() {
 std::string_view Scheme::check(pipeline::Exchange& exchange, WallTime now) const {
   GivenSignatures given;
   if (const std::string_view reason = place_->read(exchange, given); !reason.empty()) return reason;
+  for (const std::string& name : signed_headers_) {
+    // Whether the signer and the backend read the first or the last of them, nobody knows.
+    std::string_view value;
+    if (single_header(exchange.request.fields, name, value) == Presence::repeated) return "a signed header occurs twice";
+  }
   std::string_view timestamp;
   std::string timestamp_owned;
   if (timestamp_) {

@@ -56,7 +56,7 @@ class Scheme {
             WallTime now) const;
   bool decode(std::string_view text, size_t size, char* out) const;
   std::string encode(std::string_view bytes) const;
-  std::vector<std::string> signed_headers() const;
+  void collect_signed_headers();
   Result<std::string> proof(pipeline::Exchange& exchange, std::string_view timestamp, WallTime now) const;
 
   Algorithm algorithm_ = Algorithm::hmac;
@@ -64,6 +64,7 @@ class Scheme {
   std::unique_ptr<SignaturePlace> place_;
   std::unique_ptr<TimestampRule> timestamp_;
   std::vector<std::unique_ptr<rules::Template>> overs_;
+  std::vector<std::string> signed_headers_;  // named in overs_; the timestamp's own is its rule's matter
   std::vector<MacKey> keys_;      // hmac
   conf::Secret secret_;           // equal
   std::unique_ptr<JwtRule> jwt_;  // jwt

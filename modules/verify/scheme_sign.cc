@@ -12,14 +12,16 @@ namespace {
 
 constexpr std::string_view kHeadersStart = "$headers[";
 
-// NAME of every $headers["NAME"] in an expression.
+// NAME of every $headers["NAME"] in an expression, once.
 void add_headers_of(std::string_view expression, std::vector<std::string>& names) {
   for (size_t at = expression.find(kHeadersStart); at != std::string_view::npos;
        at = expression.find(kHeadersStart, at + 1)) {
     const std::string_view rest = expression.substr(at + kHeadersStart.size());
     const size_t end = rest.empty() ? std::string_view::npos : rest.find(rest.front(), 1);
     if (end == std::string_view::npos || (rest.front() != '"' && rest.front() != '\'')) continue;
-    names.emplace_back(rest.substr(1, end - 1));
+    const std::string_view name = rest.substr(1, end - 1);
+    const auto same = [name](const std::string& known) { return ascii_iequals(known, name); };
+    if (std::none_of(names.begin(), names.end(), same)) names.emplace_back(name);
   }
 }
 
@@ -34,14 +36,12 @@ std::string Scheme::encode(std::string_view bytes) const {
   return {};
 }
 
-std::vector<std::string> Scheme::signed_headers() const {
-  std::vector<std::string> names;
+void Scheme::collect_signed_headers() {
   for (const auto& over : overs_) {
     for (const auto& part : over->parts()) {
-      if (part.expression) add_headers_of(part.expression->text(), names);
+      if (part.expression) add_headers_of(part.expression->text(), signed_headers_);
     }
   }
-  return names;
 }
 
 Result<std::string> Scheme::proof(pipeline::Exchange& exchange, std::string_view timestamp, WallTime now) const {
@@ -65,7 +65,7 @@ Result<Scheme::Signed> Scheme::sign(pipeline::Exchange& exchange, WallTime now) 
   Signed out;
   const std::string timestamp = timestamp_ ? timestamp_->write(now) : std::string();
   if (timestamp_ && !timestamp_->header().empty()) out.fields.emplace_back(timestamp_->header(), timestamp);
-  for (const std::string& name : signed_headers()) {
+  for (const std::string& name : signed_headers_) {
     if (exchange.request.fields.find(name) != nullptr) continue;
     std::string bytes;
     SystemRandom random;

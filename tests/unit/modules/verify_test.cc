@@ -124,6 +124,18 @@ TEST_CASE("alternatives_of_what_is_signed_and_expressions_in_it_are_tried") {
   CHECK_EQ(kit.post({{"X-Sig", signature("{}")}})->status(), 401);
 }
 
+TEST_CASE("a_signed_header_that_occurs_twice_is_refused_whatever_its_case") {
+  Kit kit(verify("{ algorithm: hmac-sha256, over: \"{{ $headers['X-Id'] }}.{{ $ts }}.{{ $raw }}\", signature: { header: "
+                 "X-Sig }, timestamp: { header: X-Time, unit: s } }"),
+          &modules::kVerify);
+  const std::string signature = hex_mac("k1", "7.1760000000.{}");
+  CHECK_EQ(kit.post({{"X-Id", "7"}, {"X-Time", "1760000000"}, {"X-Sig", signature}})->status(), 200);
+  CHECK_EQ(kit.post({{"X-Id", "7"}, {"X-Time", "1760000000"}, {"X-Sig", signature}, {"x-id", "8"}})->reason(),
+           "verify: a signed header occurs twice");
+  CHECK_EQ(kit.post({{"X-Id", "7"}, {"X-Time", "1760000000"}, {"X-Sig", signature}, {"x-time", "1"}})->status(), 401);
+  CHECK_EQ(kit.post({{"X-Id", "7"}, {"X-Time", "1760000000"}, {"X-Sig", signature}, {"X-Other", "1"}, {"X-Other", "2"}})->status(), 200);
+}
+
 TEST_CASE("a_key_is_stripped_and_decoded_when_the_scheme_says_so") {
   Kit kit(verify("{ algorithm: hmac-sha256, signature: { header: X-Sig }, key: { secret: s2, strip: whsec_, decode: "
                  "base64 } }",
