@@ -1,6 +1,7 @@
 #include "modules/context.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include "base/bytes.h"
 #include "http/url.h"
@@ -13,19 +14,6 @@ using rules::Arena;
 using rules::Value;
 
 namespace {
-
-// Distinct names of a list of pairs, in order.
-template <typename Pairs, typename Same>
-std::vector<std::string_view> distinct_names(const Pairs& pairs, const Same& same) {
-  std::vector<std::string_view> names;
-  for (const auto& pair : pairs) {
-    const std::string_view name = pair.first;
-    const bool seen =
-        std::any_of(names.begin(), names.end(), [&](std::string_view known) { return same(known, name); });
-    if (!seen) names.push_back(name);
-  }
-  return names;
-}
 
 Value list_of(const std::vector<Value>& values, Arena& arena) {
   auto* room = arena.array<Value>(values.size());
@@ -53,11 +41,12 @@ class HeaderTable final : public rules::Table {
   std::string_view name_at(size_t index) const override { return names()[index]; }
 
  private:
+  // Distinct, in order; a head has few fields.
   const std::vector<std::string_view>& names() const {
-    if (names_.empty()) {
-      std::vector<std::pair<std::string_view, std::string_view>> pairs;
-      for (const http::Field& field : fields_) pairs.emplace_back(field.name, field.value);
-      names_ = distinct_names(pairs, [](std::string_view a, std::string_view b) { return ascii_iequals(a, b); });
+    if (!names_.empty()) return names_;
+    for (const http::Field& field : fields_) {
+      const auto same = [&field](std::string_view known) { return ascii_iequals(known, field.name); };
+      if (std::none_of(names_.begin(), names_.end(), same)) names_.push_back(field.name);
     }
     return names_;
   }
@@ -65,35 +54,48 @@ class HeaderTable final : public rules::Table {
   mutable std::vector<std::string_view> names_;
 };
 
-// A query string or form body.
+// A query string or form body. Its pairs are sorted once by name, so that a sender's thousands of them cost no search through
+// all for each, whatever the names (a hash of strings can be made to collide).
 class FormTable final : public rules::Table {
  public:
-  explicit FormTable(std::string_view text) : pairs_(http::parse_form(text)) {}
-
-  const std::vector<std::pair<std::string, std::string>>& pairs() const { return pairs_; }
+  explicit FormTable(std::string_view text) : pairs_(http::parse_form(text)), sorted_(pairs_.size()) {
+    std::iota(sorted_.begin(), sorted_.end(), 0U);
+    std::stable_sort(sorted_.begin(), sorted_.end(), [this](uint32_t a, uint32_t b) { return pairs_[a].first < pairs_[b].first; });
+  }
 
   bool find(std::string_view name, Arena&, Value& out) const override {
-    const auto found = std::find_if(pairs_.begin(), pairs_.end(), [&](const auto& pair) { return pair.first == name; });
-    if (found != pairs_.end()) out = Value::string(found->second);
-    return found != pairs_.end();
+    const auto at = first_of(name);
+    if (at == sorted_.end() || pairs_[*at].first != name) return false;
+    out = Value::string(pairs_[*at].second);
+    return true;
   }
   Value all(std::string_view name, Arena& arena) const override {
     std::vector<Value> values;
-    for (const auto& [key, value] : pairs_) {
-      if (key == name) values.push_back(Value::string(value));
+    for (auto at = first_of(name); at != sorted_.end() && pairs_[*at].first == name; ++at) {
+      values.push_back(Value::string(pairs_[*at].second));
     }
     return list_of(values, arena);
   }
   size_t size() const override { return names().size(); }
-  std::string_view name_at(size_t index) const override { return names()[index]; }
+  std::string_view name_at(size_t index) const override { return pairs_[names()[index]].first; }
 
  private:
-  const std::vector<std::string_view>& names() const {
-    if (names_.empty()) names_ = distinct_names(pairs_, std::equal_to<std::string_view>());
+  std::vector<uint32_t>::const_iterator first_of(std::string_view name) const {
+    return std::lower_bound(sorted_.begin(), sorted_.end(), name,
+                            [this](uint32_t pair, std::string_view wanted) { return pairs_[pair].first < wanted; });
+  }
+  // The first pair of each name, in the order of the text.
+  const std::vector<uint32_t>& names() const {
+    if (!names_.empty()) return names_;
+    for (size_t i = 0; i < sorted_.size(); ++i) {
+      if (i == 0 || pairs_[sorted_[i]].first != pairs_[sorted_[i - 1]].first) names_.push_back(sorted_[i]);
+    }
+    std::sort(names_.begin(), names_.end());
     return names_;
   }
   std::vector<std::pair<std::string, std::string>> pairs_;
-  mutable std::vector<std::string_view> names_;
+  std::vector<uint32_t> sorted_;  // places in pairs_; those of one name in their order
+  mutable std::vector<uint32_t> names_;
 };
 
 // A few fixed members.
@@ -145,6 +147,7 @@ struct RequestContext::Tables {
   HeaderTable headers;
   Secrets secrets;
   std::unique_ptr<FormTable> query, form;
+  bool form_is_too_long = false;
   std::unique_ptr<FactTable> client, event;
   std::string client_text;
 };
@@ -162,9 +165,21 @@ RequestContext::Tables& RequestContext::tables() {
   return *tables_;
 }
 
+Value RequestContext::unreadable(std::string_view why) {
+  const Value text = Value::copy_string(why, arena());
+  return text.is_error() ? text : Value::failed(rules::Fault::unreadable, text.text(), arena());
+}
+
 Value RequestContext::form() {
-  if (!tables().form) tables().form = std::make_unique<FormTable>(exchange_.body);
-  return Value::table(*tables().form);
+  Tables& all = tables();
+  if (!all.form && !all.form_is_too_long) {
+    all.form_is_too_long = http::count_form_fields(exchange_.body) > kMaxFormPairs;
+    if (!all.form_is_too_long) all.form = std::make_unique<FormTable>(exchange_.body);
+  }
+  if (all.form_is_too_long) {
+    return unreadable("the payload is a form of more than " + std::to_string(kMaxFormPairs) + " pairs");
+  }
+  return Value::table(*all.form);
 }
 
 Value RequestContext::client() {
@@ -194,9 +209,7 @@ Value RequestContext::payload() {
     return form();
   auto document = json::Document::parse(exchange_.body);
   if (!document) {
-    const std::string why = "the payload is not JSON: " + document.error().message;
-    const Value text = Value::copy_string(why, arena());
-    return text.is_error() ? text : Value::failed(rules::Fault::unreadable, text.text(), arena());
+    return unreadable("the payload is not JSON: " + document.error().message);
   }
   const json::Document* kept = arena().keep(std::move(document).value());
   if (kept == nullptr) return Value::failed(rules::Fault::budget, "the payload is too large for expressions", arena());

@@ -15,6 +15,9 @@ namespace belay::modules {
 
 class RequestContext final : public rules::Context {
  public:
+  // Pairs of a form body; one with more is unreadable. A query string is bounded by limits.header.
+  static constexpr size_t kMaxFormPairs = 10'000;
+
   explicit RequestContext(const pipeline::Exchange& exchange);
   ~RequestContext() override;
 
@@ -37,6 +40,7 @@ class RequestContext final : public rules::Context {
  private:
   struct Tables;
   Tables& tables();
+  rules::Value unreadable(std::string_view why);
   rules::Value form();
   rules::Value client();
   rules::Value event();

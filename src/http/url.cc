@@ -171,6 +171,16 @@ std::vector<std::pair<std::string, std::string>> parse_form(std::string_view tex
   return fields;
 }
 
+size_t count_form_fields(std::string_view text) {
+  size_t fields = 0;
+  bool inside = false;
+  for (const char c : text) {
+    fields += !inside && c != '&' ? 1 : 0;
+    inside = c != '&';
+  }
+  return fields;
+}
+
 bool has_dot_segments(std::string_view path) {
   const std::string decoded = percent_decode(path).value_or(std::string(path));
   std::string_view rest = decoded;

@@ -34,6 +34,7 @@ std::string percent_encode(std::string_view text);  // everything but unreserved
 // Fields of a query string or form body in order, decoded; broken escapes keep their bytes as written. Empty fields
 // ("a&&b") are left out; a field without '=' has an empty value.
 std::vector<std::pair<std::string, std::string>> parse_form(std::string_view text);
+size_t count_form_fields(std::string_view text);  // how many parse_form() would give; allocates nothing
 
 // `base` and `rest` with exactly one '/' between them, `base` alone when `rest` is empty, "/" when both are.
 std::string join_path(std::string_view base, std::string_view rest);

@@ -97,6 +97,7 @@ TEST_CASE("forms_keep_order_and_repeats_and_broken_escapes_as_written") {
   CHECK(parse_form("&&a&=v&b=&c==d&") == Pairs{{"a", ""}, {"", "v"}, {"b", ""}, {"c", "=d"}});
   CHECK(parse_form("a=%zz&%=1") == Pairs{{"a", "%zz"}, {"%", "1"}});
   CHECK(parse_form("").empty());
+  for (const std::string text : {"", "a", "&&a&=v&b=&c==d&", "a=1&b", "&", "=&="}) CHECK(count_form_fields(text) == parse_form(text).size());
 }
 
 TEST_CASE("paths_are_joined_with_one_slash") {

@@ -1,4 +1,5 @@
 #include "kit.h"
+#include "modules/context.h"
 
 using namespace belay;
 using namespace belay::test;
@@ -22,6 +23,31 @@ TEST_CASE("facts_come_from_headers_and_payload_and_what_cannot_be_read_stays_emp
 TEST_CASE("a_long_fact_is_cut") {
   Kit kit(source("trust: open, identify: { type: t }"), &modules::kIdentify);
   CHECK_EQ(kit.post({}, "{\"t\":\"" + std::string(10'000, 'x') + "\"}")->exchange->event.type.size(), 256);
+}
+
+TEST_CASE("a_form_is_read_up_to_its_limit_of_pairs_and_one_more_is_as_broken_json") {
+  Kit kit(source("trust: open, identify: { type: last, id: 'size($form)', resource: '$form.all(\"n1\")[1]' }"),
+          &modules::kIdentify);
+  std::string form = "n1=first&last=7&n1=second&n0";
+  for (size_t i = 4; i < modules::RequestContext::kMaxFormPairs; ++i) form += "&n" + std::to_string(i) + "=v";
+  const auto type = [](const char* value) { return Fields{{"Content-Type", value}}; };
+  const auto read = kit.post(type("application/x-www-form-urlencoded; charset=utf-8"), form);
+  CHECK_EQ(read->exchange->event.type, "7");
+  CHECK_EQ(read->exchange->event.id, std::to_string(modules::RequestContext::kMaxFormPairs - 1));
+  CHECK_EQ(read->exchange->event.resource, "second");
+  const auto long_one = kit.post(type("application/x-www-form-urlencoded"), form + "&x=1");
+  CHECK_EQ(long_one->status(), 200);
+  CHECK_EQ(long_one->exchange->event.type, "");
+  CHECK_EQ(long_one->exchange->event.id, "");
+  const auto why = modules::RequestContext(*long_one->exchange).root();
+  REQUIRE(why.is_error());
+  CHECK_EQ(why.failure().fault, rules::Fault::unreadable);
+}
+
+TEST_CASE("names_of_a_form_are_listed_once_in_their_order") {
+  Kit kit(source("trust: open, identify: { type: '$form.map(name, name + \"=\" + $form[name]).join()' }"), &modules::kIdentify);
+  const auto walked = kit.post({{"Content-Type", "application/x-www-form-urlencoded"}}, "z=1&a=2&z=3&M=4&=5");
+  CHECK_EQ(walked->exchange->event.type, "z=1a=2M=4=5");
 }
 
 TEST_CASE("an_expression_that_cannot_be_compiled_stops_the_load") {
