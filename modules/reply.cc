@@ -2,10 +2,11 @@
 
 namespace belay::modules {
 
-void answer_for_backend(pipeline::Exchange& exchange, int status, wire::Outcome outcome, std::string_view reason) {
+void answer_for_backend(pipeline::Exchange& exchange, int status, wire::Outcome outcome, std::string_view reason,
+                        std::string_view told) {
   const pipeline::Source& source = *exchange.source;
   if (source.reply_status == 0) {
-    exchange.answer(status, outcome, reason);
+    exchange.answer(status, outcome, reason, -1, told);
     return;
   }
   exchange.outcome = outcome;

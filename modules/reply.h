@@ -11,7 +11,9 @@ namespace belay::modules {
 // Seconds after which a sender may try again what we could not take.
 inline constexpr int kRetryAfterSeconds = 5;
 
-void answer_for_backend(pipeline::Exchange& exchange, int status, wire::Outcome outcome, std::string_view reason);
+// `told` as in Exchange::answer().
+void answer_for_backend(pipeline::Exchange& exchange, int status, wire::Outcome outcome, std::string_view reason,
+                        std::string_view told = {});
 
 // The exchange as a line of the books, with its outcome and reply as they stand.
 wire::Event event_of(const pipeline::Exchange& exchange);

@@ -26,8 +26,19 @@ struct Tried {
   Duration retry_after{-1};
 };
 
-void answer_unavailable(Exchange& exchange, std::string reason) {
-  exchange.answer(503, Outcome::failed, reason, kRetryAfterSeconds);
+// What senders read: destinations, addresses and what a backend's TLS or the spool's disk says are for the log and the books.
+constexpr std::string_view kBackendUnavailable = "deliver: the backend is unavailable";
+constexpr std::string_view kSpoolAway = "deliver: the spool is away";
+
+// True when exchange.reason says how a forward failed.
+bool forward_failed(const Exchange& exchange) { return exchange.call != nullptr && !exchange.reason.empty(); }
+
+// `why`: what keeps the spool from helping.
+void answer_unavailable(Exchange& exchange, std::string_view why) {
+  std::string reason = exchange.reason.empty() ? "deliver" : exchange.reason;
+  reason.append(": ").append(why);
+  exchange.answer(503, Outcome::failed, reason, kRetryAfterSeconds,
+                  forward_failed(exchange) ? kBackendUnavailable : kSpoolAway);
 }
 
 upstream::Outbound outbound_of(const Exchange& exchange) {
@@ -160,8 +171,7 @@ bool Deliver::store(Exchange& exchange, std::vector<std::string> destinations, c
   wire::SpoolClient* spool = exchange.services.spool;
   if (exchange.destination.empty()) exchange.destination = destinations.front();
   if (spool == nullptr || !spool->available()) {
-    answer_unavailable(exchange, (exchange.reason.empty() ? "deliver" : exchange.reason) +
-                                     (spool == nullptr ? ": there is no spool" : ": the spool is away"));
+    answer_unavailable(exchange, spool == nullptr ? "there is no spool" : "the spool is away");
     return false;
   }
   const wire::Put put = put_of(exchange, std::move(destinations), tried);
@@ -181,13 +191,13 @@ void Deliver::settle_store(Exchange& exchange, const Result<wire::PutResult>& re
       exchange.outcome =
           Outcome::spooled;  // one backend has answered, the others wait in the spool: the books count what is stored
     } else {
-      answer_for_backend(exchange, kStoredStatus, Outcome::spooled, std::string(exchange.reason));
+      answer_for_backend(exchange, kStoredStatus, Outcome::spooled, std::string(exchange.reason),
+                         forward_failed(exchange) ? kBackendUnavailable : std::string_view());
     }
     return;
   }
-  const std::string why =
-      result ? "the spool refuses: " + result->reason : "the spool does not answer: " + result.error().message;
-  answer_unavailable(exchange, (exchange.reason.empty() ? "deliver" : exchange.reason) + ": " + why);
+  answer_unavailable(exchange, result ? "the spool refuses: " + result->reason
+                                      : "the spool does not answer: " + result.error().message);
 }
 
 std::unique_ptr<pipeline::Handler> build(const conf::Node& settings, pipeline::BuildContext& context) {

@@ -39,7 +39,7 @@ Resume Exchange::park() {
   return {resume_target_, tickets_};
 }
 
-void Exchange::answer(int status, wire::Outcome outcome_in, std::string_view reason_in, int retry_after) {
+void Exchange::answer(int status, wire::Outcome outcome_in, std::string_view reason_in, int retry_after, std::string_view told) {
   outcome = outcome_in;
   reason.assign(reason_in);
   reply.status = status;
@@ -52,9 +52,10 @@ void Exchange::answer(int status, wire::Outcome outcome_in, std::string_view rea
   id.write_text(text);
   reply.body.append(text, sizeof text);
   reply.body += '"';
-  if (!reason_in.empty()) {
+  if (told.empty()) told = reason_in;
+  if (!told.empty()) {
     reply.body += ", \"reason\": ";
-    append_json_string(reply.body, reason_in);
+    append_json_string(reply.body, told);
   }
   reply.body += "}\n";
 }

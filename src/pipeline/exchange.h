@@ -120,7 +120,8 @@ class Exchange {
 
   // Fills reply with Belay's own JSON answer {"status","id","reason"} and sets outcome and reason. `retry_after` < 0: none.
   // For spooled, filtered and duplicate ones `deliver` puts source.reply over it.
-  void answer(int status, wire::Outcome outcome_in, std::string_view reason_in, int retry_after = -1);
+  // `told`: what the sender reads in place of a reason that names what is inside (addresses, destinations); empty: the reason.
+  void answer(int status, wire::Outcome outcome_in, std::string_view reason_in, int retry_after = -1, std::string_view told = {});
 
   // Parking: take the Resume first, then return Verdict::parked. After the resume the walk goes on with the module behind the
   // one that parked, or with the log when a reply stands in the exchange by then.

@@ -191,6 +191,32 @@ TEST_CASE("a_failed_forward_with_the_spool_away_is_503_and_says_why") {
   CHECK_NE(walked->reason().find("the spool is away"), std::string::npos);
 }
 
+TEST_CASE("senders_are_not_told_where_the_backend_is_or_what_the_spool_says") {
+  Backend backend;
+  Kit kit(rules_with("\"http://127.0.0.1:1/\"", "", kNever));
+  kit.services.upstream = &backend.client;
+  const auto told = [](const Walked& walked) {
+    const size_t at = walked.exchange->reply.body.find("\"reason\"");
+    return walked.exchange->reply.body.substr(at, walked.exchange->reply.body.size() - at);
+  };
+  const auto stored = kit.post();
+  REQUIRE(settled(backend, *stored));
+  kit.spool.answer(wire::PutState::stored);
+  CHECK_EQ(stored->status(), 202);
+  CHECK_EQ(told(*stored), "\"reason\": \"deliver: the backend is unavailable\"}\n");
+  CHECK(stored->reason().starts_with("deliver: d: "));
+  kit.spool.up = false;
+  const auto lost = kit.post();
+  REQUIRE(settled(backend, *lost));
+  CHECK_EQ(told(*lost), "\"reason\": \"deliver: the backend is unavailable\"}\n");
+
+  Kit spooled(rules_with("\"http://127.0.0.1:1/\"", ", mode: spool", kBoth));
+  const auto full = spooled.post();
+  spooled.spool.answer(wire::PutState::refused, "disk full on /var/spool");
+  CHECK_EQ(told(*full), "\"reason\": \"deliver: the spool is away\"}\n");
+  CHECK_NE(full->reason().find("disk full"), std::string::npos);
+}
+
 TEST_CASE("an_answer_of_the_spool_after_the_sender_went_away_is_ignored") {
   Kit kit(rules_with("\"http://127.0.0.1:1/\"", ", mode: spool", kBoth));
   auto walked = kit.post();
