@@ -71,7 +71,7 @@ struct Dispatcher::Impl {
   std::unordered_map<DestinationId, std::unique_ptr<Lane>> lanes;
   std::deque<Lane*> round;
   Flights flights;
-  size_t pending_bytes = 0;
+  size_t held_bytes = 0;
   std::vector<Settlement> settlements;
   size_t settling = 0;
   bool settle_failed = false;
@@ -129,8 +129,12 @@ void Dispatcher::Impl::end_turn() {
 
 void Dispatcher::Impl::scan(Lane& lane) {
   if (lane.destination == nullptr || lane.scanning || stopping) return;
-  const size_t room = lane.max_pending() - std::min(lane.pending.size(), lane.max_pending());
-  if (room == 0 || room < lane.max_pending() / 2 || pending_bytes >= kMaxPendingBytes) return;
+  size_t room = lane.max_pending() - std::min(lane.pending.size(), lane.max_pending());
+  if (room == 0 || room < lane.max_pending() / 2) return;
+  if (held_bytes >= kMaxHeldBytes) {
+    if (!lane.holds_nothing()) return;
+    room = 1;
+  }
   lane.scanning = true;
   lane.more_in_store = false;
   const auto most = static_cast<uint32_t>(std::min<size_t>(room, kMaxScan));
@@ -163,7 +167,7 @@ void Dispatcher::Impl::give_back(const Leased& leased) {
 
 void Dispatcher::Impl::release_pending(Lane& lane) {
   for (const Lane::Pending& pending : lane.pending) {
-    pending_bytes -= pending.leased.message->request.body.size();
+    held_bytes -= pending.leased.message->request.body.size();
     give_back(pending.leased);
   }
   lane.pending.clear();
@@ -174,7 +178,7 @@ void Dispatcher::Impl::release_pending(Lane& lane) {
 // another scan may take at the same time.
 void Dispatcher::Impl::release_stale(Lane& lane) {
   while (!lane.pending.empty() && lane.pending.front().since + kLease / 2 < loop.now()) {
-    pending_bytes -= lane.pending.front().leased.message->request.body.size();
+    held_bytes -= lane.pending.front().leased.message->request.body.size();
     give_back(lane.pending.front().leased);
     lane.pending.pop_front();
     lane.more_in_store = true;
@@ -183,7 +187,7 @@ void Dispatcher::Impl::release_stale(Lane& lane) {
 
 void Dispatcher::Impl::add(Lane& lane, Leased leased) {
   if (stopping || lane.destination == nullptr) return give_back(leased);
-  pending_bytes += leased.message->request.body.size();
+  held_bytes += leased.message->request.body.size();
   lane.pending.push_back({std::move(leased), loop.now()});
   mark_ready(lane);
 }
@@ -198,7 +202,7 @@ void Dispatcher::Impl::mark_ready(Lane& lane) {
 // would fill with what a slow backend cannot take.
 void Dispatcher::Impl::tell_hot(Lane& lane) {
   const bool now_hot = !stopping && lane.destination != nullptr && !lane.more_in_store && !lane.scanning &&
-                       lane.pending.size() < lane.max_pending() && pending_bytes < kMaxPendingBytes;
+                       lane.pending.size() < lane.max_pending() && held_bytes < kMaxHeldBytes;
   if (now_hot == lane.told_hot) return;
   lane.told_hot = now_hot;
   const std::lock_guard lock(hot_mutex);
@@ -228,7 +232,6 @@ void Dispatcher::Impl::send(Lane& lane) {
   Flight& flight = flights.front();
   store.extend(flight.leased.delivery.message, lane.id, clock.wall() + lane.destination->timeout + kLeaseMargin);
   const wire::StoredRequest& request = flight.leased.message->request;
-  pending_bytes -= request.body.size();
   if (!lane.told_hot || lane.more_in_store) {
     tell_hot(lane);
     if (lane.more_in_store) scan(lane);
@@ -258,13 +261,14 @@ void Dispatcher::Impl::answered(Flights::iterator flight, const upstream::Attemp
   --lane.in_flight;
   if (attempt.outcome == upstream::Outcome::over_limit) {  // nothing was sent: not an attempt
     lane.paused_until = loop.now() + kPause;
-    pending_bytes += flight->leased.message->request.body.size();
     lane.pending.push_front({std::move(flight->leased), flight->since});
     if (stopping) release_pending(lane);
     return;
   }
+  held_bytes -= flight->leased.message->request.body.size();
   settle(lane, std::move(flight->leased.delivery), attempt, *flight->destination);
   if (!lane.pending.empty()) mark_ready(lane);
+  else if (lane.more_in_store) scan(lane);
 }
 
 void Dispatcher::Impl::settle(Lane& lane, Delivery delivery, const upstream::Attempt& attempt,
@@ -324,7 +328,10 @@ void Dispatcher::Impl::committed(std::vector<Settlement> settled, const Result<C
 }
 
 void Dispatcher::Impl::give_up() {
-  for (const Flight& flight : flights) give_back(flight.leased);
+  for (const Flight& flight : flights) {
+    held_bytes -= flight.leased.message->request.body.size();
+    give_back(flight.leased);
+  }
   if (!flights.empty()) log::warn("spool: {} deliveries did not end in time and are queued again", flights.size());
   flights.clear();
   flying = 0;

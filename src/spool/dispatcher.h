@@ -1,7 +1,8 @@
 // Delivers what is due: leases per destination, sends through upstream::Client, settles by the answer. One thread with its own
 // loop. Wake-ups are hints (a commit, a settlement); a scan every kFullScan finds what they missed. Destinations take turns,
 // one send each, so that a large backlog of one does not hold up another. Limits: kMaxInFlight over all, concurrency and
-// rate per destination, kMaxPendingBytes of bodies leased ahead. A settlement is committed before its lease is dropped; one
+// rate per destination, kMaxHeldBytes of bodies in memory until answered; a lane that holds nothing may take one message
+// above that, so that a hanging destination with large bodies starves no other. A settlement is committed before its lease is dropped; one
 // that could not be committed is kept and tried again. Failure of a delivery is data (Attempt), not an error.
 #pragma once
 
@@ -22,7 +23,7 @@ namespace belay::spool {
 class Dispatcher {
  public:
   static constexpr size_t kMaxInFlight = 4'096;
-  static constexpr size_t kMaxPendingBytes = size_t{128} << 20;
+  static constexpr size_t kMaxHeldBytes = size_t{128} << 20;
   static constexpr uint32_t kMaxScan = 1'024;
   static constexpr Duration kTick{25};          // due times, rates
   static constexpr Duration kFullScan{5'000};

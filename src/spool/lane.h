@@ -40,6 +40,7 @@ struct Lane {
   bool ready = false;                  // stands in the dispatcher's round
   bool told_hot = false;               // the intake may hand over directly
 
+  bool holds_nothing() const { return pending.empty() && in_flight == 0; }
   int concurrency() const { return std::max(1, destination->concurrency); }
   size_t max_pending() const {
     const size_t by_slots = std::max(kMinPending, kPendingPerSlot * static_cast<size_t>(concurrency()));
