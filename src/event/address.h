@@ -1,4 +1,5 @@
-// SocketAddress to and from the kernel's form; for src/event only, everybody else uses stream.h. Pure.
+// SocketAddress to and from the kernel's form; for src/event and whoever accepts on a descriptor of its own, everybody
+// else uses stream.h. Pure.
 #pragma once
 
 #include <sys/socket.h>

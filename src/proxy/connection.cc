@@ -22,7 +22,7 @@ Connection::~Connection() = default;
 void Connection::open(int fd, const event::SocketAddress& peer, const Entrance& entrance) {
   entrance_ = &entrance;
   phase_ = entrance.proxy_protocol ? Phase::preamble : Phase::idle;
-  peer_.unix_socket = !peer.unix_path.empty() || peer.port == 0;
+  peer_.unix_socket = !peer.unix_path.empty();
   peer_.address = peer.ip;
   peer_.trusted = peer_.unix_socket ? owner_.trusted().unix_sockets() : owner_.trusted().contains(peer.ip);
   peer_.tls = entrance.tls != nullptr;

@@ -49,7 +49,7 @@ void Connections::accept(int fd, const event::SocketAddress& peer, const Entranc
   slot_.connections.fetch_add(1, std::memory_order_relaxed);
   opened.open(fd, peer, entrance);
   if (all > limits_.connections) return opened.turn_away();
-  if (!peer.unix_path.empty() || peer.port == 0 || trusted_.contains(peer.ip)) return;
+  if (!peer.unix_path.empty() || trusted_.contains(peer.ip)) return;
   opened.counts_client = count_client(peer.ip);
   if (!opened.counts_client) opened.turn_away();
 }

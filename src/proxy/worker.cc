@@ -1,6 +1,5 @@
 #include "proxy/worker.h"
 
-#include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -10,6 +9,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "event/address.h"
 #include "event/resolver.h"
 
 namespace belay::proxy {
@@ -152,13 +152,7 @@ void Worker::accept_waiting(const Generation::Door& door) {
     socklen_t length = sizeof address;
     const int fd = ::accept4(door.fd, reinterpret_cast<sockaddr*>(&address), &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0) return;
-    event::SocketAddress peer;
-    if (const auto ip = IpAddress::from_sockaddr(reinterpret_cast<const sockaddr*>(&address))) {
-      peer.ip = *ip;
-      // sin_port and sin6_port stand at the same place.
-      peer.port = ntohs(reinterpret_cast<const sockaddr_in*>(&address)->sin_port);
-    }
-    connections_.accept(fd, peer, door.entrance);
+    connections_.accept(fd, event::from_sockaddr(address, length), door.entrance);
   }
 }
 
