@@ -91,6 +91,8 @@ void Connections::end_of_turn() {
     for (Connection* connection : writing_) connection->write_answer();
     writing_.clear();
   }
+  // What the last answers' successors on their connections gave to the spool.
+  if (services_.spool != nullptr) services_.spool->flush();
   if (!answers_.empty()) loop_.post([] {});  // the rest at the end of the next turn, which must not wait for events
   while (!retired_.empty()) {
     taking_apart_.swap(retired_);

@@ -158,7 +158,7 @@ void Worker::accept_waiting(const Generation::Door& door) {
 
 void Worker::say_last_words() {
   if (spool_) spool_->flush();
-  if (!spool_ || spool_->waiting() == 0 || !spool_->available() || loop_.now() >= last_words_until_) return loop_.stop();
+  if (!spool_ || spool_->waiting() == 0 || loop_.now() >= last_words_until_) return loop_.stop();
   last_words_timer_.start(kLookForAcknowledged);
 }
 
