@@ -122,13 +122,7 @@ struct Flow {
   event::Loop loop;
   std::function<int(size_t)> status = [](size_t) { return 200; };  // by the number of the request
   std::vector<Seen> seen;
-  std::string hangs;  // requests for this path are not answered
-  std::vector<event::SimpleServer::Respond> hanging;
   event::SimpleServer backend{loop, [this](const event::SimpleRequest& request, event::SimpleServer::Respond respond) {
-                                if (!hangs.empty() && request.path.starts_with(hangs)) {
-                                  hanging.push_back(std::move(respond));
-                                  return;
-                                }
                                 const auto value = [&](const char* name) {
                                   const std::string* found = request.header(name);
                                   return found == nullptr ? std::string() : *found;
@@ -290,23 +284,6 @@ TEST_CASE("a_replay_under_way_when_the_store_closes_is_answered_before_the_dispa
   flow.store.reset();
   CHECK(answers == 20);
   CHECK(late == 0);
-}
-
-TEST_CASE("a_hanging_destination_with_large_bodies_does_not_starve_another_one") {
-  Flow flow;
-  flow.hangs = "/erp";
-  flow.use({"crm", "erp"});
-  constexpr size_t kBody = size_t{10} << 20;
-  constexpr int kBodies = static_cast<int>(Dispatcher::kMaxHeldBytes / kBody) + 2;
-  for (int i = 0; i < kBodies; ++i) {
-    flow.put(std::string(kBody, 'x'), "erp");
-    REQUIRE(flow.until([&] { return flow.stored == i + 1; }));
-  }
-  REQUIRE(flow.until([&] { return flow.hanging.size() == 8; }));
-  flow.put("small", "crm");
-  flow.use({"crm", "erp"});  // nothing is handed over directly now, a scan has to take it
-  REQUIRE(flow.until([&] { return flow.count("crm", &DestinationBacklog::delivered) == 1; }));
-  CHECK(flow.count("erp", &DestinationBacklog::waiting) == kBodies);
 }
 
 TEST_CASE("counters_of_a_worker_arrive_as_they_were_sent") {
