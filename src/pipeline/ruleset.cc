@@ -188,12 +188,14 @@ struct Builder {
   }
 
   void build_chain(Source& source) {
+    const size_t problems_before = problems.all().size();
     for (const Module& module : modules) {
       if (module.scope != Scope::source) continue;
       const conf::Node& settings = source.settings_of(module.key);
       if (settings.present() || module.always) build(module, &source, settings, source.steps);
     }
-    check_trust(source, *configuration, problems);
+    // A source whose own keys are wrong would be called open only because of them.
+    if (problems.all().size() == problems_before) check_trust(source, *configuration, problems);
   }
 
   void build_gateway() {

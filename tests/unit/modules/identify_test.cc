@@ -39,7 +39,8 @@ TEST_CASE("a_form_is_read_up_to_its_limit_of_pairs_and_one_more_is_as_broken_jso
   CHECK_EQ(long_one->status(), 200);
   CHECK_EQ(long_one->exchange->event.type, "");
   CHECK_EQ(long_one->exchange->event.id, "");
-  const auto why = modules::RequestContext(*long_one->exchange).root();
+  modules::RequestContext context(*long_one->exchange);
+  const auto why = context.root();
   REQUIRE(why.is_error());
   CHECK_EQ(why.failure().fault, rules::Fault::unreadable);
 }

@@ -120,7 +120,9 @@ class Sender {
     REQUIRE(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) == 0);
     fd_ = ends[0];
     event::SocketAddress peer;
-    if (from != "unix:") {
+    if (from == "unix:") {
+      peer.unix_path = "-";  // as accept() names a client without a name
+    } else {
       peer.ip = *IpAddress::parse(from);
       peer.port = 4711;
     }
