@@ -52,7 +52,9 @@ TEST_CASE("a_hostile_answer_is_not_passed_on_and_the_webhook_is_spooled") {
   const TempFolder folder;
   Backend backend(folder);
   Gateway gateway(folder, {.rules = rules(backend)});
-  for (const auto& [name, bytes] : kHostile) {
+  for (const auto& hostile : kHostile) {  // no structured binding: clang 14 cannot capture one
+    const auto& name = hostile.first;
+    const auto& bytes = hostile.second;
     CAPTURE(name);
     folder.write("raw", bytes);
     backend.mode("raw " + (folder / "raw"));
