@@ -203,7 +203,7 @@ destinations:
   const std::string far = request("POST", "/far", {}, "{}");
   CHECK_EQ(send_once(to, "PROXY TCP4 192.0.2.7 127.0.0.1 4711 80\r\n" + far)->status, 200);
   CHECK_EQ(send_once(to, "PROXY TCP4 198.51.100.7 127.0.0.1 4711 80\r\n" + far)->status, 403);
-  const std::string v2("\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xc0\0\x02\x09\x7f\0\0\x01\x12\x67\0\x50", 28);
+  const std::string v2 = bytes_of("\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xc0\0\x02\x09\x7f\0\0\x01\x12\x67\0\x50");
   CHECK_EQ(send_once(to, v2 + far)->status, 200);
   CHECK(Connection(to).send(far));
   Connection without(to);

@@ -215,7 +215,7 @@ TEST_CASE("deliver: an_untouched_request_arrives_byte_for_byte_with_its_fields_i
   Gateway gateway(folder, {.rules = R"(sources:
   all: { match: { path: "/*", methods: [POST, PUT] }, trust: open, routes: [{ to: backend }] }
 )" + destination(backend)});
-  const std::string body("{\"n\": 1e2, \"big\": 12345678901234567890123, \"d\": 100.10, \"s\": \"\\u00e9\\/\"}\0\xff", 80);
+  const std::string body = bytes_of("{\"n\": 1e2, \"big\": 12345678901234567890123, \"d\": 100.10, \"s\": \"\\u00e9\\/\"}\0\xff");
   const std::string target = "/a%2Fb//c/?x=1&x=2&y=%20;z";
   REQUIRE_EQ(status_of(gateway, request("PUT", target, {{"X-One", "1"}, {"x-two", "2  2"}, {"X-ONE", "again"}, {"content-TYPE", "application/json"}, {"Connection", "keep-alive, X-Hop"}, {"X-Hop", "gone"}}, body)), 200);
   const Seen seen = backend.seen().at(0);

@@ -43,6 +43,12 @@ class Connection {
   std::string buffer_;
 };
 
+// A literal with its zero bytes.
+template <size_t N>
+std::string bytes_of(const char (&text)[N]) {
+  return std::string(text, N - 1);
+}
+
 using Headers = std::vector<std::pair<std::string, std::string>>;
 
 // "POST target HTTP/1.1" with Host, the headers and Content-Length.
