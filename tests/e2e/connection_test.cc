@@ -134,7 +134,7 @@ TEST_CASE("slow_heads_slow_bodies_and_idle_connections_end_at_their_deadline_how
   const std::string_view drip = "GET / HTTP/1.1\r\nHost: a\r\nX-Slow: 0123456789012345678901234567890123456789012345678901234567890123456789";
   bool head_ended = false;
   for (const char c : drip) {
-    if (!head.send({&c, 1}) || !wait_for([] { return true; })) {
+    if (!head.send({&c, 1})) {
       head_ended = true;
       break;
     }
