@@ -36,7 +36,7 @@ void select(Exchange& exchange, const pipeline::Selected& to, bool several) {
     exchange.selected.push_back(to);
     return;
   }
-  pipeline::Selected fresh;
+  pipeline::Selected fresh{.destinations = {}, .route = to.route, .request = nullptr};
   for (const auto& destination : to.destinations) {
     const bool taken =
         std::any_of(exchange.selected.begin(), exchange.selected.end(), [&](const pipeline::Selected& earlier) {
@@ -93,6 +93,7 @@ void read_route(const conf::Node& node, pipeline::BuildContext& context, Router&
   if (!node.is_map()) return context.problems.add(node.position(), "a route is a mapping", "write - { to: NAME }");
   const conf::Section section(node, kSettings, context.problems);
   Route route;
+  route.to.route = static_cast<uint32_t>(router.routes.size());
   if (section.has("when")) {
     route.when = rules::Expression::compile(section.node("when"), rules::Names::request(), context.problems,
                                             rules::Want::boolean);

@@ -60,6 +60,8 @@ struct EventFacts {
 // One route that matched, to be delivered.
 struct Selected {
   std::vector<std::shared_ptr<const upstream::Destination>> destinations;
+  uint32_t route = 0;                                 // its number in the source, from 0
+  std::shared_ptr<const wire::StoredRequest> request; // what a transform made of the request; null: as received
 };
 
 // Resumes a parked exchange on a later turn. Held by whatever the module waits for. Copies are one permission: the first call

@@ -241,6 +241,7 @@ void Dispatcher::Impl::send(Lane& lane) {
   outbound.method = request.method;
   outbound.target = request.target;
   outbound.path_rest = request.path_rest;
+  outbound.path = request.path;
   outbound.fields = &flight.fields;
   outbound.body = request.body;
   outbound.has_body = request.has_body;

@@ -29,6 +29,7 @@ struct Outbound {
   std::string_view method;
   std::string_view target;        // of the sender's request; Destination's url decides how it is used
   std::string_view path_rest;     // what followed the source's prefix, for append_path
+  std::string_view path;          // of a transform: used on the destination's host in place of its url's; empty: the url decides
   const http::Fields* fields = nullptr;
   std::string_view body;
   bool has_body = false;          // an empty body with Content-Length: 0 is not the same as none

@@ -88,7 +88,9 @@ class Composer {
     const size_t mark = request_.target.find('?');
     const std::string_view path = request_.target.substr(0, mark);
     const std::string_view query = mark == std::string_view::npos ? std::string_view() : request_.target.substr(mark + 1);
-    if (to_.append_path) {
+    if (!request_.path.empty()) {
+      out_.append(request_.path);
+    } else if (to_.append_path) {
       out_ += http::join_path(url_.path, request_.path_rest);
     } else {
       out_.append(url_.has_path() ? url_.path : path.empty() ? "/" : path);
@@ -99,7 +101,7 @@ class Composer {
     out_.append(query).append(" HTTP/1.1\r\n");
     // A rule's template may have made the path.
     const auto breaks = [](std::string_view text) { return !http::is_field_value(text) || text.find(' ') != std::string_view::npos; };
-    sound_ = !breaks(request_.target) && !breaks(request_.path_rest) && !breaks(request_.method);
+    sound_ = !breaks(request_.target) && !breaks(request_.path_rest) && !breaks(request_.path) && !breaks(request_.method);
   }
 
   // A line break inside a value would begin a field, or a request, of its own.

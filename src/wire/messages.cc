@@ -139,6 +139,7 @@ void append_request_head(std::string& out, const StoredRequest& request) {
   put_text16(out, request.method);
   put_text32(out, request.target);
   put_text32(out, request.path_rest);
+  put_text32(out, request.path);
   put_be16(out, static_cast<uint16_t>(request.fields.size()));
   for (const auto& [name, value] : request.fields) {
     put_text32(out, name);
@@ -151,6 +152,7 @@ bool read_request_head(Reader& in, StoredRequest& request) {
   request.method = in.text16();
   request.target = in.text32();
   request.path_rest = in.text32();
+  request.path = in.text32();
   const size_t fields = in.u16();
   if (fields > kMaxFields) in.fail();
   if (!in.failed()) request.fields.reserve(fields);

@@ -32,6 +32,7 @@ struct StoredRequest {
   std::string method;
   std::string target;
   std::string path_rest;
+  std::string path;                                         // of a transform: used on the destination's host in place of its url's; else empty
   std::vector<std::pair<std::string, std::string>> fields;  // order and case as received
   std::string body;
   bool has_body = false;
