@@ -46,6 +46,7 @@ struct Slot {
   std::string shape;
   std::vector<Target> targets;
   size_t prefix_length = 0;  // in segments; for path_rest
+  uint32_t reading = PathTable::kNone;
 };
 
 // Everything for one host name, or for requests no named host took.
@@ -53,12 +54,35 @@ struct Host {
   PathTable paths;
   std::vector<Slot> slots;
   std::unordered_map<std::string, uint32_t> by_shape;
+  PathTable readings;  // plain path → Slot::reading; slots that differ only in spelling share one
+
+  void add_readings();
 };
 
-// "Hooks.Example.test:443" and "[::1]:80" without port, in lower case.
+// A prefix owns its folder too, where no other pattern does: backends often take "/a" for "/a/".
+void Host::add_readings() {
+  std::unordered_map<std::string, uint32_t> known;
+  const auto add = [&](const PathPattern& pattern, uint32_t reading) {
+    const auto [found, fresh] = known.emplace(pattern.shape(), reading);
+    if (fresh) readings.add(pattern, reading);
+    return found->second;
+  };
+  uint32_t next = 0;
+  for (Slot& slot : slots) slot.reading = add(slot.targets.front().pattern.plain(), next++);
+  for (const Slot& slot : slots) {
+    PathPattern folder = slot.targets.front().pattern.plain();
+    if (!folder.prefix || folder.segments.empty()) continue;
+    folder.prefix = false;
+    folder.text = folder.shape();
+    add(folder, slot.reading);
+  }
+}
+
+// "Hooks.Example.test.:443" and "[::1]:80" without port and the root's dot, in lower case.
 std::string host_key(std::string_view host) {
-  const size_t end =
+  size_t end =
       host.starts_with('[') ? std::min(host.find(']'), host.size() - 1) + 1 : std::min(host.find(':'), host.size());
+  while (end > 0 && host[end - 1] == '.') --end;
   return ascii_lower(host.substr(0, end));
 }
 
@@ -68,9 +92,12 @@ class Match final : public pipeline::Handler {
 
   // Reports a source that answers nothing because an earlier one has the same path and a method in common.
   void add(Target target, conf::Problems& problems);
+  // After the last add().
+  void complete();
 
  private:
-  const Slot* find(const Host& host, Exchange& exchange, const char*& refusal) const;
+  const Host* named_host(std::string_view host) const;
+  const char* other_meaning(const Host& host, const Slot& slot, const Host* named, std::string_view path) const;
   Verdict enter(const Slot& slot, Exchange& exchange) const;
 
   std::unordered_map<std::string, Host> hosts_;
@@ -97,22 +124,26 @@ void Match::add(Target target, conf::Problems& problems) {
   slot.targets.push_back(std::move(target));
 }
 
-const Slot* Match::find(const Host& host, Exchange& exchange, const char*& refusal) const {
-  const std::string_view path = exchange.request.path;
-  uint32_t slot = host.paths.find_exact(path);
-  if (slot != PathTable::kNone) return &host.slots[slot];
-  slot = host.paths.find_pattern(path);
-  if (slot == PathTable::kNone) return nullptr;
-  refusal = path_refusal(path);
-  if (refusal == nullptr && path.find('%') != std::string_view::npos) {
-    // What a backend that decodes the path would see must belong to the same source, else the rules of another are
-    // passed by.
-    const std::string decoded = http::percent_decode(path).value_or(std::string());
-    uint32_t other = host.paths.find_exact(decoded);
-    if (other == PathTable::kNone) other = host.paths.find_pattern(decoded);
-    if (other != slot) refusal = "the path means something else when it is decoded";
-  }
-  return &host.slots[slot];
+void Match::complete() {
+  any_.add_readings();
+  for (auto& [name, host] : hosts_) host.add_readings();
+}
+
+const Host* Match::named_host(std::string_view host) const {
+  if (hosts_.empty()) return nullptr;
+  const auto found = hosts_.find(host_key(host));
+  return found == hosts_.end() ? nullptr : &found->second;
+}
+
+// Why a path that a pattern took must be refused, or null: a backend that reads it more freely than we do would see a path
+// of another source, whose rules it passed by, or one that no source lets in.
+const char* Match::other_meaning(const Host& host, const Slot& slot, const Host* named, std::string_view path) const {
+  if (const char* refusal = path_refusal(path)) return refusal;
+  std::string room;
+  const std::string_view plain = plain_path(path, room);
+  const bool passed_by_named = named != nullptr && named != &host && named->readings.find(plain) != PathTable::kNone;
+  const bool same = !passed_by_named && host.readings.find(plain) == slot.reading;
+  return same ? nullptr : "the path in another spelling is not this source's";
 }
 
 Verdict Match::enter(const Slot& slot, Exchange& exchange) const {
@@ -141,23 +172,27 @@ Verdict Match::enter(const Slot& slot, Exchange& exchange) const {
 }
 
 Verdict Match::handle(Exchange& exchange) const {
-  const Slot* slot = nullptr;
-  const char* refusal = nullptr;
-  if (!hosts_.empty()) {
-    if (const auto host = hosts_.find(host_key(exchange.request.host)); host != hosts_.end()) {
-      slot = find(host->second, exchange, refusal);
-    }
+  const std::string_view path = exchange.request.path;
+  const Host* const named = named_host(exchange.request.host);
+  const Host* host = named != nullptr ? named : &any_;
+  uint32_t found = host->paths.find(path);
+  if (found == PathTable::kNone && host != &any_) {
+    host = &any_;
+    found = host->paths.find(path);
   }
-  if (slot == nullptr) slot = find(any_, exchange, refusal);
-  if (slot == nullptr) {
+  if (found == PathTable::kNone) {
     exchange.answer(404, wire::Outcome::rejected, "match: no source at this path");
     return Verdict::reply;
   }
+  const Slot& slot = host->slots[found];
+  // An exact path is what the rules say, letter by letter.
+  const char* const refusal =
+      slot.targets.front().pattern.exact() ? nullptr : other_meaning(*host, slot, named, path);
   if (refusal != nullptr) {
     exchange.answer(400, wire::Outcome::rejected, std::string("match: ") + refusal);
     return Verdict::reply;
   }
-  return enter(*slot, exchange);
+  return enter(slot, exchange);
 }
 
 void read_methods(const conf::Section& section, Target& target) {
@@ -213,6 +248,7 @@ std::unique_ptr<pipeline::Handler> build(const conf::Node&, pipeline::BuildConte
     Target target;
     if (read_target(*source, context.problems, target)) match->add(std::move(target), context.problems);
   }
+  match->complete();
   return match;
 }
 

@@ -6,6 +6,7 @@
 
 #include "base/bytes.h"
 #include "base/check.h"
+#include "http/chars.h"
 #include "http/url.h"
 
 namespace belay::modules {
@@ -16,6 +17,34 @@ bool is_capture_name(std::string_view name) {
   return !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
   });
+}
+
+// Escapes decoded, what is not one kept as it stands.
+void decode_escapes(std::string& text) {
+  size_t to = text.find('%');
+  for (size_t from = to; from < text.size(); ++from, ++to) {
+    text[to] = text[from];
+    if (text[from] != '%' || text.size() - from < 3) continue;
+    const int high = http::hex_value(text[from + 1]), low = http::hex_value(text[from + 2]);
+    if (high < 0 || low < 0) continue;
+    text[to] = static_cast<char>(high * 16 + low);
+    from += 2;
+  }
+  if (to < text.size()) text.resize(to);
+}
+
+bool is_plain(std::string_view path) {
+  if (!path.starts_with('/') || (path.size() > 1 && path.back() == '/')) return false;
+  char before = 0;
+  for (const char c : path) {
+    if (c == '%' || c == ';' || c == '\\' || (c >= 'A' && c <= 'Z') || (c == '/' && before == '/')) return false;
+    before = c;
+  }
+  return true;
+}
+
+bool has_control_byte(std::string_view text) {
+  return std::any_of(text.begin(), text.end(), [](unsigned char c) { return c < 0x20 || c == 0x7F; });
 }
 
 }  // namespace
@@ -62,6 +91,25 @@ std::string PathPattern::shape() const {
     shape += capture ? "{}" : segments[i];
   }
   return prefix ? shape + "/*" : shape;
+}
+
+PathPattern PathPattern::plain() const {
+  PathPattern out;
+  out.prefix = prefix;
+  auto capture = captures.begin();
+  std::string room;
+  for (size_t i = 0; i < segments.size(); ++i) {
+    if (capture != captures.end() && capture->first == i) {
+      out.captures.emplace_back(out.segments.size(), (capture++)->second);
+      out.segments.emplace_back();
+      continue;
+    }
+    for (const std::string_view segment : split(plain_path(segments[i], room), '/')) {
+      if (!segment.empty()) out.segments.emplace_back(segment);
+    }
+  }
+  out.text = out.segments.empty() ? "/" : out.shape();
+  return out;
 }
 
 struct PathTable::Node {
@@ -123,8 +171,9 @@ uint32_t PathTable::find_exact(std::string_view path) const {
   return found == exact_.end() ? kNone : found->second;
 }
 
-bool PathTable::has_patterns() const {
-  return root_ != nullptr;
+uint32_t PathTable::find(std::string_view path) const {
+  const uint32_t exact = find_exact(path);
+  return exact == kNone ? find_pattern(path) : exact;
 }
 
 uint32_t PathTable::find_pattern(std::string_view path) const {
@@ -141,9 +190,31 @@ std::string_view segment_at(std::string_view path, size_t index) {
   return path.substr(begin, std::min(path.find('/', begin), path.size()) - begin);
 }
 
+std::string_view plain_path(std::string_view path, std::string& room) {
+  if (is_plain(path)) return path;
+  std::string decoded(path);
+  decode_escapes(decoded);
+  decode_escapes(decoded);
+  room.clear();
+  for (std::string_view rest = decoded; !rest.empty();) {
+    const size_t end = std::min(rest.find_first_of("/\\"), rest.size());
+    const std::string_view segment = rest.substr(0, std::min(end, rest.find(';')));
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+    if (segment.empty()) continue;
+    room += '/';
+    for (const char c : segment) room += ascii_lower(c);
+  }
+  if (room.empty()) room = "/";
+  return room;
+}
+
 const char* path_refusal(std::string_view path) {
+  if (path.find_first_of("%.") == std::string_view::npos) return nullptr;
   if (path.find('%') != std::string_view::npos && !http::percent_decode(path)) return "broken percent-encoding";
-  return http::has_dot_segments(path) ? "dot segment" : nullptr;
+  std::string room;
+  const std::string_view plain = plain_path(path, room);
+  if (has_control_byte(plain)) return "control byte";
+  return http::has_dot_segments(plain) ? "dot segment" : nullptr;
 }
 
 }  // namespace belay::modules

@@ -1,7 +1,8 @@
 // Which source a path belongs to, for thousands of patterns without a scan: a hash table for exact paths and a tree of
 // segments for patterns with captures or a prefix. The most specific pattern wins: exact, then captures (a literal
 // segment before a capture, from the left), then the longest prefix. Built when rules load, then const. Paths are
-// compared as received, undecoded. Pure.
+// compared as received, undecoded; plain_path() is how they are compared in a second table, for the other readings of a
+// backend (README.md). Pure.
 #pragma once
 
 #include <cstdint>
@@ -31,6 +32,8 @@ struct PathPattern {
   static Result<PathPattern> parse(std::string_view text);
   // Patterns with the same shape answer the same requests: "/a/{x}" and "/a/{y}".
   std::string shape() const;
+  // The same pattern for paths in their plain spelling.
+  PathPattern plain() const;
 };
 
 class PathTable {
@@ -47,7 +50,8 @@ class PathTable {
   uint32_t find_exact(std::string_view path) const;
   // A pattern's slot, else kNone.
   uint32_t find_pattern(std::string_view path) const;
-  bool has_patterns() const;
+  // The one, else the other.
+  uint32_t find(std::string_view path) const;
 
  private:
   struct Node;
@@ -62,8 +66,13 @@ class PathTable {
 // Splits "/a/b/" into "a" "b" "": what find_pattern and captures count in.
 std::string_view segment_at(std::string_view path, size_t index);
 
-// Why a path must not be matched against patterns, or null: dot segments in any spelling, broken escapes. Such a path
-// can climb out of what the rules let pass.
+// Why a path must not be matched against patterns, or null: dot segments in any spelling, broken escapes, control bytes.
+// Such a path can climb out of what the rules let pass.
 const char* path_refusal(std::string_view path);
+
+// What all spellings of a path that some server takes for the same have in common: escapes decoded (twice: a backend may
+// decode what a proxy before it has decoded), '\\' as '/', segments without their ";parameters", no empty ones, no '/' at
+// the end, lower case. A path that is plain already is returned as it is; `room` holds any other.
+std::string_view plain_path(std::string_view path, std::string& room);
 
 }  // namespace belay::modules

@@ -45,6 +45,23 @@ TEST_CASE("match: the_most_specific_source_wins_and_unknown_paths_and_methods_ar
   CHECK_EQ(wrong_method->field("Allow"), "POST");
 }
 
+TEST_CASE("match: no_spelling_of_a_signed_sources_path_reaches_the_backend_through_an_open_one") {
+  const TempFolder folder;
+  Backend backend(folder);
+  Gateway gateway(folder, {.rules = R"(sources:
+  open: { match: { path: "/hooks/*" }, trust: open, routes: [{ to: backend }] }
+  acme: { match: { path: /hooks/acme }, preset: netsuite, secrets: { signing: "${env:S}" }, routes: [{ to: backend }] }
+)" + destination(backend), .environment = {{"S", "s3cret"}}});
+  CHECK_EQ(status_of(gateway, request("POST", "/hooks/acme", {}, "{}")), 401);
+  for (const char* path : {"/hooks//acme", "/hooks/./acme", "/hooks%2Facme", "/hooks/acme;x", "/hooks/acme/", "/hooks/%61cme", "/hooks/ACME"}) {
+    INFO(path);
+    CHECK_GE(status_of(gateway, request("POST", path, {}, "{}")), 400);
+  }
+  CHECK_EQ(backend.seen_count(), 0);
+  CHECK_EQ(status_of(gateway, request("POST", "/hooks/other//x", {}, "{}")), 200);
+  CHECK_EQ(backend.seen().at(0).target, "/hooks/other//x");
+}
+
 TEST_CASE("allow: other_addresses_get_403_before_their_body_is_read") {
   const TempFolder folder;
   Backend backend(folder);

@@ -98,6 +98,57 @@ TEST_CASE("a_path_that_could_climb_out_of_its_source_is_refused") {
   CHECK_EQ(taken_by(kit, "/other%2Fx//y"), "open");
 }
 
+TEST_CASE("no_spelling_of_a_stronger_sources_path_reaches_a_weaker_one") {
+  Kit kit(sources(one("open", "{ path: \"/webhooks/*\" }") + one("acme", "/webhooks/acme") +
+                  one("tenant", "{ path: \"/webhooks/t/{x}/in\" }") + one("folder", "{ path: \"/webhooks/erp/*\" }")),
+          &modules::kMatch);
+  for (const char* path :
+       {"/webhooks//acme", "/webhooks/./acme", "/webhooks/acme/", "/webhooks/acme//", "/webhooks%2Facme",
+        "/webhooks%2facme", "/webhooks/%61cme", "/webhooks/acm%65", "/webhooks/%2561cme", "/webhooks/acme;x=1",
+        "/webhooks/;/acme", "/webhooks/acme%3Bx", "/webhooks/ACME", "/webhooks/%41CME", "/webhooks/\\acme",
+        "/webhooks/%5Cacme", "/webhooks/acme%00", "/webhooks/acme%0a", "/webhooks/t/a/in/", "/webhooks/t//a/in",
+        "/webhooks/T/a/in", "/webhooks/erp", "/webhooks/erp;a", "/webhooks//erp/x", "/webhooks/%65rp/x",
+        "/webhooks/x/%2e%2e/acme", "/webhooks/x/%252e%252e/acme", "/webhooks/..;/webhooks/acme"}) {
+    INFO(path);
+    const int status = kit.send("POST", path)->status();
+    CHECK((status == 400 || status == 404));
+  }
+  CHECK_EQ(taken_by(kit, "/webhooks/acme"), "acme");
+  for (const char* path : {"/webhooks/acme2", "/webhooks/x//y", "/webhooks/x;v=1", "/webhooks/x%20y%2Fz/", "/webhooks/Other",
+                           "/webhooks/100%25", "/webhooks/a.b/.c"}) {
+    INFO(path);
+    CHECK_EQ(taken_by(kit, path), "open");
+  }
+  CHECK_EQ(taken_by(kit, "/webhooks/erp/"), "folder");
+  CHECK_EQ(taken_by(kit, "/webhooks/erp/X"), "folder");
+  CHECK_EQ(taken_by(kit, "/webhooks/t/A%20B/in"), "tenant");
+}
+
+TEST_CASE("rules_may_be_written_in_any_spelling_and_still_guard_the_plain_one") {
+  Kit kit(sources(one("open", "{ path: \"/*\" }") + one("strict", "/Strict/In/") + one("coded", "/a%2Fb")), &modules::kMatch);
+  CHECK_EQ(taken_by(kit, "/Strict/In/"), "strict");
+  CHECK_EQ(taken_by(kit, "/a%2Fb"), "coded");
+  for (const char* path : {"/strict/in", "/Strict/In", "/strict/in/", "/a/b", "/a%2fb"}) {
+    INFO(path);
+    CHECK_EQ(kit.send("POST", path)->status(), 400);
+  }
+  Kit both(sources(one("lower", "{ path: \"/a/{x}\" }") + one("upper", "{ path: \"/A/{x}\" }")), &modules::kMatch);
+  CHECK_EQ(taken_by(both, "/a/1"), "lower");
+  CHECK_EQ(taken_by(both, "/A/1"), "upper");
+}
+
+TEST_CASE("no_spelling_of_a_host_or_of_its_path_falls_through_to_a_source_without_a_host") {
+  Kit kit(sources(one("named", "{ path: /in, host: hooks.example.com }") + one("any", "{ path: \"/*\" }")), &modules::kMatch);
+  for (const char* host : {"hooks.example.com", "hooks.example.com.", "HOOKS.example.COM.:443", "hooks.example.com..", "hooks.example.com:8080"}) {
+    INFO(host);
+    CHECK_EQ(taken_by(kit, "/in", "POST", host), "named");
+    CHECK_EQ(taken_by(kit, "/in/", "POST", host), "400");
+    CHECK_EQ(taken_by(kit, "//in", "POST", host), "400");
+    CHECK_EQ(taken_by(kit, "/other", "POST", host), "any");
+  }
+  CHECK_EQ(taken_by(kit, "/in/", "POST", "b.test"), "any");
+}
+
 TEST_CASE("paths_that_cannot_be_matched_are_refused_when_rules_load") {
   for (const char* path : {"a", "/a?b", "/a/{x", "/{x}/{x}", "/a*", "/../a", "/a%zz", "/{x y}"}) {
     INFO(path);
