@@ -6,7 +6,8 @@
 
 namespace belay::upstream {
 
-// Loopback, private, link-local, carrier NAT, multicast and unspecified addresses (RFC 6890).
+// Loopback, private, link-local, carrier NAT, multicast, broadcast and unspecified addresses (RFC 6890). An address that carries
+// a v4 one (mapped, NAT64, 6to4) is judged by that.
 bool is_private(const IpAddress& address);
 
 }  // namespace belay::upstream

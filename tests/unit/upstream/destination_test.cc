@@ -193,3 +193,23 @@ TEST_CASE("private_addresses_are_known_in_every_form") {
   }
   for (const std::string text : {"8.8.8.8", "172.32.0.1", "192.169.0.1", "100.128.0.1", "2001:4860:4860::8888"}) CHECK_FALSE_MESSAGE(is_private(*IpAddress::parse(text)), text);
 }
+
+TEST_CASE("a_v6_address_that_carries_a_v4_one_is_judged_by_that") {
+  for (const std::string text : {"::ffff:10.0.0.1", "64:ff9b::10.0.0.1", "64:ff9b::127.0.0.1", "64:ff9b::a9fe:a9fe", "2002:7f00:1::", "2002:c0a8:101::5",
+                                 "2002:a9fe:a9fe::1", "::127.0.0.1"}) {
+    CHECK_MESSAGE(is_private(*IpAddress::parse(text)), text);
+  }
+  for (const std::string text : {"::ffff:8.8.8.8", "64:ff9b::8.8.8.8", "2002:808:808::1", "64:ff9c::10.0.0.1", "2003:a00:1::"}) {
+    CHECK_FALSE_MESSAGE(is_private(*IpAddress::parse(text)), text);
+  }
+}
+
+TEST_CASE("the_edges_of_the_private_blocks_are_where_the_registry_has_them") {
+  for (const std::string text : {"0.0.0.0", "0.255.255.255", "100.64.0.0", "100.127.255.255", "169.254.0.0", "169.254.255.255", "224.0.0.1", "255.255.255.255",
+                                 "::", "::1", "fe80::1", "febf::1", "fec0::1", "fc00::1", "fdff::1", "ff02::1"}) {
+    CHECK_MESSAGE(is_private(*IpAddress::parse(text)), text);
+  }
+  for (const std::string text : {"1.0.0.0", "100.63.255.255", "169.253.255.255", "169.255.0.0", "223.255.255.255", "fbff::1"}) {
+    CHECK_FALSE_MESSAGE(is_private(*IpAddress::parse(text)), text);
+  }
+}
