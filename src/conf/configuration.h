@@ -28,6 +28,10 @@ struct Listen {
   Position position;
 };
 
+// The largest `limits.body` and `limits.header`. A webhook that may have to be stored must fit into one frame to the spool.
+inline constexpr uint64_t kMaxBody = uint64_t{24} << 20;
+inline constexpr uint64_t kMaxHeader = uint64_t{1} << 20;
+
 struct Limits {
   uint64_t body = 0, header = 0, memory = 0;
   int64_t headers = 0, connections = 0, connections_per_client = 0;

@@ -50,15 +50,15 @@ constexpr Setting kTls[] = {
 };
 
 constexpr Setting kLimits[] = {
-    {.key = "body", .type = Type::size, .fallback = "10MB", .range = "1B..1GB", .help = "one request's body"},
-    {.key = "header", .type = Type::size, .fallback = "32KB", .range = "1KB..1MB", .help = "request line and header"},
+    {.key = "body", .type = Type::size, .fallback = "10MB", .range = "1B..24MB", .help = "one request's body"},  // kMaxBody
+    {.key = "header", .type = Type::size, .fallback = "32KB", .range = "1KB..1MB", .help = "request line and header"},  // kMaxHeader
     {.key = "headers", .type = Type::integer, .fallback = "100", .range = "1..10000", .help = "header fields"},
     {.key = "connections", .type = Type::integer, .fallback = "20000", .range = "1..1000000", .help = "open at once"},
     {.key = "connections_per_client",
      .type = Type::integer,
-     .fallback = "20000",
+     .fallback = "1000",
      .range = "1..1000000",
-     .help = "open at once from one address; lower it where senders connect directly"},
+     .help = "open at once from one address (IPv6: one /64) that is not in trusted_proxies"},
     {.key = "memory", .type = Type::size, .fallback = "1GB", .range = "16MB..1TB", .help = "buffers of all requests"},
     {.key = "head_timeout",
      .type = Type::duration,

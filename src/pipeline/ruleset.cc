@@ -98,6 +98,9 @@ void read_reply(Source& source, conf::Problems& problems) {
   http::append_field(source.reply_head, "Content-Type", json ? "application/json" : "text/plain; charset=utf-8");
 }
 
+// What is put into one frame: the body, and the head at most three times over (target, path and what follows the prefix).
+static_assert(conf::kMaxBody + 3 * conf::kMaxHeader + (size_t{1} << 20) <= wire::kMaxPayload, "every webhook that limits let in can be stored");
+
 void read_body(Source& source, const conf::Configuration& configuration, conf::Problems& problems) {
   source.body_max = configuration.proxy.limits.body;
   const conf::Node& node = source.named->node.at("body");

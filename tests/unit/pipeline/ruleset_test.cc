@@ -148,3 +148,13 @@ TEST_CASE("body_limits_stay_below_the_gateways") {
 TEST_CASE("every_problem_of_a_source_is_told_in_one_run") {
   CHECK(build("alow: x\nmode: fast\nreply: { status: 99 }\n").problems.all().size() == 3);
 }
+
+TEST_CASE("the_largest_webhook_that_limits_let_in_fits_into_one_frame_to_the_spool") {
+  const std::string target(conf::kMaxHeader, 'a');
+  wire::Put put;
+  put.event.path = put.request.target = put.request.path_rest = target;
+  for (int i = 0; i < 10'000; ++i) put.request.fields.emplace_back("a", "");  // the most that limits.headers allows
+  put.request.body.assign(conf::kMaxBody, 'b');
+  put.destinations.assign(100, std::string(100, 'd'));
+  CHECK(wire::encode(put).size() <= wire::kMaxPayload);
+}
