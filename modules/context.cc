@@ -130,7 +130,7 @@ struct RequestContext::Tables {
       const auto found = context_.secrets_->find(name);
       if (found == context_.secrets_->end()) return false;
       for (const conf::SecretValue& value : found->second) {
-        if (!valid_at(value, context_.secrets_at_)) continue;
+        if (!value.valid_at(context_.secrets_at_)) continue;
         out = Value::string(value.value);
         return true;
       }

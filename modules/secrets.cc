@@ -4,15 +4,11 @@
 
 namespace belay::modules {
 
-bool valid_at(const conf::SecretValue& value, WallTime now) {
-  return (!value.valid_from || now >= *value.valid_from) && (!value.valid_until || now < *value.valid_until);
-}
-
 bool matches_any(const conf::Secret& secret, std::string_view given, WallTime now) {
   bool found = false;
   for (const conf::SecretValue& value : secret) {
     const bool equal = constant_time_equals(value.value, given);
-    found = found || (equal && !value.value.empty() && valid_at(value, now));
+    found = found || (equal && !value.value.empty() && value.valid_at(now));
   }
   return found;
 }

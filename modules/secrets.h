@@ -1,4 +1,4 @@
-// Secrets of the rules at run time: which values are valid now, and comparison that does not tell by its time where two
+// Secrets of the rules at run time: which values match, and comparison that does not tell by its time where two
 // texts differ. Shared by auth and verify. Pure, any thread. An empty value never matches: an unset secret fails
 // closed.
 #pragma once
@@ -14,8 +14,6 @@ namespace belay::modules {
 
 // The named secrets of one source (`secrets:`), or of one command line.
 using SecretTable = std::map<std::string, conf::Secret, std::less<>>;
-
-bool valid_at(const conf::SecretValue& value, WallTime now);
 
 // True when `given` equals any value that is valid at `now`. Every value is compared, whatever the earlier ones gave.
 bool matches_any(const conf::Secret& secret, std::string_view given, WallTime now);

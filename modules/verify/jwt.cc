@@ -120,7 +120,7 @@ std::string_view JwtRule::check(std::string_view token, WallTime now) const {
   if (!signature) return "the token has not the form of a JWT";
   bool matches = false;
   for (const MacKey& key : algorithm->keys) {
-    if (!valid_at(key.window, now)) continue;
+    if (!key.window.valid_at(now)) continue;
     Mac::Room room;
     key.mac.begin();
     key.mac.update(token.substr(0, second));
@@ -171,7 +171,7 @@ std::string JwtRule::make(WallTime now) const {
   std::string token =
       base64url_encode("{\"alg\":\"" + algorithm.name + "\",\"typ\":\"JWT\"}") + '.' + base64url_encode(claims);
   for (const MacKey& key : algorithm.keys) {
-    if (!valid_at(key.window, now)) continue;
+    if (!key.window.valid_at(now)) continue;
     Mac::Room room;
     key.mac.begin();
     key.mac.update(token);

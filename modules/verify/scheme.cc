@@ -148,7 +148,7 @@ std::string_view Scheme::check_mac(pipeline::Exchange& exchange, const GivenSign
   bool matches = false, valid_key = false;
   for (const auto& over : overs_) {
     for (const MacKey& key : keys_) {
-      if (!valid_at(key.window, now)) continue;
+      if (!key.window.valid_at(now)) continue;
       valid_key = true;
       Mac::Room room;
       if (!feed(*over, key.mac, exchange, timestamp, now)) break;

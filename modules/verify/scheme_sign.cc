@@ -48,11 +48,11 @@ Result<std::string> Scheme::proof(pipeline::Exchange& exchange, std::string_view
   if (algorithm_ == Algorithm::jwt) return jwt_->make(now);
   if (algorithm_ == Algorithm::equal) {
     for (const conf::SecretValue& value : secret_) {
-      if (valid_at(value, now)) return value.value;
+      if (value.valid_at(now)) return value.value;
     }
   }
   for (const MacKey& key : keys_) {
-    if (!valid_at(key.window, now)) continue;
+    if (!key.window.valid_at(now)) continue;
     if (!feed(*overs_.front(), key.mac, exchange, timestamp, now))
       return invalid("the file lacks something that this scheme signs");
     Mac::Room room;

@@ -254,13 +254,6 @@ Rate Section::rate(std::string_view key) const {
   return value_or_fallback(node_.at(key), setting(key), parse_rate);
 }
 
-std::string Section::secret(std::string_view key) const {
-  const Node& value = node(key);
-  if (!value.is_scalar()) return {};  // reported by check_value
-  const Secret read = secrets(key);
-  return read.empty() ? std::string() : read.front().value;
-}
-
 Secret Section::secrets(std::string_view key) const {
   const Node& value = node(key);
   if (!value.present() || value.kind() == Kind::null) return {};

@@ -33,8 +33,7 @@ enum class Type : uint8_t {
   duration,    // 30s 5m 12h 30d 500ms
   size,        // 64KB 10MB 20GB (powers of 1024), plain bytes
   rate,        // 100/s 100/min 1000/h
-  secret,      // ${env:NAME} ${file:PATH} or a literal; masked in every output
-  secrets,     // one secret or a list of secrets / {value, valid_from, valid_until}
+  secrets,     // ${env:NAME}, ${file:PATH} or a literal, or a list of them / {value, valid_from, valid_until}
   expression,  // compiled by rules/; a list of them where texts() reads it
   node,        // checked by the module itself (maps, lists, unions)
 };
@@ -59,6 +58,8 @@ struct SecretValue {
   std::optional<WallTime> valid_from;
   std::optional<WallTime> valid_until;
   bool literal = false;  // written in the file itself: `belay check --strict-secrets` refuses it
+
+  bool valid_at(WallTime now) const { return (!valid_from || now >= *valid_from) && (!valid_until || now < *valid_until); }
 };
 using Secret = std::vector<SecretValue>;
 
@@ -93,7 +94,6 @@ class Section {
   Duration duration(std::string_view key) const;
   uint64_t size(std::string_view key) const;
   Rate rate(std::string_view key) const;
-  std::string secret(std::string_view key) const;  // a single value
   Secret secrets(std::string_view key) const;
   // A list of scalars, or one scalar as a list of one.
   std::vector<std::string> texts(std::string_view key) const;

@@ -19,6 +19,7 @@ std::string_view to_string(Outcome outcome) {
     case Outcome::reset: return "reset";
     case Outcome::bad_response: return "bad_response";
     case Outcome::over_limit: return "over_limit";
+    case Outcome::no_credential: return "no_credential";
   }
   return "unknown";
 }
@@ -62,10 +63,13 @@ Pool& Client::Impl::pool_of(std::shared_ptr<const Destination> to) {
 std::unique_ptr<Client::Call> Client::Impl::send(std::shared_ptr<const Destination> to, const Outbound& request, Done done) {
   Pool& pool = pool_of(std::move(to));
   auto call = std::make_unique<CallState>(*this, pool, request, std::move(done), loop.now());
+  call->request.now = loop.wall();
   link(*call);
   ++pool.in_flight;
   if (pool.to->concurrency > 0 && pool.in_flight > pool.to->concurrency) {
     fail_later(*call, Outcome::over_limit, "over the limit of " + std::to_string(pool.to->concurrency) + " at a time (concurrency)");
+  } else if (const auto field = pool.to->field_without_value(call->request.now); !field.empty()) {
+    fail_later(*call, Outcome::no_credential, "no value of " + std::string(field) + " is valid now: see valid_from and valid_until in the rules");
   } else if (pool.to->append_path && http::has_dot_segments(request.path_rest)) {
     fail_later(*call, Outcome::refused, "the path climbs out of the url with '..' (append_path)");
   } else {

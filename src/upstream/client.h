@@ -37,6 +37,8 @@ struct Outbound {
   uint32_t attempt = 1;           // webhook-attempt
   std::string_view client;        // address for X-Forwarded-For, the sender's own chain in front when it is trusted
   bool client_tls = false;        // X-Forwarded-Proto
+  bool vouched = false;           // fields that claim_identity() come from a trusted proxy, or were sifted: pass them on
+  WallTime now{};                 // the client's time of the attempt: which credentials are valid
 };
 
 enum class Outcome : uint8_t {
@@ -48,6 +50,7 @@ enum class Outcome : uint8_t {
   reset,         // closed or reset before the answer was whole
   bad_response,  // framing, limits, unasked 101, bytes after the answer
   over_limit,    // no connection is free under `concurrency`
+  no_credential, // every value of a credential is too old or too new: nothing was sent
 };
 std::string_view to_string(Outcome outcome);
 
@@ -102,7 +105,8 @@ class Client::Call {
 
 // The head a backend gets; public for `belay explain` and tests. Ends with the empty line.
 std::string compose_head(const Destination& to, const http::Url& url, const Outbound& request);
-// The same, appended to `out`; false when a field carries a line break (a rule's template made it): then nothing may be sent.
+// The same, appended to `out`; false when a field carries a line break (a rule's template made it) or has no value that is valid
+// at request.now: then nothing may be sent.
 [[nodiscard]] bool append_head(std::string& out, const Destination& to, const http::Url& url, const Outbound& request);
 
 }  // namespace belay::upstream

@@ -37,7 +37,7 @@ Known classify(std::string_view name) {
   }
 }
 
-bool has_name(const std::vector<std::pair<std::string, std::string>>& fields, std::string_view name) {
+bool has_name(const std::vector<std::pair<std::string, FieldValue>>& fields, std::string_view name) {
   return std::any_of(fields.begin(), fields.end(), [&](const auto& field) { return ascii_iequals(field.first, name); });
 }
 
@@ -161,9 +161,15 @@ class Composer {
   }
 
   void own_fields() {
-    for (const auto& [name, value] : to_.set_headers) add(name, value);
-    if (!to_.authorization.empty()) add("Authorization", to_.authorization);
-    for (const auto& [name, value] : to_.auth_headers) add(name, value);
+    for (const auto& [name, value] : to_.set_headers) add_valid(name, value);
+    if (!to_.authorization.empty()) add_valid("Authorization", to_.authorization);
+    for (const auto& [name, value] : to_.auth_headers) add_valid(name, value);
+  }
+
+  void add_valid(std::string_view name, const FieldValue& field) {
+    const std::string* const value = field.at(request_.now);
+    if (value != nullptr) return add(name, *value);
+    sound_ = false;
   }
 
   void added_fields() {

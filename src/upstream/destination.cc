@@ -2,6 +2,7 @@
 
 #include <xxhash.h>
 
+#include <algorithm>
 #include <array>
 #include <map>
 #include <tuple>
@@ -159,6 +160,28 @@ class Builder {
 };
 
 }  // namespace
+
+FieldValue::FieldValue(conf::Secret secret) : values_(std::move(secret)) {
+  // A value without a beginning has always been valid: it is the oldest. Of equals, the one written first.
+  std::stable_sort(values_.begin(), values_.end(), [](const conf::SecretValue& a, const conf::SecretValue& b) { return a.valid_from > b.valid_from; });
+}
+
+const std::string* FieldValue::at(WallTime now) const {
+  for (const conf::SecretValue& value : values_) {
+    if (value.valid_at(now)) return &value.value;
+  }
+  return nullptr;
+}
+
+std::string_view Destination::field_without_value(WallTime now) const {
+  if (!authorization.empty() && authorization.at(now) == nullptr) return "Authorization";
+  for (const auto* fields : {&auth_headers, &set_headers}) {
+    for (const auto& field : *fields) {
+      if (field.second.at(now) == nullptr) return field.first;
+    }
+  }
+  return {};
+}
 
 Destinations build_destinations(const conf::Configuration& configuration, conf::Problems& problems) {
   Destinations destinations;

@@ -37,6 +37,23 @@ struct RetryPolicy {
   double jitter = 0.2;             // fraction of the wait, both ways
 };
 
+// The value of a field that Belay adds. Of a secret that rotates it has several, each with its window: at the time of an
+// attempt the newest valid one is sent, that is the one whose window began last.
+class FieldValue {
+ public:
+  FieldValue() = default;
+  FieldValue(std::string text) { values_.push_back({std::move(text), {}, {}}); }  // NOLINT: implicit on purpose
+  FieldValue(const char* text) : FieldValue(std::string(text)) {}                 // NOLINT: implicit on purpose
+  explicit FieldValue(conf::Secret secret);
+
+  bool empty() const { return values_.empty(); }
+  const std::string* at(WallTime now) const;  // null: none is valid then
+  const conf::Secret& values() const { return values_; }
+
+ private:
+  conf::Secret values_;  // newest first
+};
+
 struct Destination {
   static constexpr Duration kMaxRetryAfter{3'600'000};  // a longer Retry-After is cut to this
 
@@ -51,13 +68,16 @@ struct Destination {
   int concurrency = 0;
   double rate_per_second = 0;  // 0: no limit
   RetryPolicy retry;
-  std::vector<std::pair<std::string, std::string>> set_headers;  // in the order written
+  std::vector<std::pair<std::string, FieldValue>> set_headers;  // in the order written
   std::vector<std::string> remove_headers;
-  std::string authorization;   // ready value of the Authorization field; a secret
-  std::vector<std::pair<std::string, std::string>> auth_headers;  // API keys; secrets
+  FieldValue authorization;    // ready value of the Authorization field; a secret
+  std::vector<std::pair<std::string, FieldValue>> auth_headers;  // API keys; secrets
   std::shared_ptr<event::ClientTls> tls;  // set when any url is https
   std::string server_name;                // SNI and verification name; empty: the url's host
   std::vector<Cidr> network_allow;
+
+  // The first field whose every value is too old or too new at `now`; empty when all can be sent.
+  std::string_view field_without_value(WallTime now) const;
 };
 
 using Destinations = std::unordered_map<std::string, std::shared_ptr<const Destination>>;

@@ -12,14 +12,14 @@ namespace belay::upstream {
 namespace {
 
 constexpr conf::Setting kAuth[] = {
-    {.key = "bearer", .type = conf::Type::secret, .help = "token for 'Authorization: Bearer'"},
+    {.key = "bearer", .type = conf::Type::secrets, .help = "token for 'Authorization: Bearer'"},
     {.key = "basic", .type = conf::Type::node, .help = "{ user: NAME, password: SECRET }"},
     {.key = "header", .type = conf::Type::node, .help = "{ X-API-Key: SECRET }"},
     {.key = "oauth2", .type = conf::Type::node, .help = "not available in this version"},
 };
 constexpr conf::Setting kBasic[] = {
     {.key = "user", .type = conf::Type::text, .required = true, .help = "user name"},
-    {.key = "password", .type = conf::Type::secret, .required = true, .help = "password"},
+    {.key = "password", .type = conf::Type::secrets, .required = true, .help = "password"},
 };
 constexpr conf::Setting kHeaders[] = {
     {.key = "set", .type = conf::Type::node, .help = "fields that replace the sender's: { X-Tenant: acme }"},
@@ -43,34 +43,40 @@ bool good_name(const std::string& name, const conf::Position& position, conf::Pr
   return true;
 }
 
-// One value of a secret that is sent: the first that is valid now. Rotation at the sending side is a reload.
-std::string value_of(const conf::Node& node, const conf::SecretSource& secrets, conf::Problems& problems) {
-  const conf::Secret secret = conf::read_secret(node, secrets, problems);
-  const std::string value = secret.empty() ? std::string() : secret.front().value;
-  if (!http::is_field_value(value)) {
-    problems.add(node.position(), "the value cannot stand in a header", "it has a line break or another control character");
-    return {};
-  }
-  return value;
+bool fits_header(const std::string& value, const conf::Node& node, conf::Problems& problems) {
+  if (http::is_field_value(value)) return true;
+  problems.add(node.position(), "the value cannot stand in a header", "it has a line break or another control character");
+  return false;
 }
 
-// Plain text, or a reference to a secret.
-std::string text_of(const conf::Node& node, const conf::SecretSource& secrets, conf::Problems& problems) {
+// Every value of a secret that is sent, behind `scheme`; which of them, the time of the attempt decides.
+FieldValue secret_of(const conf::Node& node, const conf::SecretSource& secrets, conf::Problems& problems, const std::string& scheme = {}) {
+  conf::Secret secret = conf::read_secret(node, secrets, problems);
+  for (conf::SecretValue& value : secret) {
+    if (!fits_header(value.value, node, problems)) return {};
+    value.value.insert(0, scheme);
+  }
+  return FieldValue(std::move(secret));
+}
+
+// Plain text, a reference to a secret, or a list of secrets that rotate.
+FieldValue text_of(const conf::Node& node, const conf::SecretSource& secrets, conf::Problems& problems) {
+  if (node.is_list() || node.at("value").present()) return secret_of(node, secrets, problems);
   if (!node.is_scalar()) {
     problems.add(node.position(), "a header's value must be text", "write for example X-Tenant: acme");
     return {};
   }
-  if (node.text().find("${") != std::string::npos) return value_of(node, secrets, problems);
-  if (http::is_field_value(node.text())) return node.text();
-  problems.add(node.position(), "the value cannot stand in a header", "it has a line break or another control character");
-  return {};
+  if (node.text().find("${") != std::string::npos) return secret_of(node, secrets, problems);
+  return fits_header(node.text(), node, problems) ? FieldValue(node.text()) : FieldValue();
 }
 
 void read_basic(const conf::Section& auth, const conf::SecretSource& secrets, Destination& into) {
   const conf::Section basic(auth.node("basic"), kBasic, auth.problems(), &secrets);
   const std::string user = basic.text("user");
   if (user.find(':') != std::string::npos) basic.wrong("user", "a user name of Basic authentication has no ':' (RFC 7617)");
-  into.authorization = "Basic " + base64_encode(user + ":" + basic.secret("password"));
+  conf::Secret password = basic.secrets("password");
+  for (conf::SecretValue& value : password) value.value = "Basic " + base64_encode(user + ":" + value.value);
+  into.authorization = FieldValue(std::move(password));
 }
 
 }  // namespace
@@ -80,15 +86,12 @@ void read_auth(const conf::Node& node, const conf::SecretSource& secrets, conf::
   if (section.has("oauth2")) section.wrong("oauth2", "auth.oauth2 is not available in this version", "use bearer, basic or header");
   const auto written = std::count_if(std::begin(kAuth), std::end(kAuth), [&](const conf::Setting& way) { return section.has(way.key); });
   if (written != 1) return problems.add(node.position(), "auth needs exactly one way", "write one of bearer, basic, header");
-  if (section.has("bearer")) {
-    const std::string token = value_of(section.node("bearer"), secrets, problems);
-    into.authorization = "Bearer " + token;
-  }
+  if (section.has("bearer")) into.authorization = secret_of(section.node("bearer"), secrets, problems, "Bearer ");
   if (section.has("basic")) read_basic(section, secrets, into);
   if (!section.has("header")) return;
   if (!section.node("header").is_map()) return section.wrong("header", "auth.header must name a field", "write header: { X-API-Key: \"${env:KEY}\" }");
   for (const conf::Entry& entry : section.node("header").entries()) {
-    if (good_name(entry.key, entry.key_position, problems)) into.auth_headers.emplace_back(entry.key, value_of(entry.value, secrets, problems));
+    if (good_name(entry.key, entry.key_position, problems)) into.auth_headers.emplace_back(entry.key, secret_of(entry.value, secrets, problems));
   }
 }
 

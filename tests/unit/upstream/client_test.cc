@@ -437,3 +437,24 @@ TEST_CASE("dots_in_an_appended_path_are_never_sent") {
   REQUIRE(loop.run_until([&] { return done; }, 60s));
   CHECK(backend.requests.empty());
 }
+
+TEST_CASE("a_credential_of_which_no_value_is_valid_now_fails_the_attempt_before_anything_is_sent") {
+  belay::event::Loop loop;
+  ScriptedBackend backend(loop, always_ok);
+  Sender sender(loop);
+  const auto with = [&](std::optional<WallTime> from, std::optional<WallTime> until) {
+    auto to = destination({backend.url()});
+    to->authorization = FieldValue(conf::Secret{{.value = "Bearer t", .valid_from = from, .valid_until = until}});
+    return to;
+  };
+  const WallTime now = loop.wall();
+  for (const auto& to : {with({}, now - 1h), with(now + 1h, {})}) {
+    const auto sent = sender.send(to);
+    CHECK(sent->outcome == Outcome::no_credential);
+    CHECK(sent->error.find("no value of Authorization is valid now") == 0);
+  }
+  CHECK(backend.requests.empty());
+  CHECK_EQ(sender.send(with(now - 1h, now + 1h))->status, 200);
+  REQUIRE_EQ(backend.requests.size(), 1);
+  CHECK(backend.requests[0].find("\r\nAuthorization: Bearer t\r\n") != std::string::npos);
+}

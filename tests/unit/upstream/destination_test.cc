@@ -90,7 +90,7 @@ all:
   CHECK(to.retry_on.contains(500));
   CHECK_FALSE(to.retry_on.contains(501));
   CHECK_EQ(to.auth_headers.size(), 2);
-  CHECK_EQ(to.auth_headers[0].second, "k1");
+  CHECK_EQ(*to.auth_headers[0].second.at({}), "k1");
   CHECK_EQ(to.set_headers[0].first, "X-Tenant");
   CHECK_EQ(to.remove_headers, std::vector<std::string>{"X-Secret", "Cookie"});
   CHECK_EQ(to.network_allow.size(), 2);
@@ -108,10 +108,32 @@ TEST_CASE("credentials_become_fields") {
   ::setenv("BELAY_TEST_TOKEN", "t0ken", 1);
   const Built bearer("a: { url: http://h.test, auth: { bearer: \"${env:BELAY_TEST_TOKEN}\" } }\n");
   CHECK_MESSAGE(bearer.problems.empty(), bearer.problems.to_string());
-  CHECK_EQ(bearer.only().authorization, "Bearer t0ken");
-  CHECK_EQ(Built("a: { url: http://h.test, auth: { basic: { user: aladdin, password: \"open sesame\" } } }\n").only().authorization,
+  CHECK_EQ(*bearer.only().authorization.at({}), "Bearer t0ken");
+  CHECK_EQ(*Built("a: { url: http://h.test, auth: { basic: { user: aladdin, password: \"open sesame\" } } }\n").only().authorization.at({}),
            "Basic YWxhZGRpbjpvcGVuIHNlc2FtZQ==");
-  CHECK_EQ(Built("a: { url: http://h.test, headers: { set: { X-T: \"${env:BELAY_TEST_TOKEN}\" } } }\n").only().set_headers[0].second, "t0ken");
+  CHECK_EQ(*Built("a: { url: http://h.test, headers: { set: { X-T: \"${env:BELAY_TEST_TOKEN}\" } } }\n").only().set_headers[0].second.at({}), "t0ken");
+}
+
+TEST_CASE("of_several_secrets_the_newest_that_is_valid_at_the_time_is_sent") {
+  const auto at = [](const char* text) { return *conf::parse_time(text); };
+  const std::string rotated = "[{ value: old, valid_until: 2026-03-01T00:00:00Z }, { value: next, valid_from: 2026-02-01T00:00:00Z, valid_until: 2026-06-01T00:00:00Z }]";
+  const Built built("a: { url: http://h.test, auth: { bearer: " + rotated + " }, headers: { set: { X-Key: " + rotated + " } } }\n"
+                    "b: { url: http://h.test, auth: { header: { X-API-Key: " + rotated + " } } }\n"
+                    "c: { url: http://h.test, auth: { basic: { user: u, password: " + rotated + " } } }\n");
+  REQUIRE_MESSAGE(built.problems.empty(), built.problems.to_string());
+  const Destination& a = *built.all.at("a");
+  const FieldValue& bearer = a.authorization;
+  CHECK_EQ(*bearer.at(at("2026-01-31T23:59:59Z")), "Bearer old");
+  CHECK_EQ(*bearer.at(at("2026-02-01T00:00:00Z")), "Bearer next");
+  CHECK_EQ(*bearer.at(at("2026-05-31T23:59:59Z")), "Bearer next");
+  CHECK(bearer.at(at("2026-06-01T00:00:00Z")) == nullptr);
+  CHECK_EQ(*a.set_headers[0].second.at(at("2026-04-01T00:00:00Z")), "next");
+  CHECK_EQ(a.field_without_value(at("2026-04-01T00:00:00Z")), "");
+  CHECK_EQ(a.field_without_value(at("2026-07-01T00:00:00Z")), "Authorization");
+  CHECK_EQ(*built.all.at("b")->auth_headers[0].second.at(at("2026-02-10T00:00:00Z")), "next");
+  CHECK_EQ(built.all.at("b")->field_without_value(at("2026-07-01T00:00:00Z")), "X-API-Key");
+  CHECK_EQ(*built.all.at("c")->authorization.at(at("2026-01-10T00:00:00Z")), "Basic dTpvbGQ=");
+  CHECK_EQ(*built.all.at("c")->authorization.at(at("2026-02-10T00:00:00Z")), "Basic dTpuZXh0");
 }
 
 TEST_CASE("tls_files_start_at_the_folder_of_the_rules") {
