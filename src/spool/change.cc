@@ -201,7 +201,18 @@ void Change::renew_delivery(const DueEntry& entry, const std::string& name) {
   changed_ = true;
 }
 
-void Change::remove_due(const DueEntry& entry) {
+void Change::mend_due(const DueEntry& entry, const std::string& name, bool waits) {
+  const auto stored = transaction_.get(tables_.deliveries, delivery_key(entry.message, entry.destination));
+  if (stored) {
+    auto head = read_delivery_head(*stored);
+    if (!head) return;  // another damage: renew_delivery()
+    if (is_waiting(head->state)) {
+      if (head->due == entry.due) return;  // right by now
+      transaction_.put(tables_.due, due_key(entry.destination, head->due, entry.message), {});
+    }
+  } else if (waits && transaction_.get(tables_.messages, entry.message.view())) {
+    return renew_delivery(entry, name);
+  }
   changed_ = transaction_.remove(tables_.due, due_key(entry.destination, entry.due, entry.message)) || changed_;
 }
 

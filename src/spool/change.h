@@ -29,7 +29,10 @@ class Change {
   void bury_message(const MessageId& id, const std::string& reason);
   // A delivery that cannot be read but stands in the due index: set aside and queued anew, without its history.
   void renew_delivery(const DueEntry& entry, const std::string& name);
-  void remove_due(const DueEntry& entry);
+  // An entry of the due index that did not fit its delivery when it was looked at: the index follows the delivery, and so do
+  // the counters. A delivery that is lost although its message is stored is queued anew when its destination, named `name`,
+  // `waits` for some; of anything else the entry goes.
+  void mend_due(const DueEntry& entry, const std::string& name, bool waits);
   // From `from` on, in order of ids; `from` is moved on, and emptied at the end. Returns how many messages went.
   uint32_t prune_messages(std::string& from, WallTime older_than, bool any_delivered, uint32_t max);
   void prune_journal(WallTime older_than, uint32_t max);  // up to `max` blocks, oldest first

@@ -250,15 +250,15 @@ void LmdbStore::fail(const Error& error) {
 void LmdbStore::repair(Damage damage) {
   Work work;
   work.task = [this, damage = std::move(damage)](Change& change) {
+    const auto known = books_.destinations.find(damage.entry.destination);
+    const std::string name = known == books_.destinations.end() ? "" : known->second.name;
     switch (damage.kind) {
       case Damage::Kind::message: change.bury_message(damage.entry.message, damage.reason); break;
       case Damage::Kind::block: change.quarantine(tables_.journal, 'j', damage.key); break;
-      case Damage::Kind::stray_due: change.remove_due(damage.entry); break;
-      case Damage::Kind::delivery: {
-        const auto known = books_.destinations.find(damage.entry.destination);
-        change.renew_delivery(damage.entry, known == books_.destinations.end() ? "" : known->second.name);
+      case Damage::Kind::stray_due:
+        change.mend_due(damage.entry, name, known != books_.destinations.end() && known->second.waiting > 0);
         break;
-      }
+      case Damage::Kind::delivery: change.renew_delivery(damage.entry, name); break;
     }
   };
   static_cast<void>(queue_.offer(std::move(work)));  // refused when much waits: it will be found again

@@ -118,8 +118,12 @@ std::optional<Leased> StoreReader::lease(lmdb::Transaction& transaction, const D
     report_({Damage::Kind::delivery, entry, {}, delivery.error().message});
     return std::nullopt;
   }
-  // Settled between the two snapshots, or moved to another due time: the index entry seen is history.
-  if (!is_waiting(delivery->state) || delivery->due != entry.due) return std::nullopt;
+  // Settled between the two snapshots, or moved to another due time: the index entry seen is history. Or it is stray, and
+  // would be found for ever; the writer knows.
+  if (!is_waiting(delivery->state) || delivery->due != entry.due) {
+    report_({Damage::Kind::stray_due, entry, {}, "due at a time its delivery does not know"});
+    return std::nullopt;
+  }
   auto message = load(transaction, entry.message);
   if (!message) {
     if (!transaction.failed()) report_({Damage::Kind::message, entry, {}, message.error().message});

@@ -9,6 +9,7 @@
 #include <set>
 #include <thread>
 
+#include "spool/tables.h"
 #include "tests/store/harness.h"
 
 namespace belay::spool::test {
@@ -28,8 +29,8 @@ std::unique_ptr<Store> open(const Folder& folder, const Clock& clock, uint64_t m
   return std::move(*store);
 }
 
-// Changes one stored value behind the store's back.
-void damage(const Folder& folder, const char* table, const std::function<void(std::string&)>& change) {
+// Does something to a table behind the closed store's back.
+void behind(const Folder& folder, const char* table, const std::function<void(MDB_txn*, MDB_dbi)>& change) {
   MDB_env* env = nullptr;
   REQUIRE(mdb_env_create(&env) == 0);
   REQUIRE(mdb_env_set_maxdbs(env, 16) == 0);
@@ -38,19 +39,40 @@ void damage(const Folder& folder, const char* table, const std::function<void(st
   REQUIRE(mdb_txn_begin(env, nullptr, 0, &txn) == 0);
   MDB_dbi dbi = 0;
   REQUIRE(mdb_dbi_open(txn, table, 0, &dbi) == 0);
-  MDB_cursor* cursor = nullptr;
-  REQUIRE(mdb_cursor_open(txn, dbi, &cursor) == 0);
-  MDB_val key{}, value{};
-  REQUIRE(mdb_cursor_get(cursor, &key, &value, MDB_FIRST) == 0);
-  std::string changed(static_cast<const char*>(value.mv_data), value.mv_size);
-  const std::string at(static_cast<const char*>(key.mv_data), key.mv_size);
-  change(changed);
-  mdb_cursor_close(cursor);
-  MDB_val new_key{at.size(), const_cast<char*>(at.data())};
-  MDB_val new_value{changed.size(), changed.data()};
-  REQUIRE(mdb_put(txn, dbi, &new_key, &new_value, 0) == 0);
+  change(txn, dbi);
   REQUIRE(mdb_txn_commit(txn) == 0);
   mdb_env_close(env);
+}
+
+// Changes one stored value: the first of its table.
+void damage(const Folder& folder, const char* table, const std::function<void(std::string&)>& change) {
+  behind(folder, table, [&](MDB_txn* txn, MDB_dbi dbi) {
+    MDB_cursor* cursor = nullptr;
+    REQUIRE(mdb_cursor_open(txn, dbi, &cursor) == 0);
+    MDB_val key{}, value{};
+    REQUIRE(mdb_cursor_get(cursor, &key, &value, MDB_FIRST) == 0);
+    std::string changed(static_cast<const char*>(value.mv_data), value.mv_size);
+    const std::string at(static_cast<const char*>(key.mv_data), key.mv_size);
+    change(changed);
+    mdb_cursor_close(cursor);
+    MDB_val new_key{at.size(), const_cast<char*>(at.data())};
+    MDB_val new_value{changed.size(), changed.data()};
+    REQUIRE(mdb_put(txn, dbi, &new_key, &new_value, 0) == 0);
+  });
+}
+
+size_t entries(const Folder& folder, const char* table) {
+  MDB_stat stat{};
+  behind(folder, table, [&](MDB_txn* txn, MDB_dbi dbi) { REQUIRE(mdb_stat(txn, dbi, &stat) == 0); });
+  return stat.ms_entries;
+}
+
+void add_due(const Folder& folder, const MessageId& id, const std::string& to, WallTime due) {
+  behind(folder, "due", [&](MDB_txn* txn, MDB_dbi dbi) {
+    std::string key = due_key(destination_id(to), due, id);
+    MDB_val at{key.size(), key.data()}, nothing{};
+    REQUIRE(mdb_put(txn, dbi, &at, &nothing, 0) == 0);
+  });
 }
 
 void flip_middle(std::string& value) { value[value.size() / 2] = static_cast<char>(value[value.size() / 2] ^ 1); }
@@ -246,6 +268,65 @@ TEST_CASE("a_damaged_delivery_is_set_aside_and_sent_all_the_same") {
   auto again = lease(*store, "crm", clock.wall());
   REQUIRE(again->leased.size() == 1);
   CHECK(again->leased[0].delivery.destination_name == "crm");
+}
+
+TEST_CASE("a_due_entry_of_what_ended_or_is_due_at_another_time_goes_and_the_counters_follow_the_deliveries") {
+  ManualClock clock;
+  Folder folder;
+  Maker maker(clock);
+  MessageId ended, later;
+  {
+    auto store = open(folder, clock);
+    REQUIRE(commit(*store, put(maker.message({"crm"}))).ok());
+    const Leased leased = lease(*store, "crm", clock.wall())->leased.at(0);
+    ended = leased.delivery.message;
+    REQUIRE(commit(*store, settle(with_state(leased.delivery, DeliveryState::delivered))).ok());
+    NewMessage waiting = maker.message({"crm"});
+    waiting.deliveries[0].due = clock.wall() + Duration(60'000);
+    later = waiting.message->event.id;
+    REQUIRE(commit(*store, put(waiting)).ok());
+  }
+  add_due(folder, ended, "crm", clock.wall());
+  add_due(folder, later, "crm", clock.wall());
+  add_due(folder, maker.id(), "crm", clock.wall());  // of a message that is not stored
+  {
+    auto store = open(folder, clock);
+    CHECK(lease(*store, "crm", clock.wall())->leased.empty());
+    CHECK(backlog(*store, "crm").waiting == 1);
+    CHECK(backlog(*store, "crm").delivered == 1);
+  }
+  CHECK(entries(folder, "due") == 1);
+  auto store = open(folder, clock);
+  clock.advance(Duration(60'000));
+  const auto leases = lease(*store, "crm", clock.wall());
+  REQUIRE(leases->leased.size() == 1);
+  REQUIRE(commit(*store, settle(with_state(leases->leased[0].delivery, DeliveryState::delivered))).ok());
+  CHECK(backlog(*store, "crm").waiting == 0);
+  CHECK(backlog(*store, "crm").delivered == 2);
+}
+
+TEST_CASE("a_lost_delivery_of_a_stored_message_that_was_due_is_sent_all_the_same") {
+  ManualClock clock;
+  Folder folder;
+  Maker maker(clock);
+  const NewMessage message = maker.message({"crm"});
+  {
+    auto store = open(folder, clock);
+    REQUIRE(commit(*store, put(message)).ok());
+  }
+  behind(folder, "deliveries", [](MDB_txn* txn, MDB_dbi dbi) { REQUIRE(mdb_drop(txn, dbi, 0) == 0); });
+  auto store = open(folder, clock);
+  std::optional<Leased> leased;
+  REQUIRE(eventually([&] {
+    auto leases = lease(*store, "crm", clock.wall());
+    if (!leases->leased.empty()) leased = leases->leased[0];
+    return leased.has_value();
+  }));
+  CHECK(leased->message->request.body == message.message->request.body);
+  CHECK(leased->delivery.destination_name == "crm");
+  REQUIRE(commit(*store, settle(with_state(leased->delivery, DeliveryState::delivered))).ok());
+  CHECK(backlog(*store, "crm").waiting == 0);
+  CHECK(backlog(*store, "crm").delivered == 1);
 }
 
 TEST_CASE("a_damaged_block_of_the_books_is_set_aside_and_others_are_found") {
