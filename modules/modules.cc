@@ -17,8 +17,8 @@ namespace belay::modules {
 
 std::span<const pipeline::Module> all() {
   // THE list, in run order. Built at the first use: the entries are constants of other files.
-  static const std::array kModules = {kMatch,  kAllow,    kAuth,  kLimit,   kHandshake,
-                                      kVerify, kIdentify, kRoute, kDeliver, kLog};
+  static const std::array kModules = {kMatch,  kAllow,       kAuth,     kLimit, kHandshake,
+                                      kVerify, kLimitProved, kIdentify, kRoute, kDeliver,   kLog};
   return kModules;
 }
 

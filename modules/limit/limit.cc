@@ -42,15 +42,20 @@ struct Rule {
   bool spool = false;
   std::unique_ptr<rules::Expression> key;
 
+  // A v6 sender usually owns its whole /64: the address below it is free to choose.
+  uint64_t client_key(const Exchange& exchange, uint64_t own_seed) const {
+    const auto& bytes = exchange.client.address.bytes;
+    return XXH3_64bits_withSeed(bytes.data(), exchange.client.address.is_v4() ? bytes.size() : 8, own_seed);
+  }
+  // Where a webhook that nothing proves yet counts in place of the real bucket.
+  uint64_t stand_in_key(const Exchange& exchange) const { return client_key(exchange, ~seed); }
+  bool needs_proof() const { return per != Per::client; }
+
   // nullopt: the key cannot be read from this request.
   std::optional<uint64_t> bucket_key(Exchange& exchange) const {
     switch (per) {
       case Per::source: return seed;
-      case Per::client: {
-        // A v6 sender usually owns its whole /64: the address below it is free to choose.
-        const auto& bytes = exchange.client.address.bytes;
-        return XXH3_64bits_withSeed(bytes.data(), exchange.client.address.is_v4() ? bytes.size() : 8, seed);
-      }
+      case Per::client: return client_key(exchange, seed);
       case Per::expression: break;
     }
     const rules::Value value = key->run(RequestContext::of(exchange));
@@ -69,37 +74,110 @@ uint64_t charge(const RateRule& rate, std::atomic<uint64_t>& arrival, uint64_t n
   }
 }
 
-class Limit final : public pipeline::Handler {
+void give_back(const RateRule& rate, std::atomic<uint64_t>& arrival) {
+  uint64_t seen = arrival.load(std::memory_order_relaxed);
+  while (!arrival.compare_exchange_weak(seen, seen - std::min(seen, rate.interval_us), std::memory_order_relaxed)) {}
+}
+
+// The buckets that one webhook needs room in at one point of its way.
+class Claims {
  public:
-  Verdict handle(Exchange& exchange) const override;
-  std::vector<Rule> rules;
+  void add(const Rule& rule, SharedMemory::Bucket& bucket, bool charged = true) {
+    claims_[count_++] = {&rule, &bucket, charged};
+  }
+
+  // Charges all and yields 0, or charges none that counts and yields the time to wait: all are looked at before any is
+  // charged, because a webhook that one limit refuses must not use up another's allowance.
+  uint64_t settle(Exchange& exchange, uint64_t now_us) const {
+    uint64_t wait_us = 0;
+    for (size_t i = 0; i < count_; ++i) {
+      const auto& [rule, bucket, charged] = claims_[i];
+      if (!rule->spool)
+        wait_us = std::max(wait_us, rule->rate.wait_us(bucket->arrival_us.load(std::memory_order_relaxed), now_us));
+    }
+    for (size_t i = 0; wait_us == 0 && i < count_; ++i) {
+      const auto& [rule, bucket, charged] = claims_[i];
+      if (!charged) continue;
+      const uint64_t wait = charge(rule->rate, bucket->arrival_us, now_us);
+      if (!rule->spool) wait_us = wait;
+      if (wait > 0 && rule->spool) exchange.spool_only = true;
+    }
+    return wait_us;
+  }
+
+ private:
+  struct Claim {
+    const Rule* rule = nullptr;
+    SharedMemory::Bucket* bucket = nullptr;
+    bool charged = true;  // false: it is only looked at
+  };
+  std::array<Claim, 2 * kMaxLimits> claims_;
+  size_t count_ = 0;
 };
 
-Verdict Limit::handle(Exchange& exchange) const {
-  const auto now_us = static_cast<uint64_t>(exchange.services.clock.monotonic().time_since_epoch().count());
-  std::array<SharedMemory::Bucket*, kMaxLimits> buckets{};
-  uint64_t wait_us = 0;
-  // All are looked at before any is charged: a webhook that one limit refuses must not use up another's allowance.
-  for (size_t i = 0; i < rules.size(); ++i) {
-    const auto key = rules[i].bucket_key(exchange);
-    if (!key) {
-      exchange.answer(400, wire::Outcome::rejected, "limit: the request lacks what 'per' reads");
-      return Verdict::reply;
-    }
-    buckets[i] = &exchange.services.shared.bucket(*key, now_us);
-    const uint64_t wait = rules[i].rate.wait_us(buckets[i]->arrival_us.load(std::memory_order_relaxed), now_us);
-    if (!rules[i].spool) wait_us = std::max(wait_us, wait);
-  }
-  for (size_t i = 0; wait_us == 0 && i < rules.size(); ++i) {
-    const uint64_t wait = charge(rules[i].rate, buckets[i]->arrival_us, now_us);
-    if (!rules[i].spool) wait_us = wait;
-    if (wait > 0 && rules[i].spool) exchange.spool_only = true;
-  }
-  if (wait_us == 0) return Verdict::next;
+Verdict refuse(Exchange& exchange, uint64_t wait_us) {
   exchange.answer(429, wire::Outcome::rejected, "limit: over the rate",
                   static_cast<int>(std::min<uint64_t>((wait_us + 999'999) / 1'000'000, 86'400)));
   return Verdict::reply;
 }
+
+uint64_t now_of(const Exchange& exchange) {
+  return static_cast<uint64_t>(exchange.services.clock.monotonic().time_since_epoch().count());
+}
+
+// On the head. With `verify` behind it, a webhook counts for its client until it is proved.
+class Limit final : public pipeline::Handler {
+ public:
+  explicit Limit(bool proof_follows) : proof_follows_(proof_follows) {}
+  Verdict handle(Exchange& exchange) const override;
+  Verdict proved(Exchange& exchange) const;
+  std::vector<Rule> rules;
+
+ private:
+  bool proof_follows_;
+};
+
+Verdict Limit::handle(Exchange& exchange) const {
+  const uint64_t now_us = now_of(exchange);
+  pipeline::SharedMemory& shared = exchange.services.shared;
+  Claims claims;
+  for (const Rule& rule : rules) {
+    const auto key = rule.bucket_key(exchange);
+    if (!key) {
+      exchange.answer(400, wire::Outcome::rejected, "limit: the request lacks what 'per' reads");
+      return Verdict::reply;
+    }
+    const bool later = proof_follows_ && rule.needs_proof();
+    if (later && rule.spool) continue;
+    claims.add(rule, shared.bucket(*key, now_us), !later);
+    if (later) claims.add(rule, shared.bucket(rule.stand_in_key(exchange), now_us));
+  }
+  const uint64_t wait_us = claims.settle(exchange, now_us);
+  return wait_us == 0 ? Verdict::next : refuse(exchange, wait_us);
+}
+
+// What handle() left to do for a webhook that `verify` let through.
+Verdict Limit::proved(Exchange& exchange) const {
+  const uint64_t now_us = now_of(exchange);
+  pipeline::SharedMemory& shared = exchange.services.shared;
+  Claims claims;
+  for (const Rule& rule : rules) {
+    if (!rule.needs_proof()) continue;
+    if (!rule.spool) give_back(rule.rate, shared.bucket(rule.stand_in_key(exchange), now_us).arrival_us);
+    if (const auto key = rule.bucket_key(exchange)) claims.add(rule, shared.bucket(*key, now_us));
+  }
+  const uint64_t wait_us = claims.settle(exchange, now_us);
+  return wait_us == 0 ? Verdict::next : refuse(exchange, wait_us);
+}
+
+class Proved final : public pipeline::Handler {
+ public:
+  explicit Proved(const Limit& limit) : limit_(limit) {}
+  Verdict handle(Exchange& exchange) const override { return limit_.proved(exchange); }
+
+ private:
+  const Limit& limit_;  // a step of the same source
+};
 
 // The count in front of the unit: 100 of "100/min".
 uint64_t count_of(const conf::Rate& rate) {
@@ -138,7 +216,7 @@ void read_rule(const conf::Node& node, size_t index, pipeline::BuildContext& con
 }
 
 std::unique_ptr<pipeline::Handler> build(const conf::Node& settings, pipeline::BuildContext& context) {
-  auto limit = std::make_unique<Limit>();
+  auto limit = std::make_unique<Limit>(context.source->settings_of("verify").present());
   if (settings.is_map()) {
     read_rule(settings, 0, context, *limit);
   } else if (settings.is_list() && !settings.items().empty() && settings.items().size() <= kMaxLimits) {
@@ -151,6 +229,14 @@ std::unique_ptr<pipeline::Handler> build(const conf::Node& settings, pipeline::B
   return limit;
 }
 
+std::unique_ptr<pipeline::Handler> build_proved(const conf::Node&, pipeline::BuildContext& context) {
+  if (!context.source->settings_of("verify").present()) return nullptr;
+  for (const pipeline::Source::Step& step : context.source->steps) {
+    if (step.module->key == kLimit.key) return std::make_unique<Proved>(static_cast<const Limit&>(*step.handler));
+  }
+  return nullptr;  // its settings are wrong, which kLimit has said
+}
+
 }  // namespace
 
 const pipeline::Module kLimit = {
@@ -159,6 +245,14 @@ const pipeline::Module kLimit = {
     .help = "how many webhooks may come in a time",
     .settings = kSettings,
     .build = build,
+};
+
+const pipeline::Module kLimitProved = {
+    .key = "limit",
+    .stage = pipeline::Stage::on_body,
+    .help = "counts what verify has proved",
+    .settings = kSettings,
+    .build = build_proved,
 };
 
 }  // namespace belay::modules

@@ -129,6 +129,20 @@ TEST_CASE("limit: one_rate_holds_for_all_workers_and_survives_a_reload") {
   CHECK_EQ(passed, before_reload);
 }
 
+TEST_CASE("limit: junk_from_another_client_does_not_lock_out_the_signed_sender") {
+  const TempFolder folder;
+  Backend backend(folder);
+  Gateway gateway(folder, {.rules = R"(sources:
+  erp: { match: { path: /erp }, preset: netsuite, secrets: { signing: "${env:S}" }, limit: { rate: 10/h }, routes: [{ to: backend }] }
+)" + destination(backend), .proxy = "  trusted_proxies: [127.0.0.0/8]\n", .environment = {{"S", "s3cret"}}});
+  for (int i = 0; i < 100; ++i) {
+    CHECK_GE(status_of(gateway, request("POST", "/erp", {{"X-Forwarded-For", "198.51.100.9"}}, "{}")), 400);
+  }
+  const Headers signed_by_sender = {{"X-Forwarded-For", "192.0.2.1"}, {"X-Netsuite-Signature-256", hmac_sha256_hex("s3cret", "{}")}};
+  for (int i = 0; i < 10; ++i) CHECK_EQ(status_of(gateway, request("POST", "/erp", signed_by_sender, "{}")), 200);
+  CHECK_EQ(status_of(gateway, request("POST", "/erp", signed_by_sender, "{}")), 429);
+}
+
 TEST_CASE("body: too_large_is_413_and_a_type_not_listed_is_415") {
   const TempFolder folder;
   Backend backend(folder);

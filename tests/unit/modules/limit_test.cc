@@ -64,6 +64,36 @@ TEST_CASE("what_one_limit_refuses_does_not_use_up_another") {
   CHECK_EQ(passed(kit, 20, "192.0.2.3"), 2);
 }
 
+TEST_CASE("unsigned_junk_locks_out_its_client_and_never_the_signed_sender") {
+  const std::string proof = ", secrets: { signing: k }, verify: { algorithm: equal, signature: { header: X-Token } }";
+  for (const char* per : {"source", "'$headers[\"X-Tenant\"]'"}) {
+    INFO(per);
+    Kit kit(source("limit: { rate: 10/h, per: " + std::string(per) + " }" + proof), &modules::kIdentify);
+    const Fields junk = {{"X-Token", "wrong"}, {"X-Tenant", "a"}}, real = {{"X-Token", "k"}, {"X-Tenant", "a"}};
+    int refused = 0, limited = 0;
+    for (int i = 0; i < 100; ++i) {
+      const int status = kit.send("POST", "/s", junk, "{}", "198.51.100.9")->status();
+      refused += status == 401 ? 1 : 0;
+      limited += status == 429 ? 1 : 0;
+    }
+    CHECK_EQ(refused, 10);
+    CHECK_EQ(limited, 90);
+    CHECK_EQ(passed(kit, 15, "192.0.2.1", real), 10);
+    // The rate is the source's, wherever its webhooks come from, and is refused before the body is read.
+    CHECK_EQ(kit.send("POST", "/s", real, "{}", "192.0.2.2")->reason(), "limit: over the rate");
+    kit.clock.advance(Duration(3'600'000));
+    CHECK_EQ(passed(kit, 15, "198.51.100.9", real), 10);
+  }
+}
+
+TEST_CASE("over_spool_counts_what_is_proved") {
+  Kit kit(source("limit: { rate: 1/h, over: spool }, secrets: { signing: k }, verify: { algorithm: equal, signature: { header: X-Token } }"),
+          &modules::kIdentify);
+  CHECK_EQ(kit.post({{"X-Token", "wrong"}})->status(), 401);
+  CHECK_FALSE(kit.post({{"X-Token", "k"}})->exchange->spool_only);
+  CHECK(kit.post({{"X-Token", "k"}})->exchange->spool_only);
+}
+
 TEST_CASE("over_spool_lets_the_webhook_through_to_be_stored") {
   Kit kit(source("limit: { rate: 1/h, over: spool }"), &modules::kLimit);
   CHECK_FALSE(kit.post()->exchange->spool_only);
