@@ -6,6 +6,7 @@
 #include "http/parser.h"
 #include "http/writer.h"
 #include "pipeline/module.h"
+#include "wire/frame.h"
 
 namespace belay::pipeline {
 

@@ -5,6 +5,8 @@
 #include <vector>
 
 #include "pipeline/module.h"
+#include "wire/codec.h"
+#include "wire/frame.h"
 
 using namespace belay;
 using namespace belay::pipeline;
