@@ -205,7 +205,6 @@ void read_rule(const conf::Node& node, size_t index, pipeline::BuildContext& con
   rule.per = per == "source" ? Per::source : per == "client" ? Per::client : Per::expression;
   if (rule.per == Per::expression)
     rule.key = rules::Expression::compile(section.node("per"), head_names(), context.problems);
-  if (section.has("rate") && rate.per_second <= 0) section.wrong("rate", "the rate is zero", "write rate: 100/min");
   if (context.problems.all().size() != before) return;
   const uint64_t burst = section.has("burst") ? static_cast<uint64_t>(section.integer("burst")) : count_of(rate);
   rule.rate.interval_us = std::max<uint64_t>(static_cast<uint64_t>(std::llround(1e6 / rate.per_second)), 1);

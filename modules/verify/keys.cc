@@ -49,12 +49,12 @@ KeyRule KeyRule::read(const conf::Node& node, conf::Problems& problems) {
 
 conf::Secret KeyRule::find(const SecretTable& secrets, const conf::Position& where, conf::Problems& problems) const {
   const auto found = secrets.find(secret);
-  if (found == secrets.end() || found->second.empty()) {
+  if (found == secrets.end()) {
     problems.add(where, "secret '" + printable(secret) + "' is not given",
                  "write secrets: { " + printable(secret) + ": \"${env:NAME}\" }");
     return {};
   }
-  conf::Secret keys = found->second;
+  conf::Secret keys = found->second;  // empty: it could not be read, which has been reported
   for (conf::SecretValue& key : keys) {
     std::string_view text = key.value;
     if (text.starts_with(strip)) text.remove_prefix(strip.size());

@@ -88,6 +88,7 @@ class Kit {
   bool built() const { return ruleset != nullptr; }
   // What is wrong with the rules, one line each.
   std::string problems() const { return problems_.to_string(); }
+  const std::string& folder() const { return folder_.path(); }  // the rules stand in it
 
   // Everything of a request at once: head and body are there.
   std::unique_ptr<Walked> send(const std::string& method, const std::string& target, Fields fields = {},
