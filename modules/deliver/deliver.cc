@@ -31,7 +31,7 @@ constexpr std::string_view kBackendUnavailable = "deliver: the backend is unavai
 constexpr std::string_view kSpoolAway = "deliver: the spool is away";
 
 // True when exchange.reason says how a forward failed.
-bool forward_failed(const Exchange& exchange) { return exchange.call != nullptr && !exchange.reason.empty(); }
+bool forward_failed(const Exchange& exchange) { return !exchange.reason.empty(); }
 
 // `why`: what keeps the spool from helping.
 void answer_unavailable(Exchange& exchange, std::string_view why) {
@@ -100,7 +100,7 @@ class Deliver final : public pipeline::Handler {
   Verdict handle(Exchange& exchange) const override;
 
  private:
-  static void forward(Exchange& exchange);
+  static bool forward(Exchange& exchange);
   static bool settle_forward(Exchange& exchange, const upstream::Attempt& attempt);
   static bool store(Exchange& exchange, std::vector<std::string> destinations, const Tried& tried);
   static void settle_store(Exchange& exchange, const Result<wire::PutResult>& result);
@@ -127,16 +127,17 @@ Verdict Deliver::handle(Exchange& exchange) const {
   BELAY_CHECK_NOTE(!exchange.selected.empty(), "deliver without a destination: route answers when there is none");
   if (spool_first_ || exchange.spool_only)
     return store(exchange, names_of(exchange, 0), {}) ? Verdict::parked : Verdict::reply;
-  forward(exchange);
-  return Verdict::parked;
+  return forward(exchange) ? Verdict::parked : Verdict::reply;
 }
 
-void Deliver::forward(Exchange& exchange) {
-  BELAY_CHECK_NOTE(exchange.services.upstream != nullptr, "mode forward without an upstream client");
+// Parks the exchange; false when it has its reply already, because neither the backend nor the spool can take it.
+bool Deliver::forward(Exchange& exchange) {
+  pipeline::Services& services = exchange.services;
+  BELAY_CHECK_NOTE(services.upstream != nullptr, "mode forward without an upstream client");
   const auto& to = exchange.selected.front().destinations.front();
   exchange.destination = to->name;
   // The call dies with the exchange, so the callback never outlives what it touches.
-  exchange.call = exchange.services.upstream->send(
+  exchange.call = services.upstream->send(
       to, outbound_of(exchange), [&exchange, resume = exchange.park()](const upstream::Attempt& attempt) {
         if (settle_forward(exchange, attempt)) resume();
       });
@@ -145,16 +146,24 @@ void Deliver::forward(Exchange& exchange) {
 // True when the exchange has its reply; false while the spool is waited for.
 bool Deliver::settle_forward(Exchange& exchange, const upstream::Attempt& attempt) {
   const upstream::Destination& to = *exchange.selected.front().destinations.front();
+  using Taken = pipeline::ForwardPlace::Taken;
+  const Taken taken = exchange.place.take(services.shared, services.slot, *to, services.clock.monotonic());
+  if (taken != Taken::yes) {
+    exchange.reason = "deliver: " + to->name + ": over its " + (taken == Taken::too_many ? "concurrency" : "rate");
+    return store(exchange, names_of(exchange, 0), {});
+  }
   exchange.backend_us =
       static_cast<uint32_t>(std::chrono::duration_cast<std::chrono::microseconds>(attempt.total).count());
   const bool answered = attempt.outcome == upstream::Outcome::answered;
   if (answered && (attempt.status() < 500 || !attempt.retryable(to))) {
     pass_on(exchange, attempt);
+  return true;
     std::vector<std::string> others = names_of(exchange, 1);
     if (!others.empty()) return !store(exchange, std::move(others), {});
     exchange.outcome = Outcome::forwarded;
     return true;
   }
+  exchange.place.give_back();
   Tried tried;
   tried.failed = attempt.outcome != upstream::Outcome::over_limit;
   tried.status = static_cast<uint16_t>(attempt.status());

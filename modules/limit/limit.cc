@@ -4,10 +4,10 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 
 #include "base/bytes.h"
 #include "modules/context.h"
+#include "pipeline/rate_rule.h"
 #include "rules/expression.h"
 
 namespace belay::modules {
@@ -15,6 +15,7 @@ namespace belay::modules {
 namespace {
 
 using pipeline::Exchange;
+using pipeline::RateRule;
 using pipeline::SharedMemory;
 using pipeline::Verdict;
 
@@ -65,15 +66,6 @@ struct Rule {
   }
 };
 
-// Takes one webhook from the allowance unless another worker was faster and left none; then the time to wait.
-uint64_t charge(const RateRule& rate, std::atomic<uint64_t>& arrival, uint64_t now_us) {
-  uint64_t seen = arrival.load(std::memory_order_relaxed);
-  for (;;) {
-    if (const uint64_t wait = rate.wait_us(seen, now_us); wait > 0) return wait;
-    if (arrival.compare_exchange_weak(seen, rate.next_arrival_us(seen, now_us), std::memory_order_relaxed)) return 0;
-  }
-}
-
 void give_back(const RateRule& rate, std::atomic<uint64_t>& arrival) {
   uint64_t seen = arrival.load(std::memory_order_relaxed);
   while (!arrival.compare_exchange_weak(seen, seen - std::min(seen, rate.interval_us), std::memory_order_relaxed)) {}
@@ -98,7 +90,7 @@ class Claims {
     for (size_t i = 0; wait_us == 0 && i < count_; ++i) {
       const auto& [rule, bucket, charged] = claims_[i];
       if (!charged) continue;
-      const uint64_t wait = charge(rule->rate, bucket->arrival_us, now_us);
+      const uint64_t wait = rule->rate.charge(bucket->arrival_us, now_us);
       if (!rule->spool) wait_us = wait;
       if (wait > 0 && rule->spool) exchange.spool_only = true;
     }
@@ -207,8 +199,7 @@ void read_rule(const conf::Node& node, size_t index, pipeline::BuildContext& con
     rule.key = rules::Expression::compile(section.node("per"), head_names(), context.problems);
   if (context.problems.all().size() != before) return;
   const uint64_t burst = section.has("burst") ? static_cast<uint64_t>(section.integer("burst")) : count_of(rate);
-  rule.rate.interval_us = std::max<uint64_t>(static_cast<uint64_t>(std::llround(1e6 / rate.per_second)), 1);
-  rule.rate.tolerance_us = (burst - 1) * rule.rate.interval_us;
+  rule.rate = RateRule::of(rate.per_second, burst);
   const std::string identity = context.source->name + '\0' + std::to_string(index) + '\0' + rate.text + '\0' + per;
   rule.seed = XXH3_64bits(identity.data(), identity.size());
   limit.rules.push_back(std::move(rule));

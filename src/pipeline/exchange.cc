@@ -62,6 +62,7 @@ void Exchange::answer(int status, wire::Outcome outcome_in, std::string_view rea
 
 void Exchange::reset() {
   call.reset();
+  place.give_back();
   if (resume_target_) resume_target_->ticket = 0;
   id = {};
   http::Fields fields = std::move(request.fields);  // keeps its room

@@ -13,6 +13,7 @@
 #include "base/id.h"
 #include "base/ip.h"
 #include "http/message.h"
+#include "pipeline/forward_place.h"
 #include "rules/context.h"
 #include "upstream/client.h"
 #include "wire/messages.h"
@@ -119,6 +120,7 @@ class Exchange {
   std::string destination;
   uint32_t backend_us = 0;
   std::unique_ptr<upstream::Client::Call> call;  // a forward under way; dies with the exchange
+  ForwardPlace place;                            // held while `call` is under way
 
   // Fills reply with Belay's own JSON answer {"status","id","reason"} and sets outcome and reason. `retry_after` < 0: none.
   // For spooled, filtered and duplicate ones `deliver` puts source.reply over it.

@@ -129,6 +129,7 @@ struct Services {
   const Clock& clock;
   Random& random;
   SharedMemory& shared;
+  size_t slot = 0;                        // the worker's row in shared.workers
   wire::SpoolClient* spool = nullptr;     // null: no spool configured
   upstream::Client* upstream = nullptr;
   OutcomeCounters* counters = nullptr;    // the runner counts; null: nobody does (tests, explain)

@@ -87,6 +87,7 @@ void Runner::finish(const Ruleset& ruleset, Exchange& exchange) {
   exchange.finished_ = true;
   // A call that has just resumed the exchange is still on the stack: it dies with reset().
   if (exchange.parked_) exchange.call.reset();
+  exchange.place.give_back();
   exchange.parked_ = false;
   if (exchange.resume_target_) exchange.resume_target_->ticket = 0;
   if (exchange.services.counters != nullptr) ++exchange.services.counters->at(exchange.source, exchange.outcome);

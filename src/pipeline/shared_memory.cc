@@ -7,6 +7,7 @@ namespace belay::pipeline {
 Result<SharedMemory*> SharedMemory::create() {
   static_assert(std::atomic<uint64_t>::is_always_lock_free, "a killed worker must leave nothing locked");
   static_assert((kBuckets & (kBuckets - 1)) == 0);
+  static_assert(ForwardCounts::kWorkers == kWorkers);
   void* memory = mmap(nullptr, sizeof(SharedMemory), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) return errno_error("map the memory that workers share");
   // Fresh anonymous memory is zero, which is what every member starts as; running the constructor would touch each page.

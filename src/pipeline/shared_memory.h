@@ -9,6 +9,7 @@
 #include <cstdint>
 
 #include "base/result.h"
+#include "pipeline/forward_counts.h"
 
 namespace belay::pipeline {
 
@@ -32,6 +33,8 @@ class SharedMemory {
   std::atomic<int64_t> connections{0};
   std::atomic<int64_t> buffered_bytes{0};
   std::atomic<uint64_t> evicted{0};  // limit keys that lost their debt because the table was full
+
+  ForwardCounts forwards;  // requests under way to each destination
 
   // Per worker share of the two above, so that the master can take back what a killed worker held.
   struct Worker {

@@ -309,6 +309,7 @@ void Master::worker_ended(const WorkerProcess& worker, int status) {
   pipeline::SharedMemory::Worker& held = shared_->workers[worker.slot];
   shared_->connections -= held.connections.exchange(0);
   shared_->buffered_bytes -= held.buffered_bytes.exchange(0);
+  shared_->forwards.forget(worker.slot);
   held.requests = 0;
   held.pid = 0;
   if (worker.told_to_stop && WIFEXITED(status) && WEXITSTATUS(status) == 0) return;

@@ -81,6 +81,7 @@ Worker::Worker(const Generation& generation, const WorkerPlace& place)
       services_{.clock = clock_,
                 .random = random_,
                 .shared = place.shared,
+                .slot = place.slot,
                 .spool = spool_.get(),
                 .upstream = &upstream_,
                 .counters = &counters_},

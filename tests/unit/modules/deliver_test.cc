@@ -238,3 +238,66 @@ TEST_CASE("over_the_rate_with_over_spool_the_backend_is_not_called") {
   kit.spool.answer(wire::PutState::stored);
   CHECK_EQ(second->status(), 202);
 }
+
+TEST_CASE("what_is_over_concurrency_or_rate_of_all_workers_goes_to_the_spool_as_not_yet_tried") {
+  struct Case {
+    std::string keys, reason;
+    int at_once;
+  };
+  for (const Case& limit : {Case{", concurrency: 2", "deliver: d: over its concurrency", 2}, Case{", rate: 3/s", "deliver: d: over its rate", 3}}) {
+    Backend backend;
+    Kit kit(rules_with(backend.url(), "", kNever, limit.keys));
+    REQUIRE_MESSAGE(kit.built(), kit.problems());
+    kit.services.upstream = &backend.client;
+    std::vector<std::unique_ptr<Walked>> forwarded;
+    for (int i = 0; i < limit.at_once; ++i) {
+      kit.services.slot = static_cast<size_t>(i % 2);  // another worker each time
+      forwarded.push_back(kit.post());
+      CHECK_EQ(kit.spool.puts.size(), 0);
+    }
+    const auto over = kit.post();
+    REQUIRE_EQ(kit.spool.puts.size(), 1);
+    CHECK_FALSE(kit.spool.puts[0].first_attempt_failed);
+    CHECK_EQ(over->reason(), limit.reason);
+    kit.spool.answer(wire::PutState::stored);
+    CHECK_EQ(over->status(), 202);
+    CHECK_EQ(over->exchange->reply.body.find("over its"), std::string::npos);  // destinations are not for senders
+    for (const auto& walked : forwarded) {
+      REQUIRE(settled(backend, *walked));
+      CHECK_EQ(walked->status(), 200);
+    }
+    kit.clock.advance(Duration(1'000));
+    const auto later = kit.post();
+    CHECK_EQ(kit.spool.puts.size(), 1);
+    REQUIRE(settled(backend, *later));
+    CHECK_EQ(later->status(), 200);
+  }
+}
+
+TEST_CASE("a_sender_that_goes_away_and_a_worker_that_dies_give_their_places_back") {
+  Backend backend;
+  Kit kit(rules_with(backend.url(), "", kNever, ", concurrency: 2"));
+  kit.services.upstream = &backend.client;
+  auto gone = kit.post();
+  gone->exchange->reset();
+  kit.services.slot = 1;
+  const auto one = kit.post(), two = kit.post();
+  CHECK_EQ(kit.spool.puts.size(), 0);
+  const auto over = kit.post();
+  CHECK_EQ(kit.spool.puts.size(), 1);
+  kit.shared.forwards.forget(1);  // its exchanges give back nothing more: the worker is dead
+  kit.services.slot = 2;
+  const auto three = kit.post();
+  CHECK_EQ(kit.spool.puts.size(), 1);
+}
+
+TEST_CASE("over_its_limit_and_without_a_spool_the_sender_gets_503_and_not_a_4xx") {
+  Backend backend;
+  Kit kit(rules_with(backend.url(), "", kNever, ", concurrency: 1"));
+  kit.services.upstream = &backend.client;
+  kit.spool.up = false;
+  const auto first = kit.post(), second = kit.post();
+  CHECK_EQ(second->status(), 503);
+  CHECK(second->has_field("Retry-After: 5"));
+  CHECK_EQ(second->reason(), "deliver: d: over its concurrency: the spool is away");
+}

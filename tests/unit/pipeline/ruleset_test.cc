@@ -5,7 +5,6 @@
 #include <vector>
 
 #include "pipeline/module.h"
-#include "wire/codec.h"
 #include "wire/frame.h"
 
 using namespace belay;
