@@ -68,7 +68,12 @@ void pass_on(Exchange& exchange, const upstream::Attempt& attempt) {
                                    [&](std::string_view option) { return ascii_iequals(option, field.name); });
     if (!named) http::append_field(exchange.reply.head, field.name, field.value);
   }
-  exchange.reply.body.assign(attempt.body);
+  if (attempt.gathered_body != nullptr) {
+    exchange.reply.body = std::move(*attempt.gathered_body);
+  } else {
+    exchange.reply.body.assign(attempt.body);
+  }
+  exchange.reply_memory.hold(exchange.reply.body.capacity());
 }
 
 wire::Put put_of(const Exchange& exchange, std::vector<std::string> destinations, const Tried& tried) {
@@ -125,6 +130,7 @@ std::vector<std::string> names_of(const Exchange& exchange, size_t skip) {
 
 Verdict Deliver::handle(Exchange& exchange) const {
   BELAY_CHECK_NOTE(!exchange.selected.empty(), "deliver without a destination: route answers when there is none");
+  exchange.context.reset();  // no expression is evaluated from here on: a parked exchange holds no parsed payload
   if (spool_first_ || exchange.spool_only)
     return store(exchange, names_of(exchange, 0), {}) ? Verdict::parked : Verdict::reply;
   return forward(exchange) ? Verdict::parked : Verdict::reply;
@@ -136,34 +142,34 @@ bool Deliver::forward(Exchange& exchange) {
   BELAY_CHECK_NOTE(services.upstream != nullptr, "mode forward without an upstream client");
   const auto& to = exchange.selected.front().destinations.front();
   exchange.destination = to->name;
-  // The call dies with the exchange, so the callback never outlives what it touches.
-  exchange.call = services.upstream->send(
-      to, outbound_of(exchange), [&exchange, resume = exchange.park()](const upstream::Attempt& attempt) {
-        if (settle_forward(exchange, attempt)) resume();
-      });
-}
-
-// True when the exchange has its reply; false while the spool is waited for.
-bool Deliver::settle_forward(Exchange& exchange, const upstream::Attempt& attempt) {
-  const upstream::Destination& to = *exchange.selected.front().destinations.front();
   using Taken = pipeline::ForwardPlace::Taken;
   const Taken taken = exchange.place.take(services.shared, services.slot, *to, services.clock.monotonic());
   if (taken != Taken::yes) {
     exchange.reason = "deliver: " + to->name + ": over its " + (taken == Taken::too_many ? "concurrency" : "rate");
     return store(exchange, names_of(exchange, 0), {});
   }
+  // The call dies with the exchange, so the callback never outlives what it touches.
+  exchange.call = services.upstream->send(
+      to, outbound_of(exchange), [&exchange, resume = exchange.park()](const upstream::Attempt& attempt) {
+        if (settle_forward(exchange, attempt)) resume();
+      });
+  return true;
+}
+
+// True when the exchange has its reply; false while the spool is waited for.
+bool Deliver::settle_forward(Exchange& exchange, const upstream::Attempt& attempt) {
+  const upstream::Destination& to = *exchange.selected.front().destinations.front();
+  exchange.place.give_back();
   exchange.backend_us =
       static_cast<uint32_t>(std::chrono::duration_cast<std::chrono::microseconds>(attempt.total).count());
   const bool answered = attempt.outcome == upstream::Outcome::answered;
   if (answered && (attempt.status() < 500 || !attempt.retryable(to))) {
     pass_on(exchange, attempt);
-  return true;
     std::vector<std::string> others = names_of(exchange, 1);
     if (!others.empty()) return !store(exchange, std::move(others), {});
     exchange.outcome = Outcome::forwarded;
     return true;
   }
-  exchange.place.give_back();
   Tried tried;
   tried.failed = attempt.outcome != upstream::Outcome::over_limit;
   tried.status = static_cast<uint16_t>(attempt.status());

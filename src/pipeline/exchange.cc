@@ -31,6 +31,7 @@ Exchange* Resume::exchange() const {
   return target && ticket_ != 0 && target->ticket == ticket_ ? target->exchange : nullptr;
 }
 
+Exchange::Exchange(Services& services_in) : services(services_in), reply_memory(services_in.memory) {}
 Exchange::~Exchange() = default;
 
 Resume Exchange::park() {
@@ -76,6 +77,7 @@ void Exchange::reset() {
   for (std::string* text : {&event.type, &event.id, &event.resource, &event.time, &reason, &destination, &reply.head, &reply.body}) {
     empty(*text);
   }
+  reply_memory.hold(reply.body.capacity());
   verified = false;
   selected.clear();
   spool_only = false;

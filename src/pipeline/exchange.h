@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/id.h"
 #include "base/ip.h"
+#include "base/memory_budget.h"
 #include "http/message.h"
 #include "pipeline/forward_place.h"
 #include "rules/context.h"
@@ -88,7 +89,7 @@ class Resume {
 
 class Exchange {
  public:
-  explicit Exchange(Services& services_in) : services(services_in) {}
+  explicit Exchange(Services& services_in);
   ~Exchange();
   Exchange(const Exchange&) = delete;
   Exchange& operator=(const Exchange&) = delete;
@@ -115,6 +116,7 @@ class Exchange {
 
   // Output.
   Reply reply;
+  MemoryShare reply_memory;         // reply.body of a backend, in limits.memory
   wire::Outcome outcome = wire::Outcome::failed;
   std::string reason;               // "verify: signature does not match"
   std::string destination;

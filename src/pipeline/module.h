@@ -132,6 +132,7 @@ struct Services {
   size_t slot = 0;                        // the worker's row in shared.workers
   wire::SpoolClient* spool = nullptr;     // null: no spool configured
   upstream::Client* upstream = nullptr;
+  MemoryBudget* memory = nullptr;         // limits.memory; null: nothing is counted
   OutcomeCounters* counters = nullptr;    // the runner counts; null: nobody does (tests, explain)
 };
 

@@ -22,6 +22,7 @@ Connections::Connections(event::Loop& loop, const pipeline::Ruleset& ruleset, pi
       trusted_(trusted),
       slot_(slot),
       limits_(ruleset.configuration->proxy.limits),
+      memory_(services.shared.buffered_bytes, slot_.buffered_bytes, limits_.memory),
       head_limits_{.head_bytes = static_cast<size_t>(limits_.header), .fields = static_cast<size_t>(limits_.headers)},
       ids_(services.clock, services.random),
       deadlines_(loop),
@@ -168,8 +169,7 @@ void Connections::give_back(std::unique_ptr<Workspace> workspace) {
 }
 
 bool Connections::memory_left(size_t more) const {
-  const int64_t held = services_.shared.buffered_bytes.load(std::memory_order_relaxed);
-  return held + static_cast<int64_t>(more) <= static_cast<int64_t>(limits_.memory);
+  return memory_.left(more);
 }
 
 void Connections::count_memory(Workspace& workspace) {
@@ -180,8 +180,7 @@ void Connections::count_memory(Workspace& workspace) {
 }
 
 void Connections::add_memory(int64_t bytes) {
-  services_.shared.buffered_bytes.fetch_add(bytes, std::memory_order_relaxed);
-  slot_.buffered_bytes.fetch_add(bytes, std::memory_order_relaxed);
+  memory_.add(bytes);
 }
 
 }  // namespace belay::proxy

@@ -105,6 +105,7 @@ class Connections {
   const TrustedProxies& trusted_;
   pipeline::SharedMemory::Worker& slot_;
   const conf::Limits& limits_;
+  MemoryBudget memory_;
   http::HeadLimits head_limits_;
   IdGenerator ids_;
   event::DeadlineList deadlines_;

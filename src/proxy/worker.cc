@@ -43,6 +43,7 @@ class Worker {
   SystemClock clock_;
   SystemRandom random_;
   event::Resolver resolver_;
+  MemoryBudget memory_;
   upstream::Client upstream_;
   std::unique_ptr<wire::SpoolClient> spool_;
   pipeline::OutcomeCounters counters_;
@@ -73,7 +74,8 @@ Worker::Worker(const Generation& generation, const WorkerPlace& place)
     : generation_(generation),
       place_(place),
       resolver_(loop_),
-      upstream_(loop_, resolver_),
+      memory_(place.shared.buffered_bytes, place.shared.workers[place.slot].buffered_bytes, generation.configuration->proxy.limits.memory),
+      upstream_(loop_, resolver_, {.memory = &memory_}),
       spool_(generation.configuration->spool.socket.empty()
                  ? nullptr
                  : wire::connect_spool(loop_, {.socket_path = generation.configuration->spool.socket})),
@@ -84,6 +86,7 @@ Worker::Worker(const Generation& generation, const WorkerPlace& place)
                 .slot = place.slot,
                 .spool = spool_.get(),
                 .upstream = &upstream_,
+                .memory = &memory_,
                 .counters = &counters_},
       connections_(loop_, *generation.ruleset, services_, generation.trusted, place.shared.workers[place.slot]),
       counters_timer_(loop_, [this] { send_counters(); }),

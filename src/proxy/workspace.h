@@ -27,8 +27,8 @@ struct Workspace {
   std::string head;         // of the answer
   size_t counted = 0;       // of held(), in limits.memory so far
 
-  // Bytes that count against limits.memory.
-  size_t held() const { return in.capacity() + body.capacity() + chunked.capacity() + exchange.reply.body.capacity(); }
+  // Bytes that count against limits.memory; a backend's answer is counted by the exchange.
+  size_t held() const { return in.capacity() + body.capacity() + chunked.capacity(); }
 
   // Frees what one large request needed and the next will not.
   void shrink() {

@@ -16,11 +16,18 @@ constexpr size_t kFirstRoom = size_t{1} << 20;
 
 }  // namespace
 
-AnswerReader::AnswerReader(size_t body_limit, int informational_limit)
-    : body_limit_(body_limit), informational_limit_(informational_limit), parser_(kHeadLimits) {}
+AnswerReader::AnswerReader(size_t body_limit, int informational_limit, MemoryBudget* memory)
+    : body_limit_(body_limit), informational_limit_(informational_limit), parser_(kHeadLimits), held_(memory) {}
 
 void AnswerReader::start(std::string_view method) {
+  rest();
   method_ = method;
+  reason_ = "";
+  informational_ = 0;
+  started_ = in_body_ = false;
+}
+
+void AnswerReader::rest() {
   parser_.reset();
   head_.fields.clear();
   for (std::string* buffer : {&gathered_, &body_}) {
@@ -28,13 +35,19 @@ void AnswerReader::start(std::string_view method) {
     buffer->clear();
   }
   body_view_ = {};
-  reason_ = "";
-  informational_ = 0;
-  started_ = in_body_ = false;
+  held_.hold(gathered_.capacity() + body_.capacity());
 }
 
 AnswerReader::State AnswerReader::feed(std::string_view bytes) {
   started_ = true;
+  const State state = step(bytes);
+  const bool room = held_.hold(gathered_.capacity() + body_.capacity());
+  if (room || state != State::need_more) return state;
+  reason_ = "limits.memory is reached";
+  return State::no_memory;
+}
+
+AnswerReader::State AnswerReader::step(std::string_view bytes) {
   if (in_body_) return continue_body(bytes);
   if (gathered_.empty()) return read_head(bytes);
   gathered_ += bytes;

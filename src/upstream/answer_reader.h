@@ -1,6 +1,6 @@
 // Reads one answer from the bytes of a backend connection: interim heads, head, body by its framing. As strict as the request
 // parser: what is wrong here is `bad_response` and the connection is closed. An answer that comes in one piece is never
-// copied; one that comes in pieces is gathered here. One per connection, reused; no sockets.
+// copied; one that comes in pieces is gathered here, whole, and counted in the budget. One per connection, reused; no sockets.
 #pragma once
 
 #include <cstddef>
@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/memory_budget.h"
 #include "http/message.h"
 #include "http/parser.h"
 
@@ -15,24 +16,32 @@ namespace belay::upstream {
 
 class AnswerReader {
  public:
-  enum class State : uint8_t { need_more, complete, bad };
+  enum class State : uint8_t { need_more, complete, bad, no_memory };
 
-  AnswerReader(size_t body_limit, int informational_limit);
+  // `memory` may be null: then nothing is counted.
+  AnswerReader(size_t body_limit, int informational_limit, MemoryBudget* memory = nullptr);
 
   // For the next answer; `method` is the request's and stays valid until the answer is complete.
   void start(std::string_view method);
   // `bytes` are what just arrived. After `complete`, head() and body() may point into them.
   State feed(std::string_view bytes);
+  // Between answers: gives back what a large one took. start() does it as well.
+  void rest();
   // The peer has closed: complete for a body that ends there, otherwise bad.
   State end();
 
   bool started() const { return started_; }  // any byte has come
   const http::ResponseHead& head() const { return head_; }
   std::string_view body() const { return body_view_; }
+  // Where body() stands when it came in pieces and is large: whoever needs it longer may move it out. Else null.
+  std::string* gathered_body() {
+    return body_.capacity() > kKeptCapacity && body_view_.data() == body_.data() ? &body_ : nullptr;
+  }
   const char* reason() const { return reason_; }
 
  private:
   static constexpr size_t kKeptCapacity = 64 << 10;  // larger buffers are given back between answers
+  State step(std::string_view bytes);
   State read_head(std::string_view bytes);
   State begin_body(std::string_view head, std::string_view rest);
   State continue_body(std::string_view bytes);
@@ -49,6 +58,7 @@ class AnswerReader {
   std::string gathered_;    // the unfinished head, later the finished one when the body comes in pieces
   std::string body_;
   std::string_view body_view_;
+  MemoryShare held_;        // of both
   const char* reason_ = "";
   int informational_ = 0;
   bool started_ = false;

@@ -19,6 +19,7 @@ std::string_view to_string(Outcome outcome) {
     case Outcome::reset: return "reset";
     case Outcome::bad_response: return "bad_response";
     case Outcome::over_limit: return "over_limit";
+    case Outcome::no_memory: return "no_memory";
     case Outcome::no_credential: return "no_credential";
   }
   return "unknown";
@@ -104,7 +105,7 @@ void Client::Impl::answered(Connection& connection) {
   CallState& call = *std::exchange(connection.call, nullptr);
   call.connection = nullptr;  // the call may be destroyed inside `done`: it must not take the connection with it
   const http::ResponseHead& head = connection.reader().head();
-  Attempt attempt{.head = &head, .body = connection.reader().body(), .peer = connection.peer(), .connect = call.connect_took};
+  Attempt attempt{.head = &head, .body = connection.reader().body(), .gathered_body = connection.reader().gathered_body(), .peer = connection.peer(), .connect = call.connect_took};
   if (head.status >= 300) {
     if (const std::string_view* value = head.fields.find("retry-after")) {
       const int64_t seconds = http::parse_retry_after(*value, to_ms(loop.wall()) / 1'000);

@@ -16,6 +16,7 @@
 
 #include "base/clock.h"
 #include "base/id.h"
+#include "base/memory_budget.h"
 #include "event/loop.h"
 #include "event/resolver.h"
 #include "http/message.h"
@@ -50,6 +51,7 @@ enum class Outcome : uint8_t {
   reset,         // closed or reset before the answer was whole
   bad_response,  // framing, limits, unasked 101, bytes after the answer
   over_limit,    // no connection is free under `concurrency`
+  no_memory,     // there is no room for the answer under limits.memory
   no_credential, // every value of a credential is too old or too new: nothing was sent
 };
 std::string_view to_string(Outcome outcome);
@@ -59,6 +61,7 @@ struct Attempt {
   Outcome outcome = Outcome::answered;
   const http::ResponseHead* head = nullptr;  // answered only
   std::string_view body;                     // answered only
+  std::string* gathered_body = nullptr;      // where a large `body` stands that came in pieces: may be moved out
   std::string error;                         // one line for the books when not answered
   std::string peer;                          // "127.0.0.1:8081"
   Duration connect{}, total{};
@@ -76,6 +79,7 @@ struct ClientLimits {
   Duration idle_timeout{60'000};
   Duration connection_age{300'000};         // then it is not reused, so that a changed DNS answer is followed
   int informational = 8;                    // 1xx heads before the answer
+  MemoryBudget* memory = nullptr;           // what answers that come in pieces take is counted there; null: nowhere
 };
 
 class Client {

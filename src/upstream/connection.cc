@@ -28,7 +28,7 @@ Connection::Connection(event::Loop& loop, event::DeadlineList& deadlines, Connec
       owner_(owner),
       peer_(to.to_string()),
       reuse_until_(loop.now() + limits.connection_age),
-      reader_(limits.response_body, limits.informational),
+      reader_(limits.response_body, limits.informational, limits.memory),
       stream_(loop, to, *this, tls_of(*pool.to, url), verify_name(*pool.to, url)) {
   deadlines.link(deadline_, [this] { expired(); });
 }
@@ -71,6 +71,7 @@ bool Connection::reusable() const {
 void Connection::wait_in_pool(Duration idle_timeout) {
   phase_ = Phase::idle;
   body_ = {};
+  reader_.rest();
   deadline_.set(loop_.now() + idle_timeout);
 }
 
@@ -85,6 +86,7 @@ void Connection::on_readable() {
     switch (reader_.feed({buffer, io.bytes})) {
       case AnswerReader::State::need_more: break;
       case AnswerReader::State::bad: return owner_.ended(*this, Outcome::bad_response, reader_.reason());
+      case AnswerReader::State::no_memory: return owner_.ended(*this, Outcome::no_memory, reader_.reason());
       case AnswerReader::State::complete: phase_ = Phase::answered; return owner_.answered(*this);
     }
     if (io.bytes < ConnectionOwner::kReadBuffer) return;  // level-triggered: what came meanwhile is announced again

@@ -42,6 +42,7 @@ class Connection final : public event::StreamHandler {
   void wait_in_pool(Duration idle_timeout);
   void fail_at(MonotonicTime when) { deadline_.set(when); }
 
+  AnswerReader& reader() { return reader_; }
   const AnswerReader& reader() const { return reader_; }
   const std::string& peer() const { return peer_; }
   uint32_t exchanges() const { return exchanges_; }  // begun on it, the running one included

@@ -161,6 +161,18 @@ TEST_CASE("mode_spool_answers_only_after_the_spool_has_stored") {
   CHECK_NE(walked->exchange->reply.body.find(walked->exchange->id.to_string()), std::string::npos);
 }
 
+TEST_CASE("what_an_untrusted_sender_says_about_itself_is_not_stored") {
+  Kit kit(rules_with("\"http://127.0.0.1:1/\"", ", mode: spool", kNever));
+  const auto walked = kit.post({{"X-Real-IP", "6.6.6.6"}, {"X-Forwarded-Host", "shop.test"}, {"X-Sender", "1"}}, "{}");
+  CHECK_EQ(walked->state, Runner::State::parked);
+  REQUIRE_EQ(kit.spool.puts.size(), 1);
+  std::string names;
+  for (const auto& [name, value] : kit.spool.puts[0].request.fields) names += name + " ";
+  CHECK_EQ(names.find("X-Real-IP"), std::string::npos);
+  CHECK_EQ(names.find("X-Forwarded-Host"), std::string::npos);
+  CHECK_NE(names.find("X-Sender"), std::string::npos);
+}
+
 TEST_CASE("any_doubt_about_the_spool_is_503_with_retry_after_never_a_2xx_or_4xx") {
   Kit kit(rules_with("\"http://127.0.0.1:1/\"", ", mode: spool, reply: { status: 200 }", kBoth));
   const auto full = kit.post();
@@ -300,4 +312,37 @@ TEST_CASE("over_its_limit_and_without_a_spool_the_sender_gets_503_and_not_a_4xx"
   CHECK_EQ(second->status(), 503);
   CHECK(second->has_field("Retry-After: 5"));
   CHECK_EQ(second->reason(), "deliver: d: over its concurrency: the spool is away");
+}
+
+TEST_CASE("a_parked_exchange_holds_no_parsed_payload") {
+  Backend backend;
+  Kit kit(rules_with(backend.url(), "", "[{ when: a == 1, to: d }, { to: e }]"));
+  REQUIRE_MESSAGE(kit.built(), kit.problems());
+  kit.services.upstream = &backend.client;
+  const auto walked = kit.post({}, "{\"a\": 1}");
+  CHECK_EQ(walked->state, Runner::State::parked);
+  CHECK(walked->exchange->context == nullptr);
+  REQUIRE(settled(backend, *walked));
+}
+
+TEST_CASE("a_backends_answer_is_counted_until_the_exchange_is_empty_again_and_one_over_the_budget_is_spooled") {
+  Backend backend;
+  backend.answer.body.assign(1 << 20, 'x');
+  Kit kit(rules_with(backend.url(), "", kNever));
+  MemoryBudget budget(kit.shared.buffered_bytes, kit.shared.workers[0].buffered_bytes, 8 << 20);
+  upstream::Client client(backend.loop, backend.resolver, {.memory = &budget});
+  kit.services.upstream = &client;
+  kit.services.memory = &budget;
+  const auto walked = kit.post();
+  REQUIRE(settled(backend, *walked));
+  CHECK_EQ(walked->exchange->reply.body, backend.answer.body);
+  CHECK(kit.shared.buffered_bytes >= 1 << 20);
+  walked->exchange->reset();
+  CHECK(kit.shared.buffered_bytes < 200'000);
+  kit.shared.buffered_bytes += 8 << 20;
+  const auto over = kit.post();
+  REQUIRE(settled(backend, *over));
+  REQUIRE_EQ(kit.spool.puts.size(), 1);
+  CHECK(kit.spool.puts[0].first_attempt_failed);
+  CHECK_EQ(kit.spool.puts[0].attempt_error, "no_memory: limits.memory is reached");
 }

@@ -458,3 +458,51 @@ TEST_CASE("a_credential_of_which_no_value_is_valid_now_fails_the_attempt_before_
   REQUIRE_EQ(backend.requests.size(), 1);
   CHECK(backend.requests[0].find("\r\nAuthorization: Bearer t\r\n") != std::string::npos);
 }
+
+TEST_CASE("answers_that_come_in_pieces_are_counted_in_the_budget_and_one_too_large_for_it_fails_the_attempt") {
+  belay::event::Loop loop;
+  ScriptedBackend backend(loop, always_ok);
+  std::atomic<int64_t> all{0}, own{0};
+  MemoryBudget budget(all, own, 2 << 20);
+  Sender sender(loop, {.memory = &budget});
+  const auto to = destination({backend.url()});
+  const auto answer_of = [&](size_t size) {
+    backend.script([size](const std::string&) { return ok(std::string(size, 'x')); });
+    return sender.send(to);
+  };
+  CHECK_EQ(answer_of(900'000)->body.size(), 900'000);
+  CHECK(all < 200'000);  // an idle connection keeps no large buffer
+  CHECK_EQ(all, own);
+  const auto over = answer_of(5 << 20);
+  CHECK(over->outcome == Outcome::no_memory);
+  CHECK_EQ(over->error, "limits.memory is reached");
+  CHECK_EQ(all, 0);  // its connection is gone
+  all = 2 << 20;     // somebody else holds everything
+  CHECK(answer_of(300'000)->outcome == Outcome::no_memory);
+  CHECK_EQ(answer_of(100)->status, 200);  // what comes in one piece takes no room
+  all -= 2 << 20;
+  CHECK_EQ(answer_of(300'000)->body.size(), 300'000);
+}
+
+TEST_CASE("a_large_answer_may_be_moved_out_and_leaves_the_budget") {
+  belay::event::Loop loop;
+  const std::string large(3 << 20, 'y');
+  ScriptedBackend backend(loop, [&](const std::string&) { return ok(large); });
+  std::atomic<int64_t> all{0}, own{0};
+  MemoryBudget budget(all, own, 1 << 30);
+  Sender sender(loop, {.memory = &budget});
+  const auto to = destination({backend.url()});
+  std::string taken;
+  bool done = false;
+  const auto call = sender.client.send(to, sender.outbound(), [&](const Attempt& attempt) {
+    CHECK(all >= 3 << 20);
+    REQUIRE(attempt.gathered_body != nullptr);
+    taken = std::move(*attempt.gathered_body);
+    done = true;
+  });
+  REQUIRE(loop.run_until([&] { return done; }, 60s));
+  CHECK(taken == large);
+  CHECK(all < 200'000);
+  CHECK_EQ(sender.send(to)->body, large);
+  CHECK_EQ(backend.connections, 1);
+}
