@@ -15,7 +15,8 @@ Change::Change(lmdb::Environment& environment, const Tables& tables, const Books
       books_(books),
       messages_{tables.messages},
       deliveries_{tables.deliveries},
-      journal_{tables.journal} {}
+      journal_{tables.journal},
+      failed_{tables.failed} {}
 
 Change::~Change() {
   if (committed_) return;
@@ -43,30 +44,31 @@ void Change::put_ordered(Ordered& table, std::string_view key, std::string_view 
 Committed Change::apply(Batch& batch) {
   Committed committed;
   committed.duplicate.resize(batch.puts.size());
+  committed.failed.resize(batch.puts.size());
   std::vector<size_t> order(batch.puts.size());
   std::iota(order.begin(), order.end(), size_t{0});
   std::sort(order.begin(), order.end(), [&](size_t a, size_t b) {
     return batch.puts[a].message->event.id < batch.puts[b].message->event.id;
   });
-  for (const size_t at : order) committed.duplicate[at] = !store(batch.puts[at], batch.lease);
+  for (const size_t at : order) {
+    const Stored stored = store(batch.puts[at], batch.lease);
+    committed.duplicate[at] = stored == Stored::before;
+    committed.failed[at] = stored == Stored::failed;
+  }
   committed.refused.reserve(batch.settlements.size());
   for (const Settlement& settlement : batch.settlements) committed.refused.push_back(!settle(settlement.delivery));
   for (const EventBatch& events : batch.events) {
-    if (!books_.first_time(events.client, events.number)) continue;
-    for (std::string_view rest = events.lines.bytes(); !rest.empty();) {
-      auto event = wire::next_event(rest);
-      BELAY_CHECK_NOTE(event.ok(), "EventLines holds a line that was never checked");
-      add_line(*event);
-    }
+    if (books_.first_time(events.client, events.number)) add_lines(events.lines);
   }
   changed_ = changed_ || !batch.empty();
   return committed;
 }
 
-bool Change::store(NewMessage& put, Duration lease) {
+Change::Stored Change::store(NewMessage& put, Duration lease) {
   const Message& message = *put.message;
   const MessageId& id = message.event.id;
-  if (!is_new(messages_, id.view())) return false;
+  if (!is_new(messages_, id.view())) return Stored::before;
+  if (!is_new(failed_, id.view())) return Stored::failed;
   const bool in_chunks = message.request.body.size() > StoreOptions::kInlineBody;
   scratch_.clear();
   append_sealed(scratch_, message, in_chunks);
@@ -81,7 +83,7 @@ bool Change::store(NewMessage& put, Duration lease) {
     if (delivery.destination_name != message.event.destination) block_.add_destination(delivery.destination_name);
     store_delivery(delivery, lease);
   }
-  return true;
+  return Stored::now;
 }
 
 void Change::store_chunks(const MessageId& id, std::string_view body) {
@@ -143,6 +145,28 @@ void Change::write_state(const Delivery& delivery, DeliveryState from, WallTime 
   }
   books_.moved(delivery, from, delivery.state);
   changed_ = true;
+}
+
+// A failed request whose message is stored all the same (the answer to the put was lost) counts as spooled, as its own line
+// says. Every other one is remembered for a while: its put may still be on the way.
+void Change::add_lines(const wire::EventLines& lines) {
+  size_t stored = 0;
+  for (std::string_view rest = lines.bytes(); !rest.empty();) {
+    auto event = wire::next_event(rest);
+    BELAY_CHECK_NOTE(event.ok(), "EventLines holds a line that was never checked");
+    if (event->outcome == wire::Outcome::failed) {
+      if (!is_new(messages_, event->id.view())) {
+        ++stored;
+        continue;
+      }
+      static_cast<void>(is_new(failed_, event->id.view()));
+      put_ordered(failed_, event->id.view(), {});
+    }
+    add_line(*event);
+  }
+  if (stored > 0) {
+    log::info("spool: {} requests were answered 503 and are stored all the same (the answer came too late); they count as spooled", stored);
+  }
 }
 
 void Change::add_line(const wire::EventView& event) {
@@ -279,7 +303,8 @@ uint32_t Change::prune_messages(std::string& from, WallTime older_than, bool any
   return gone;
 }
 
-void Change::prune_journal(WallTime older_than, uint32_t max) {
+uint32_t Change::prune_journal(WallTime older_than, uint32_t max, uint64_t& lines) {
+  lines = 0;
   std::vector<std::pair<std::string, uint32_t>> old;
   {
     lmdb::Cursor cursor(transaction_, tables_.journal);
@@ -290,11 +315,28 @@ void Change::prune_journal(WallTime older_than, uint32_t max) {
       old.emplace_back(cursor.key(), block ? block->count : 0);
     }
   }
-  for (const auto& [key, lines] : old) {
+  for (const auto& [key, count] : old) {
     transaction_.remove(tables_.journal, key);
-    books_.totals.events -= std::min<uint64_t>(books_.totals.events, lines);
+    lines += count;
     changed_ = true;
   }
+  books_.totals.events -= std::min(books_.totals.events, lines);
+  return static_cast<uint32_t>(old.size());
+}
+
+uint32_t Change::prune_failed(WallTime older_than, uint32_t max) {
+  std::vector<std::string> old;
+  {
+    lmdb::Cursor cursor(transaction_, tables_.failed);
+    for (bool more = cursor.first(); more && old.size() < max; more = cursor.next()) {
+      const auto id = MessageId::from_bytes(cursor.key());
+      if (id && id->time() >= older_than) break;
+      old.emplace_back(cursor.key());
+    }
+  }
+  for (const std::string& key : old) transaction_.remove(tables_.failed, key);
+  changed_ = changed_ || !old.empty();
+  return static_cast<uint32_t>(old.size());
 }
 
 Result<void> Change::commit() {

@@ -35,7 +35,9 @@ class Change {
   void mend_due(const DueEntry& entry, const std::string& name, bool waits);
   // From `from` on, in order of ids; `from` is moved on, and emptied at the end. Returns how many messages went.
   uint32_t prune_messages(std::string& from, WallTime older_than, bool any_delivered, uint32_t max);
-  void prune_journal(WallTime older_than, uint32_t max);  // up to `max` blocks, oldest first
+  // Up to `max` blocks, oldest first. `lines`: how many lines went. Returns how many blocks.
+  uint32_t prune_journal(WallTime older_than, uint32_t max, uint64_t& lines);
+  uint32_t prune_failed(WallTime older_than, uint32_t max);  // how many went
 
   bool failed() const { return transaction_.failed(); }
   bool changed() const { return changed_; }  // false: commit() has nothing to make durable
@@ -55,11 +57,13 @@ class Change {
   bool is_new(Ordered& table, std::string_view key);
   void put_ordered(Ordered& table, std::string_view key, std::string_view value);
 
-  bool store(NewMessage& put, Duration lease);
+  enum class Stored : uint8_t { now, before, failed };
+  Stored store(NewMessage& put, Duration lease);
   void store_chunks(const MessageId& id, std::string_view body);
   void store_delivery(Delivery& delivery, Duration lease);
   bool settle(const Delivery& delivery);
   void write_state(const Delivery& delivery, DeliveryState from, WallTime old_due);
+  void add_lines(const wire::EventLines& lines);
   void add_line(const wire::EventView& event);
   void write_block();
   bool may_go(const MessageId& id, WallTime older_than, bool any_delivered);
@@ -71,7 +75,7 @@ class Change {
   WallTime now_;
   lmdb::WriteTransaction transaction_;
   BooksChange books_;
-  Ordered messages_, deliveries_, journal_;
+  Ordered messages_, deliveries_, journal_, failed_;
   BlockBuilder block_;
   std::vector<std::pair<MessageId, DestinationId>> leased_, settled_;
   std::string scratch_;

@@ -194,7 +194,8 @@ void Intake::Impl::committed(const std::vector<Asked>& who, std::vector<NewMessa
     return;
   }
   for (size_t i = 0; i < who.size(); ++i) {
-    answer(who[i], result->duplicate[i] ? wire::PutState::duplicate : wire::PutState::stored, {});
+    if (result->failed[i]) answer(who[i], wire::PutState::refused, "the request has ended before");
+    else answer(who[i], result->duplicate[i] ? wire::PutState::duplicate : wire::PutState::stored, {});
   }
   hand_over(stored, *result);
 }
@@ -203,7 +204,7 @@ void Intake::Impl::hand_over(std::vector<NewMessage>& stored, const Committed& r
   std::vector<Leased> leased;
   std::vector<DestinationId> wake;
   for (size_t i = 0; i < stored.size(); ++i) {
-    if (result.duplicate[i]) continue;
+    if (result.duplicate[i] || result.failed[i]) continue;
     for (Delivery& delivery : stored[i].deliveries) {
       if (delivery.state == DeliveryState::sending) leased.push_back({std::move(delivery), stored[i].message});
       else wake.push_back(delivery.destination);

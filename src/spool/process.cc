@@ -7,6 +7,7 @@
 #include "spool/dispatcher.h"
 #include "spool/intake.h"
 #include "spool/resident.h"
+#include "spool/retention.h"
 #include "spool/steady_clock.h"
 #include "spool/store_operations.h"
 
@@ -17,7 +18,7 @@ namespace {
 class Process {
  public:
   explicit Process(const conf::LoadOptions& load)
-      : load_(load), clock_(system_), prune_timer_(loop_, [this] { prune(); }) {}
+      : load_(load), clock_(system_) {}
   int run(std::shared_ptr<const conf::Configuration> configuration, const MakeCompanion& make_companion);
 
  private:
@@ -27,18 +28,17 @@ class Process {
   void use(std::shared_ptr<const conf::Configuration> configuration, upstream::Destinations destinations);
   void stop();
   void end();
-  void prune();
   void die(const std::string& reason);
 
   const conf::LoadOptions load_;
   SystemClock system_;
   SteadyClock clock_;
   event::Loop loop_;
-  event::Timer prune_timer_;
   std::shared_ptr<const conf::Configuration> configuration_;
   std::shared_ptr<const upstream::Destinations> destinations_;
   std::unique_ptr<Store> store_;
   std::unique_ptr<StoreOperations> operations_;
+  std::unique_ptr<Retention> retention_;
   std::unique_ptr<Resident<Dispatcher>> dispatcher_;
   std::unique_ptr<Resident<Intake>> intake_;
   std::unique_ptr<Companion> companion_;
@@ -55,7 +55,8 @@ int Process::run(std::shared_ptr<const conf::Configuration> configuration, const
   loop_.on_signal(SIGHUP, [this] { reload(); });
   loop_.on_signal(SIGTERM, [this] { stop(); });
   loop_.on_signal(SIGINT, [this] { stop(); });
-  prune_timer_.start(kPruneEvery);
+  retention_ = std::make_unique<Retention>(loop_, *store_, clock_);
+  retention_->keep(configuration_->spool.retention, configuration_->spool.history);
   log::info("spool ready on {}", configuration_->spool.socket);
   loop_.run();
   end();
@@ -70,6 +71,7 @@ void Process::end() {
   if (store_) store_->close();
   intake_.reset();
   dispatcher_.reset();
+  retention_.reset();
   operations_.reset();
   store_.reset();
 }
@@ -148,30 +150,18 @@ void Process::use(std::shared_ptr<const conf::Configuration> configuration, upst
   destinations_ = std::make_shared<const upstream::Destinations>(std::move(destinations));
   dispatcher_->post([now = destinations_](Dispatcher& dispatcher) { dispatcher.set_destinations(now); });
   intake_->post([now = destinations_](Intake& intake) { intake.set_destinations(now); });
+  retention_->keep(configuration_->spool.retention, configuration_->spool.history);
   if (companion_) companion_->reloaded(*configuration_);
 }
 
 void Process::stop() {
   if (std::exchange(stopping_, true)) return;
   log::info("spool: stopping");
+  retention_->stop();
   intake_->post([](Intake& intake) { intake.stop(); });
   dispatcher_->post([this](Dispatcher& dispatcher) {
     dispatcher.stop(kStopLimit, [this] { loop_.post([this] { loop_.stop(); }); });
   });
-}
-
-void Process::prune() {
-  if (stopping_) return;
-  const WallTime now = clock_.wall();
-  const bool full = !store_->accepting();
-  store_->prune(now - configuration_->spool.retention, now - configuration_->spool.history, kPruneStep,
-                [this, full](Result<uint32_t> gone) {
-                  // A full step: more of the same waits.
-                  const bool more = gone.ok() && *gone == kPruneStep;
-                  loop_.post([this, full, more] {
-                    if (!stopping_) prune_timer_.start(full || more ? kPruneWhenFull : kPruneEvery);
-                  });
-                });
 }
 
 // On the store's thread. Nothing is saved by an orderly end: what is not committed was not acknowledged, and other threads may

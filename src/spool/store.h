@@ -51,8 +51,11 @@ struct Batch {
   bool empty() const { return puts.empty() && settlements.empty() && events.empty(); }
 };
 
+// One id has one outcome (P11), also when the answer to a put got lost and the sender was told that it failed: the line
+// about that is dropped when the message is stored, and a message whose line came first is not stored.
 struct Committed {
   std::vector<bool> duplicate;  // per put: the id was stored before (a repeated put after `unknown`): nothing was changed
+  std::vector<bool> failed;     // per put: the books say that its request failed: nothing was changed
   std::vector<bool> refused;    // per settlement: not a legal step from what is stored; nothing was changed
 };
 
@@ -90,6 +93,12 @@ struct DestinationBacklog {
   uint64_t spooled = 0;               // all that were ever stored for it: waiting + delivered + dead + cancelled
   uint64_t waiting = 0, sending = 0, delivered = 0, dead = 0, cancelled = 0;
   std::optional<WallTime> oldest;     // of those waiting
+};
+
+// What one step of retention did.
+struct Pruned {
+  uint64_t messages = 0, lines = 0;  // gone
+  bool more = false;                 // the step ended at its limit, not at the end of what is old
 };
 
 struct StoreStats {
@@ -133,9 +142,8 @@ class Store {
   virtual std::optional<WallTime> newest() const = 0;
 
   // Retention: forgets up to `max` messages older than `messages` whose deliveries all ended, and lines of the books older
-  // than `history`. While intake is refused as full, delivered messages and the oldest lines go whatever their age. done: how
-  // many messages went.
-  virtual void prune(WallTime messages, WallTime history, uint32_t max, Done<uint32_t> done) = 0;
+  // than `history`. While intake is refused as full, delivered messages and the oldest lines go whatever their age.
+  virtual void prune(WallTime messages, WallTime history, uint32_t max, Done<Pruned> done) = 0;
 };
 
 struct StoreOptions {
@@ -147,6 +155,7 @@ struct StoreOptions {
   static constexpr double kIntakeStops = 0.85;    // of map or disk
   static constexpr double kIntakeResumes = 0.80;
   static constexpr double kLinesStop = 0.92;      // the rest is for settlements and for making room
+  static constexpr Duration kFailedKept{3'600'000};  // that a request failed, for a put of it that comes later
   static constexpr size_t kMaxGroup = 4096;       // batches in one commit
   static constexpr size_t kMaxGroupBytes = size_t{32} << 20;
   static constexpr size_t kMaxQueuedBytes = size_t{512} << 20;  // of batches waiting; more is refused as full

@@ -27,6 +27,7 @@ Error closed_error() { return {ErrorKind::refused, "store: closed, the spool is 
 
 // Of messages and of blocks in one step while there is no room: small enough to fit in what is kept free for it.
 constexpr uint32_t kRoomStep = 32;
+constexpr uint32_t kFailedStep = 4'096;  // small entries
 constexpr Duration kIdle{250};  // how often an idle writer looks whether there is room again
 
 class LmdbStore final : public Store {
@@ -65,7 +66,7 @@ class LmdbStore final : public Store {
   void events(const EventQuery& query, std::optional<MessageId> before, uint32_t max, Done<EventPage> done) override;
   StoreStats stats() const override;
   std::optional<WallTime> newest() const override { return reader_.newest_message(); }
-  void prune(WallTime messages, WallTime history, uint32_t max, Done<uint32_t> done) override;
+  void prune(WallTime messages, WallTime history, uint32_t max, Done<Pruned> done) override;
 
  private:
   template <typename T>
@@ -201,7 +202,8 @@ void LmdbStore::make_room() {
   step.task = [this](Change& change) {
     pruned_ = true;
     change.prune_messages(prune_from_, WallTime{}, true, kRoomStep);
-    change.prune_journal(WallTime::max(), kRoomStep);
+    uint64_t lines = 0;
+    change.prune_journal(WallTime::max(), kRoomStep, lines);
   };
   std::vector<Work*> alone{&step};
   std::vector<Result<Committed>> ignored;
@@ -314,13 +316,18 @@ StoreStats LmdbStore::stats() const {
   return stats;
 }
 
-void LmdbStore::prune(WallTime messages, WallTime history, uint32_t max, Done<uint32_t> done) {
-  auto gone = std::make_shared<uint32_t>(0);
+void LmdbStore::prune(WallTime messages, WallTime history, uint32_t max, Done<Pruned> done) {
+  auto gone = std::make_shared<Pruned>();
   Work work;
   work.task = [this, messages, history, max, gone](Change& change) {
+    const bool full = !accepting_;
     pruned_ = true;
-    *gone = change.prune_messages(prune_from_, messages, !accepting_, max);
-    change.prune_journal(accepting_ ? history : WallTime::max(), accepting_ ? max : std::min(max, kRoomStep));
+    gone->messages = change.prune_messages(prune_from_, messages, full, max);
+    const uint32_t blocks =
+        change.prune_journal(full ? WallTime::max() : history, full ? std::min(max, kRoomStep) : max, gone->lines);
+    const uint32_t failed = change.prune_failed(clock_.wall() - StoreOptions::kFailedKept, kFailedStep);
+    // Young lines make room a little at a time: messages may make it, too.
+    gone->more = !prune_from_.empty() || blocks == max || failed == kFailedStep;
   };
   work.task_done = [done, gone] { done(*gone); };
   if (dead_ || !queue_.offer(std::move(work))) done(refusal_error());

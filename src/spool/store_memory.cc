@@ -42,9 +42,10 @@ class MemoryStore final : public Store {
   void events(const EventQuery& query, std::optional<MessageId> before, uint32_t max, Done<EventPage> done) override;
   StoreStats stats() const override;
   std::optional<WallTime> newest() const override;
-  void prune(WallTime messages, WallTime history, uint32_t max, Done<uint32_t> done) override;
+  void prune(WallTime messages, WallTime history, uint32_t max, Done<Pruned> done) override;
 
  private:
+  bool failed(const MessageId& id) const;
   bool store(NewMessage& put, Duration lease);
   bool settle(const Delivery& delivery);
   bool first_time(const EventBatch& batch);
@@ -72,7 +73,10 @@ void MemoryStore::commit(Batch batch, Done<Committed> done) {
   std::vector<DeliveryKey> settled;
   {
     const std::lock_guard lock(mutex_);
-    for (NewMessage& put : batch.puts) committed.duplicate.push_back(!store(put, batch.lease));
+    for (NewMessage& put : batch.puts) {
+      committed.failed.push_back(failed(put.message->event.id));
+      committed.duplicate.push_back(!committed.failed.back() && !store(put, batch.lease));
+    }
     for (const Settlement& settlement : batch.settlements) {
       committed.refused.push_back(!settle(settlement.delivery));
       leases_.drop(settlement.delivery.message, settlement.delivery.destination);
@@ -83,6 +87,11 @@ void MemoryStore::commit(Batch batch, Done<Committed> done) {
     ++commits_;
   }
   done(std::move(committed));
+}
+
+bool MemoryStore::failed(const MessageId& id) const {
+  const auto line = lines_.find(id);
+  return line != lines_.end() && line->second.outcome == wire::Outcome::failed;
 }
 
 bool MemoryStore::store(NewMessage& put, Duration lease) {
@@ -133,6 +142,7 @@ void MemoryStore::add_lines(const wire::EventLines& lines) {
   for (std::string_view rest = lines.bytes(); !rest.empty();) {
     auto event = wire::next_event(rest);
     BELAY_CHECK(event.ok());
+    if (event->outcome == wire::Outcome::failed && messages_.contains(event->id)) continue;  // it counts as spooled
     lines_.emplace(event->id, event->copy());
   }
 }
@@ -246,12 +256,16 @@ std::optional<WallTime> MemoryStore::newest() const {
   return lines_.rbegin()->first.time();
 }
 
-void MemoryStore::prune(WallTime messages, WallTime history, uint32_t max, Done<uint32_t> done) {
+void MemoryStore::prune(WallTime messages, WallTime history, uint32_t max, Done<Pruned> done) {
   if (closed_) return done(closed_error());
-  uint32_t gone = 0;
+  Pruned gone;
   {
     const std::lock_guard lock(mutex_);
-    for (auto at = messages_.begin(); at != messages_.end() && gone < max && at->first.time() < messages;) {
+    for (auto at = messages_.begin(); at != messages_.end() && at->first.time() < messages;) {
+      if (gone.messages == max) {
+        gone.more = true;
+        break;
+      }
       const std::vector<Delivery> of = deliveries_of(at->first);
       if (std::any_of(of.begin(), of.end(), [](const Delivery& delivery) { return is_waiting(delivery.state); })) {
         ++at;
@@ -259,9 +273,11 @@ void MemoryStore::prune(WallTime messages, WallTime history, uint32_t max, Done<
       }
       for (const Delivery& delivery : of) deliveries_.erase({delivery.message, delivery.destination});
       at = messages_.erase(at);
-      ++gone;
+      ++gone.messages;
     }
+    const size_t lines = lines_.size();
     lines_.erase(lines_.begin(), lines_.lower_bound(MessageId::first_at(history)));
+    gone.lines = lines - lines_.size();
   }
   done(gone);
 }

@@ -6,6 +6,7 @@
 //   due         destination, due ms (8), id → nothing: what waits, oldest due first
 //   ended       state (1), id, destination  → nothing: dead and cancelled ones, to be found among millions
 //   journal     greatest id, number (8)     → block of lines (journal.h)
+//   failed      id                          → nothing: requests that failed, for kFailedKept
 //   clients     client (16)                 → sealed number of its last committed events
 //   counts      destination, or "totals"    → sealed counters (books.h)
 //   quarantine  table letter, key           → what was damaged, as it was
@@ -22,7 +23,7 @@ namespace belay::spool {
 
 struct Tables {
   static constexpr uint32_t kSchema = 1;
-  lmdb::Table messages{}, chunks{}, deliveries{}, due{}, ended{}, journal{}, clients{}, counts{}, quarantine{}, meta{};
+  lmdb::Table messages{}, chunks{}, deliveries{}, due{}, ended{}, journal{}, failed{}, clients{}, counts{}, quarantine{}, meta{};
 
   // Opens or creates them. corrupt: the schema is newer than kSchema or cannot be read.
   static Result<Tables> open(lmdb::Environment& environment, const std::string& folder);

@@ -349,6 +349,68 @@ TEST_CASE_TEMPLATE("lines_repeated_by_a_client_are_taken_once", Engine, ENGINES)
   CHECK(f.store->stats().events == 6);
 }
 
+TEST_CASE_TEMPLATE("a_stored_message_whose_answer_was_lost_counts_as_spooled_not_as_failed", Engine, ENGINES) {
+  Fixture<Engine> f;
+  const NewMessage message = f.maker.message({"crm"});
+  wire::Event told = message.message->event;
+  told.outcome = wire::Outcome::failed;
+  told.status = 503;
+  REQUIRE(commit(*f.store, put(message)).ok());
+  REQUIRE(commit(*f.store, lines({told, f.maker.event(wire::Outcome::failed)})).ok());
+  CHECK(f.store->stats().events == 2);
+  CHECK(events(*f.store, {.state = "failed"})->rows.size() == 1);
+  const NewMessage same_batch = f.maker.message({"crm"});
+  told = same_batch.message->event;
+  told.outcome = wire::Outcome::failed;
+  Batch both = lines({told});
+  both.puts.push_back(same_batch);
+  REQUIRE(commit(*f.store, both).ok());
+  CHECK(f.store->stats().events == 3);
+  CHECK(events(*f.store, {.state = "failed"})->rows.size() == 1);
+  CHECK(backlog(*f.store, "crm").spooled == 2);
+}
+
+TEST_CASE_TEMPLATE("a_put_that_comes_after_the_line_that_it_failed_is_not_stored", Engine, ENGINES) {
+  Fixture<Engine> f;
+  const NewMessage late = f.maker.message({"crm"});
+  const NewMessage good = f.maker.message({"crm"});
+  wire::Event told = late.message->event;
+  told.outcome = wire::Outcome::failed;
+  REQUIRE(commit(*f.store, lines({told})).ok());
+  Batch batch = put(late);
+  batch.puts.push_back(good);
+  auto done = commit(*f.store, batch);
+  REQUIRE(done.ok());
+  CHECK(done->failed == std::vector<bool>{true, false});
+  CHECK(done->duplicate == std::vector<bool>{false, false});
+  CHECK_FALSE(load(*f.store, late.message->event.id).ok());
+  CHECK(f.store->stats().messages == 1);
+  CHECK(f.store->stats().events == 2);
+  CHECK(backlog(*f.store, "crm").spooled == 1);
+}
+
+TEST_CASE_TEMPLATE("a_step_of_retention_says_whether_more_is_old", Engine, ENGINES) {
+  Fixture<Engine> f;
+  for (int i = 0; i < 5; ++i) {
+    const Leased leased = f.leased();
+    REQUIRE(commit(*f.store, settle(with_state(leased.delivery, DeliveryState::delivered))).ok());
+  }
+  f.clock.advance(Duration(1000));
+  REQUIRE(commit(*f.store, put(f.maker.message({"crm"}))).ok());
+  const WallTime old = f.now() - Duration(500);
+  const Pruned first = prune(*f.store, old, WallTime{}, 3);
+  CHECK(first.messages == 3);
+  CHECK(first.lines == 0);
+  CHECK(first.more);
+  const Pruned second = prune(*f.store, old, WallTime{}, 3);
+  CHECK(second.messages == 2);
+  CHECK_FALSE(second.more);
+  const Pruned last = prune(*f.store, old, old);
+  CHECK(last.messages == 0);
+  CHECK(last.lines == 5);
+  CHECK_FALSE(last.more);
+}
+
 TEST_CASE_TEMPLATE("pages_of_events_are_newest_first_and_hold_every_line_once", Engine, ENGINES) {
   Fixture<Engine> f;
   std::vector<MessageId> all;
@@ -479,7 +541,7 @@ TEST_CASE_TEMPLATE("retention_takes_what_ended_and_leaves_what_waits", Engine, E
   }();
   REQUIRE(commit(*f.store, settle(with_state(young.delivery, DeliveryState::delivered))).ok());
 
-  CHECK(prune(*f.store, f.now() - std::chrono::minutes(30), WallTime{}) == 2);
+  CHECK(prune(*f.store, f.now() - std::chrono::minutes(30), WallTime{}).messages == 2);
   CHECK_FALSE(load(*f.store, delivered.delivery.message).ok());
   CHECK_FALSE(load(*f.store, dead.delivery.message).ok());
   CHECK(load(*f.store, waiting.message->event.id).ok());

@@ -65,8 +65,8 @@ inline Result<EventPage> events(Store& store, const EventQuery& query, std::opti
                                 uint32_t max = 50) {
   return wait_for<EventPage>([&](Done<EventPage> done) { store.events(query, before, max, std::move(done)); });
 }
-inline uint32_t prune(Store& store, WallTime messages, WallTime history, uint32_t max = 1000) {
-  auto gone = wait_for<uint32_t>([&](Done<uint32_t> done) { store.prune(messages, history, max, std::move(done)); });
+inline Pruned prune(Store& store, WallTime messages, WallTime history, uint32_t max = 1000) {
+  auto gone = wait_for<Pruned>([&](Done<Pruned> done) { store.prune(messages, history, max, std::move(done)); });
   REQUIRE(gone.ok());
   return *gone;
 }

@@ -206,7 +206,7 @@ TEST_CASE("a_file_without_the_free_pages_at_its_end_is_taken_one_page_less_is_re
     REQUIRE(commit(*store, put(large)).ok());
     const Delivery second = lease(*store, "erp", clock.wall())->leased.at(0).delivery;
     REQUIRE(commit(*store, settle(with_state(second, DeliveryState::delivered))).ok());
-    REQUIRE(prune(*store, clock.wall() + Duration(1000), WallTime{}) == 1);
+    REQUIRE(prune(*store, clock.wall() + Duration(1000), WallTime{}).messages == 1);
     for (int i = 0; i < 4; ++i) {  // what still stands at the end moves into pages that became free
       REQUIRE(commit(*store, lines({maker.event(wire::Outcome::forwarded)})).ok());
     }
@@ -268,6 +268,36 @@ TEST_CASE("a_damaged_delivery_is_set_aside_and_sent_all_the_same") {
   auto again = lease(*store, "crm", clock.wall());
   REQUIRE(again->leased.size() == 1);
   CHECK(again->leased[0].delivery.destination_name == "crm");
+}
+
+TEST_CASE("a_request_has_one_outcome_also_when_put_and_line_come_before_and_after_a_restart") {
+  ManualClock clock;
+  Folder folder;
+  Maker maker(clock);
+  const NewMessage stored = maker.message({"crm"});
+  const NewMessage failed = maker.message({"crm"});
+  const NewMessage long_ago = maker.message({"crm"});
+  const auto failed_line = [&](const NewMessage& message) {
+    wire::Event event = message.message->event;
+    event.outcome = wire::Outcome::failed;
+    return lines({event});
+  };
+  {
+    auto store = open(folder, clock);
+    REQUIRE(commit(*store, put(stored)).ok());
+    REQUIRE(commit(*store, failed_line(failed)).ok());
+    REQUIRE(commit(*store, failed_line(long_ago)).ok());
+  }
+  auto store = open(folder, clock);
+  REQUIRE(commit(*store, failed_line(stored)).ok());
+  CHECK(commit(*store, put(failed))->failed == std::vector<bool>{true});
+  CHECK(store->stats().events == 3);
+  CHECK(store->stats().messages == 1);
+  CHECK(backlog(*store, "crm").spooled == 1);
+  clock.advance(StoreOptions::kFailedKept + Duration(1000));
+  prune(*store, WallTime{}, WallTime{});
+  store.reset();
+  CHECK(entries(folder, "failed") == 0);
 }
 
 TEST_CASE("a_due_entry_of_what_ended_or_is_due_at_another_time_goes_and_the_counters_follow_the_deliveries") {

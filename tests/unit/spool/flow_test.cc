@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include <filesystem>
+#include <set>
 
 #include "event/simple_server.h"
 #include "spool/dispatcher.h"
@@ -88,7 +89,11 @@ struct Flow {
     put.event.source = "acme";
     put.event.destination = to;
     put.event.client = "127.0.0.1";
-    put.request = {"POST", "/in", "", {{"Content-Type", "text/plain"}}, body, true};
+    put.request.method = "POST";
+    put.request.target = "/in";
+    put.request.fields = {{"Content-Type", "text/plain"}};
+    put.request.body = body;
+    put.request.has_body = true;
     put.destinations = {to};
     client->put(put, [this](Result<wire::PutResult> result) {
       if (result && result->state == wire::PutState::stored) ++stored;
@@ -216,6 +221,47 @@ TEST_CASE("messages_for_a_destination_that_is_gone_wait_until_it_is_back") {
   CHECK(flow.count("erp", &DestinationBacklog::waiting) == 1);
   flow.use({"crm", "erp"});
   REQUIRE(flow.until([&] { return flow.count("erp", &DestinationBacklog::delivered) == 1; }));
+}
+
+TEST_CASE("nothing_is_lost_when_a_destination_goes_and_comes_back_while_it_is_sent_to") {
+  Flow flow;
+  std::set<std::string> arrived;
+  flow.status = [&](size_t number) {  // some fail at first and are scheduled
+    return arrived.insert(flow.seen[number - 1].id).second && number % 3 == 0 ? 503 : 200;
+  };
+  std::vector<MessageId> ids;
+  for (int i = 0; i < 300; ++i) {
+    ids.push_back(flow.put("body " + std::to_string(i)));
+    if (i % 50 != 49) continue;
+    const size_t before = flow.seen.size();
+    REQUIRE(flow.until([&] { return flow.seen.size() >= before + 5; }));
+    flow.use({});  // what is in flight ends by the old rules, what is in hand goes back
+    REQUIRE(flow.until([&] { return flow.count("crm", &DestinationBacklog::sending) == 0; }));
+    CHECK(flow.count("crm", &DestinationBacklog::dead) == 0);
+    flow.use({"crm"});
+  }
+  REQUIRE(flow.until([&] { return flow.count("crm", &DestinationBacklog::delivered) == 300; }));
+  CHECK(flow.count("crm", &DestinationBacklog::spooled) == 300);
+  CHECK(flow.count("crm", &DestinationBacklog::waiting) == 0);
+  CHECK(arrived.size() == 300);
+}
+
+TEST_CASE("a_put_that_is_stored_although_its_answer_was_lost_has_one_line_in_the_books") {
+  Flow flow;
+  wire::Event told;
+  told.id = flow.put("stored all the same");
+  flow.client->flush();
+  REQUIRE(flow.until([&] { return flow.store->stats().messages == 1 || flow.refused == 1; }));
+  flow.intake->stop();  // before the answer went out, or after
+  flow.intake.reset();
+  told.outcome = wire::Outcome::failed;
+  told.source = "acme";
+  flow.client->record(told);
+  flow.dispatcher.reset();
+  flow.start_spool();
+  REQUIRE(flow.until([&] { return flow.client->waiting() == 0; }));
+  CHECK(flow.store->stats().messages == 1);
+  CHECK(flow.store->stats().events == 1);
 }
 
 TEST_CASE("lines_are_committed_once_also_when_the_connection_breaks_in_between") {
