@@ -88,7 +88,11 @@ Result<void> Process::start(const MakeCompanion& make_companion) {
   auto store = open_lmdb_store(options, clock_);
   if (!store) return store.error();
   store_ = std::move(*store);
-  if (const auto newest = store_->newest()) clock_.start_at_least(*newest);
+  if (const auto newest = store_->newest(); newest && !clock_.start_at_least(*newest)) {
+    log::warn("spool: the newest stored id is {} hours ahead of the system's clock, which is believed all the same; if it is the "
+              "clock that is wrong, set it and start again",
+              std::chrono::floor<std::chrono::hours>(*newest - clock_.wall()).count());
+  }
   dispatcher_ = std::make_unique<Resident<Dispatcher>>([this](event::Loop& loop) {
     auto dispatcher = std::make_unique<Dispatcher>(loop, *store_, clock_);
     dispatcher->set_destinations(destinations_);

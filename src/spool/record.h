@@ -35,6 +35,9 @@ struct Attempt {
 
 struct Delivery {
   static constexpr size_t kMaxAttemptsKept = 32;  // first and last ones are kept, the middle is counted
+  static constexpr Duration kLongestWait = std::chrono::hours(24 * 60);  // for an attempt
+  // A due time further ahead was written by a clock that was wrong: the delivery is due now.
+  static constexpr Duration kFarthestDue = kLongestWait + std::chrono::hours(24);
   MessageId message;
   DestinationId destination = 0;
   std::string destination_name;

@@ -26,7 +26,8 @@ std::optional<Duration> next_wait(const upstream::RetryPolicy& policy, uint32_t 
     if (attempts >= static_cast<uint32_t>(std::max(1, policy.attempts))) return std::nullopt;
     if (attempts > 0) wait = exponential(policy, attempts, random);
   }
-  return std::max(wait, std::min(retry_after, upstream::Destination::kMaxRetryAfter));
+  wait = std::max(wait, std::min(retry_after, upstream::Destination::kMaxRetryAfter));
+  return std::min(wait, Delivery::kLongestWait);
 }
 
 }  // namespace belay::spool

@@ -1,6 +1,6 @@
 // When a delivery is tried again: pure policy over values. A schedule is followed exactly as written; exponential waits vary
 // by the policy's jitter, so that what failed together does not come back together. Retry-After is a lower bound, cut to
-// upstream::Destination::kMaxRetryAfter.
+// upstream::Destination::kMaxRetryAfter. No wait is longer than Delivery::kLongestWait.
 #pragma once
 
 #include <cstdint>
@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/random.h"
+#include "spool/record.h"
 #include "upstream/destination.h"
 
 namespace belay::spool {

@@ -1,5 +1,5 @@
-// The spool's own wall clock: starts at the system's (or at the newest stored id, when the system's is before that), then
-// runs on the monotonic clock. Steps of up to kFollowed are taken over at once (NTP); larger ones only at kSlew of the time
+// The spool's own wall clock: starts at the system's (or at the newest stored id, when the system's is before that and
+// the id can be believed), then runs on the monotonic clock. Steps of up to kFollowed are taken over at once (NTP); larger ones only at kSlew of the time
 // that passes, so that a clock jump neither makes every waiting delivery due nor stalls them all (P7). Thread-safe.
 #pragma once
 
@@ -16,11 +16,19 @@ class SteadyClock final : public Clock {
   static constexpr Duration kFollowed{2'000};
   static constexpr double kSlew = 0.05;
 
+  // An id further ahead of the system's clock is of a clock that was wrong, unless the system's own is: one that was never
+  // set is before kNoClockBefore.
+  static constexpr Duration kBelieved = std::chrono::hours(24);
+  static constexpr WallTime kNoClockBefore{std::chrono::sys_days{std::chrono::year{2025} / 1 / 1}};
+
   explicit SteadyClock(const Clock& system) : system_(system), wall_(system.wall()), at_(system.monotonic()) {}
-  // Not before the newest thing that is stored: a machine that woke up in 1970 must not wait fifty years.
-  void start_at_least(WallTime newest) {
+  // Not before the newest thing that is stored: a machine that woke up in 1970 must not wait fifty years. False: that is
+  // not believed, the clock stays the system's. Due times that the wrong clock wrote: Delivery::kFarthestDue.
+  bool start_at_least(WallTime newest) {
     const std::lock_guard lock(mutex_);
+    if (wall_ >= kNoClockBefore && newest > wall_ + kBelieved) return false;
     wall_ = std::max(wall_, newest);
+    return true;
   }
 
   WallTime wall() const override {

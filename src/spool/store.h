@@ -125,8 +125,8 @@ class Store {
   // False while puts are refused as full or after a storage error; `because` says why.
   virtual bool accepting(std::string* because = nullptr) const = 0;
 
-  // Up to `max` deliveries of the destination with due <= now, oldest due first, each leased until now + lease. A damaged
-  // message is quarantined here and its delivery becomes dead.
+  // Up to `max` deliveries of the destination with due <= now, oldest due first, then those that claim to be due later than
+  // Delivery::kFarthestDue; each leased until now + lease. A damaged message is quarantined here and its delivery becomes dead.
   virtual void lease_due(DestinationId to, WallTime now, uint32_t max, Duration lease, Done<Leases> done) = 0;
   // A lease in hand holds at least until then; false: nobody has it.
   virtual bool extend(MessageId message, DestinationId destination, WallTime until) = 0;

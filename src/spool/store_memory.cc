@@ -154,9 +154,11 @@ void MemoryStore::lease_due(DestinationId to, WallTime now, uint32_t max, Durati
     const std::lock_guard lock(mutex_);
     for (auto at = due_.lower_bound({to, WallTime::min(), {}}); at != due_.end() && at->destination == to; ++at) {
       if (leases_.held(at->message, to, now)) continue;
-      if (at->due > now || result.leased.size() == max) {
-        result.next_due = at->due;
-        break;
+      const bool far = at->due >= now + Delivery::kFarthestDue;  // of a clock that was wrong
+      const bool due = at->due <= now || far;
+      if (!due || result.leased.size() == max) {
+        if (!result.next_due) result.next_due = far ? now : at->due;
+        continue;
       }
       leases_.take(at->message, to, now, now + lease);
       result.leased.push_back({deliveries_.at({at->message, to}), messages_.at(at->message)});

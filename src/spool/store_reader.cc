@@ -84,6 +84,17 @@ Result<Leases> StoreReader::lease_due(DestinationId to, WallTime now, uint32_t m
       }
       if (leases_.take(entry.message, to, now, now + lease_for)) taken.push_back(entry);
     }
+    // Far ahead: of a clock that was wrong.
+    const std::string far = due_key(to, now + Delivery::kFarthestDue, {});
+    for (bool more = taken.size() < max && cursor.seek(far); more && cursor.key().starts_with(prefix); more = cursor.next()) {
+      const DueEntry entry = DueEntry::read(cursor.key());
+      if (taken.size() == max) {
+        if (leases_.held(entry.message, to, now)) continue;
+        result.next_due = now;
+        break;
+      }
+      if (leases_.take(entry.message, to, now, now + lease_for)) taken.push_back(entry);
+    }
     if (transaction.failed()) return transaction.error();
   }
   lmdb::ReadTransaction transaction(environment_);

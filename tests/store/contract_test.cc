@@ -122,6 +122,34 @@ TEST_CASE_TEMPLATE("what_is_due_is_leased_once_oldest_due_first", Engine, ENGINE
   CHECK(lease(*f.store, "crm", f.now() + Duration(5000), 10)->leased.size() == 1);
 }
 
+TEST_CASE_TEMPLATE("what_a_wrong_clock_put_years_ahead_is_due_now_after_all_that_is_due", Engine, ENGINES) {
+  Fixture<Engine> f;
+  const auto store = [&](Duration ahead) {
+    NewMessage message = f.maker.message({"crm"});
+    message.deliveries[0].due = f.now() + ahead;
+    REQUIRE(commit(*f.store, put(message)).ok());
+    return message.message->event.id;
+  };
+  const MessageId lost = store(std::chrono::years(10));
+  const MessageId as_well = store(std::chrono::years(11));
+  store(Delivery::kLongestWait);
+  const MessageId due = store(Duration(0));
+  auto first = lease(*f.store, "crm", f.now(), 2);
+  REQUIRE(first->leased.size() == 2);
+  CHECK(first->leased[0].delivery.message == due);
+  CHECK(first->leased[1].delivery.message == lost);
+  auto second = lease(*f.store, "crm", f.now(), 2);
+  REQUIRE(second->leased.size() == 1);
+  CHECK(second->leased[0].delivery.message == as_well);
+  CHECK(second->next_due == f.now() + Delivery::kLongestWait);
+  // Tried once, it waits as its rules say.
+  Delivery tried = first->leased[1].delivery;
+  add_attempt(tried, {f.now(), 5, 503, "status 503", ""});
+  REQUIRE(commit(*f.store, settle(with_state(tried, DeliveryState::scheduled, f.now() + Duration(1000)))).ok());
+  CHECK(lease(*f.store, "crm", f.now())->leased.empty());
+  CHECK(lease(*f.store, "crm", f.now() + Duration(1000))->leased.size() == 1);
+}
+
 TEST_CASE_TEMPLATE("nothing_is_due_for_a_destination_without_messages", Engine, ENGINES) {
   Fixture<Engine> f;
   REQUIRE(commit(*f.store, put(f.maker.message({"crm"}))).ok());

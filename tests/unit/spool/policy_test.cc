@@ -236,8 +236,45 @@ TEST_CASE("a_clock_jump_neither_fires_everything_nor_stalls") {
   CHECK(clock.wall() <= before + Duration(10'000));
 
   SteadyClock woken(system);
-  woken.start_at_least(start);
+  CHECK(woken.start_at_least(start));
   CHECK(woken.wall() >= start);
+}
+
+TEST_CASE("the_newest_id_is_believed_over_a_clock_that_is_a_little_behind_or_was_never_set") {
+  ManualClock system;
+  const WallTime right = system.wall();
+  for (const WallTime wrong : {right - std::chrono::hours(1), WallTime{}, WallTime{} + std::chrono::years(10)}) {
+    CAPTURE(to_ms(wrong));
+    system.set_wall(wrong);
+    SteadyClock clock(system);
+    CHECK(clock.start_at_least(right));
+    CHECK(clock.wall() == right);
+    system.advance(Duration(10'000));
+    CHECK(clock.wall() >= right + Duration(9'400));
+    system.set_wall(right + Duration(10'000));  // the clock is set
+    system.advance(Duration(1'000));
+    CHECK(std::chrono::abs(clock.wall() - system.wall()) <= Duration(1'000));
+  }
+}
+
+TEST_CASE("one_id_of_a_wrong_clock_does_not_move_the_time") {
+  ManualClock system;
+  const WallTime right = system.wall();
+  for (const Duration ahead : {SteadyClock::kBelieved + Duration(1), Duration(std::chrono::years(10))}) {
+    SteadyClock clock(system);
+    CHECK_FALSE(clock.start_at_least(right + ahead));
+    CHECK(clock.wall() == right);
+  }
+  SteadyClock clock(system);
+  CHECK(clock.start_at_least(right + SteadyClock::kBelieved));
+  CHECK(clock.start_at_least(right - std::chrono::years(10)));  // the system's clock is ahead: nothing to add
+}
+
+TEST_CASE("no_wait_is_longer_than_what_a_right_clock_would_ever_write") {
+  SeededRandom random(11);
+  upstream::RetryPolicy policy;
+  policy.schedule = {Duration(0), std::chrono::years(1)};
+  CHECK(next_wait(policy, 1, Duration(-1), random) == Delivery::kLongestWait);
 }
 
 TEST_CASE("the_steady_clock_follows_small_corrections_and_never_goes_back") {
