@@ -35,6 +35,7 @@ struct Dispatcher::Impl {
         client(loop, resolver),
         tick_timer(loop, [this] { tick(); }),
         stop_timer(loop, [this] { give_up(); }),
+        settle_timer(loop, [this] { end_stop(settlements.size() + settling); }),
         turn_end(loop, [this] { end_turn(); }) {
     tick_timer.start(kTick);
   }
@@ -59,6 +60,7 @@ struct Dispatcher::Impl {
   void committed(std::vector<Settlement> settled, const Result<Committed>& result);
   void give_up();
   void check_stopped();
+  void end_stop(size_t unsettled);
 
   event::Loop& loop;
   Store& store;
@@ -77,12 +79,13 @@ struct Dispatcher::Impl {
   bool settle_failed = false;
   MonotonicTime next_full_scan{}, settle_again_at{};
   bool stopping = false;
-  std::function<void()> stopped;
+  Duration settle_limit{};
+  std::function<void(size_t)> stopped;
   mutable std::mutex hot_mutex;
   std::unordered_set<DestinationId> hot;
   std::atomic<size_t> flying{0};
   std::shared_ptr<bool> alive = std::make_shared<bool>(true);
-  event::Timer tick_timer, stop_timer;
+  event::Timer tick_timer, stop_timer, settle_timer;
   event::Loop::TurnEnd turn_end;
 };
 
@@ -336,12 +339,18 @@ void Dispatcher::Impl::give_up() {
   if (!flights.empty()) log::warn("spool: {} deliveries did not end in time and are queued again", flights.size());
   flights.clear();
   flying = 0;
+  settle_timer.start(settle_limit);
 }
 
 void Dispatcher::Impl::check_stopped() {
-  if (!stopping || !stopped || !flights.empty() || !settlements.empty() || settling > 0) return;
+  if (stopping && flights.empty() && settlements.empty() && settling == 0) end_stop(0);
+}
+
+void Dispatcher::Impl::end_stop(size_t unsettled) {
+  if (!stopped) return;
   stop_timer.cancel();
-  loop.post(std::exchange(stopped, nullptr));
+  settle_timer.cancel();
+  loop.post([tell = std::exchange(stopped, nullptr), unsettled] { tell(unsettled); });
 }
 
 Dispatcher::Dispatcher(event::Loop& loop, Store& store, const Clock& clock)
@@ -383,8 +392,9 @@ void Dispatcher::wake(const std::vector<DestinationId>& destinations) {
   }
 }
 
-void Dispatcher::stop(Duration limit, std::function<void()> stopped) {
+void Dispatcher::stop(Duration limit, Duration settle_limit, std::function<void(size_t unsettled)> stopped) {
   impl_->stopping = true;
+  impl_->settle_limit = settle_limit;
   impl_->stopped = std::move(stopped);
   for (auto& [id, lane] : impl_->lanes) {
     impl_->release_pending(*lane);

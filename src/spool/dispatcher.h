@@ -44,8 +44,8 @@ class Dispatcher {
   void take(std::vector<Leased> leased);
   void wake(const std::vector<DestinationId>& destinations);
   // Sends nothing more, gives back what was not sent, waits for what is in flight until `limit`, then gives that back too.
-  // `stopped` runs when every settlement is committed.
-  void stop(Duration limit, std::function<void()> stopped);
+  // `stopped` runs when every settlement is committed, or `settle_limit` after that with how many are not: the store is dead.
+  void stop(Duration limit, Duration settle_limit, std::function<void(size_t unsettled)> stopped);
 
  private:
   struct Impl;

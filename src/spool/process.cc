@@ -164,11 +164,17 @@ void Process::stop() {
   retention_->stop();
   intake_->post([](Intake& intake) { intake.stop(); });
   dispatcher_->post([this](Dispatcher& dispatcher) {
-    dispatcher.stop(kStopLimit, [this] { loop_.post([this] { loop_.stop(); }); });
+    dispatcher.stop(kStopLimit, kSettleLimit, [this](size_t unsettled) {
+      if (unsettled > 0) {
+        die("the store does not take what became of " + std::to_string(unsettled) +
+            " deliveries; they are sent again after the start");
+      }
+      loop_.post([this] { loop_.stop(); });
+    });
   });
 }
 
-// On the store's thread. Nothing is saved by an orderly end: what is not committed was not acknowledged, and other threads may
+// On the store's or the dispatcher's thread. Nothing is saved by an orderly end: what is not committed was not acknowledged, and other threads may
 // wait for a disk that does not answer.
 void Process::die(const std::string& reason) {
   log::alert("spool ends: {}", reason);

@@ -1,7 +1,8 @@
 // The spool process: opens the store, starts intake and dispatcher on their threads, offers Operations to a companion (the
 // admin server, which this room does not know) on the main loop, keeps retention going. SIGHUP: the configuration is read
 // again; a wrong one is logged and the old one stays. SIGTERM, SIGINT: intake closes, what is in flight ends or is given
-// back within kStopLimit, the store closes. A storage error ends the process at once with exit code 1 (P10).
+// back within kStopLimit, the store closes; answers that cannot be committed within kSettleLimit after that are a storage
+// error. A storage error ends the process at once with exit code 1 (P10).
 #pragma once
 
 #include <functional>
@@ -16,6 +17,7 @@
 namespace belay::spool {
 
 inline constexpr Duration kStopLimit{20'000};
+inline constexpr Duration kSettleLimit{10'000};
 
 // What stands beside the spool on its main loop.
 class Companion {

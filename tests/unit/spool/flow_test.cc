@@ -301,7 +301,7 @@ TEST_CASE("a_stopped_dispatcher_leaves_nothing_leased_and_nothing_unsettled") {
   for (int i = 0; i < 50; ++i) flow.put("x");
   REQUIRE(flow.until([&] { return flow.stored == 50; }));
   bool stopped = false;
-  flow.dispatcher->stop(Duration(5'000), [&] { stopped = true; });
+  flow.dispatcher->stop(Duration(5'000), Duration(5'000), [&](size_t unsettled) { stopped = unsettled == 0; });
   REQUIRE(flow.until([&] { return stopped; }));
   const auto now = flow.backlog("crm");
   REQUIRE(now.has_value());

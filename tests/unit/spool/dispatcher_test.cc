@@ -1,0 +1,187 @@
+// The dispatcher alone, on a store in memory whose commits a test can hold back or refuse: leases, stopping.
+#include <doctest/doctest.h>
+
+#include <set>
+
+#include "event/simple_server.h"
+#include "spool/dispatcher.h"
+#include "tests/store/harness.h"
+
+namespace belay::spool::test {
+
+namespace {
+
+constexpr Duration kLimit{20'000};
+
+// The store with a fault in front of its commits.
+class FaultyStore final : public Store {
+ public:
+  enum class Fault : uint8_t { none, refuses, hangs };
+  explicit FaultyStore(const Clock& clock) : store_(open_memory_store(clock)) {}
+  Fault fault = Fault::none;
+
+  void close() override { store_->close(); }
+  void commit(Batch batch, Done<Committed> done) override {
+    if (fault == Fault::none) return store_->commit(std::move(batch), std::move(done));
+    if (fault == Fault::refuses) done(Error{ErrorKind::full, "no room"});
+    else held_.push_back(std::move(done));
+  }
+  bool accepting(std::string* because) const override { return store_->accepting(because); }
+  void lease_due(DestinationId to, WallTime now, uint32_t max, Duration lease, Done<Leases> done) override {
+    store_->lease_due(to, now, max, lease, std::move(done));
+  }
+  bool extend(MessageId message, DestinationId destination, WallTime until) override {
+    return store_->extend(message, destination, until);
+  }
+  void release(MessageId message, DestinationId destination) override { store_->release(message, destination); }
+  std::vector<DestinationId> waiting_destinations() const override { return store_->waiting_destinations(); }
+  void load(MessageId id, Done<Message> done) override { store_->load(id, std::move(done)); }
+  void deliveries(MessageId id, Done<std::vector<Delivery>> done) override { store_->deliveries(id, std::move(done)); }
+  void events(const EventQuery& query, std::optional<MessageId> before, uint32_t max, Done<EventPage> done) override {
+    store_->events(query, before, max, std::move(done));
+  }
+  StoreStats stats() const override { return store_->stats(); }
+  std::optional<WallTime> newest() const override { return store_->newest(); }
+  void prune(WallTime messages, WallTime history, uint32_t max, Done<Pruned> done) override {
+    store_->prune(messages, history, max, std::move(done));
+  }
+
+ private:
+  std::unique_ptr<Store> store_;
+  std::vector<Done<Committed>> held_;  // never answered
+};
+
+// A backend that answers when it is told to.
+struct Sending {
+  explicit Sending(Duration timeout = Duration(5'000)) : timeout_(timeout) {
+    REQUIRE(backend.listen("127.0.0.1:0").ok());
+    start();
+  }
+  void start() {
+    dispatcher = std::make_unique<Dispatcher>(loop, store, clock);
+    auto made = std::make_shared<upstream::Destinations>();
+    upstream::Destination to;
+    to.name = "crm";
+    to.key = destination_id("crm");
+    to.urls = {*http::parse_url("http://127.0.0.1:" + std::to_string(backend.port()) + "/")};
+    to.timeout = timeout_;
+    to.connect_timeout = Duration(2'000);
+    to.success = *upstream::StatusSet::parse({"2xx"});
+    to.retry_on = *upstream::StatusSet::parse({"5xx"});
+    to.retry.schedule = {Duration(0), Duration(30)};
+    to.concurrency = 8;
+    to.network_allow = {*Cidr::parse("127.0.0.0/8")};
+    (*made)["crm"] = std::make_shared<const upstream::Destination>(std::move(to));
+    dispatcher->set_destinations(made);
+  }
+  void put_messages(size_t count) {
+    for (size_t i = 0; i < count; ++i) REQUIRE(commit(store, put(maker.message({"crm"}))).ok());
+    dispatcher->wake({destination_id("crm")});
+  }
+  void answer_all(int status) {
+    for (auto& respond : std::exchange(held, {})) respond({status, {}, ""});
+  }
+  bool until(const std::function<bool()>& done) { return loop.run_until(done, kLimit); }
+
+  Duration timeout_;
+  ManualClock clock;
+  FaultyStore store{clock};
+  Maker maker{clock};
+  event::Loop loop;
+  bool at_once = false;
+  std::vector<std::string> seen;  // ids
+  std::vector<event::SimpleServer::Respond> held;
+  event::SimpleServer backend{loop, [this](const event::SimpleRequest& request, event::SimpleServer::Respond respond) {
+                                seen.push_back(*request.header("webhook-id"));
+                                if (at_once) respond({200, {}, ""});
+                                else held.push_back(std::move(respond));
+                              }};
+  std::unique_ptr<Dispatcher> dispatcher;
+};
+
+TEST_CASE("a_delivery_that_takes_longer_than_a_lease_keeps_it_until_its_own_timeout_and_settles_once") {
+  constexpr Duration kTimeout = 2 * Dispatcher::kLease;
+  Sending sending(kTimeout);
+  sending.put_messages(1);
+  REQUIRE(sending.until([&] { return sending.held.size() == 1; }));
+  const WallTime sent = sending.clock.wall();
+  sending.clock.advance(kTimeout);
+  CHECK(lease(sending.store, "crm", sending.clock.wall())->leased.empty());
+  CHECK(lease(sending.store, "crm", sent + kTimeout + Dispatcher::kLeaseMargin - Duration(1))->leased.empty());
+  sending.dispatcher->wake({destination_id("crm")});
+  sending.answer_all(200);
+  REQUIRE(sending.until([&] { return backlog(sending.store, "crm").delivered == 1; }));
+  CHECK(sending.seen.size() == 1);
+  CHECK(backlog(sending.store, "crm").sending == 0);
+}
+
+TEST_CASE("what_is_in_flight_longer_than_its_lease_with_all_margin_is_given_to_somebody_else") {
+  Sending sending;
+  sending.put_messages(1);
+  REQUIRE(sending.until([&] { return sending.held.size() == 1; }));
+  const Duration longest = std::max(Dispatcher::kLease, sending.timeout_ + Dispatcher::kLeaseMargin);
+  CHECK(lease(sending.store, "crm", sending.clock.wall() + longest)->leased.size() == 1);
+}
+
+TEST_CASE("a_stop_under_load_settles_what_is_answered_gives_back_the_rest_and_the_next_start_sends_it") {
+  Sending sending;
+  sending.put_messages(100);
+  REQUIRE(sending.until([&] { return sending.held.size() == 8; }));
+  std::optional<size_t> unsettled;
+  sending.dispatcher->stop(Duration(200), kLimit, [&](size_t left) { unsettled = left; });
+  for (size_t i = 0; i < 4; ++i) {
+    sending.held.back()({200, {}, ""});
+    sending.held.pop_back();
+  }
+  REQUIRE(sending.until([&] { return unsettled.has_value(); }));
+  CHECK(unsettled == 0);
+  CHECK(sending.seen.size() == 8);  // nothing new was sent
+  DestinationBacklog now = backlog(sending.store, "crm");
+  CHECK(now.delivered == 4);
+  CHECK(now.waiting == 96);
+  CHECK(now.sending == 0);
+
+  sending.dispatcher.reset();
+  sending.answer_all(200);  // to nobody
+  sending.at_once = true;
+  sending.start();
+  REQUIRE(sending.until([&] { return backlog(sending.store, "crm").delivered == 100; }));
+  CHECK(std::set<std::string>(sending.seen.begin(), sending.seen.end()).size() == 100);
+  CHECK(sending.seen.size() == 104);  // the four without an answer went out twice
+}
+
+TEST_CASE("a_stop_ends_also_when_the_store_never_takes_what_became_of_deliveries") {
+  for (const auto fault : {FaultyStore::Fault::refuses, FaultyStore::Fault::hangs}) {
+    Sending sending;
+    sending.put_messages(3);
+    REQUIRE(sending.until([&] { return sending.held.size() == 3; }));
+    sending.store.fault = fault;
+    sending.answer_all(200);
+    REQUIRE(sending.until([&] { return sending.dispatcher->in_flight() == 0; }));
+    std::optional<size_t> unsettled;
+    sending.dispatcher->stop(Duration(50), Duration(50), [&](size_t left) { unsettled = left; });
+    REQUIRE(sending.until([&] { return unsettled.has_value(); }));
+    CHECK(unsettled == 3);
+  }
+}
+
+TEST_CASE("a_stop_waits_for_a_store_that_takes_them_late") {
+  Sending sending;
+  sending.put_messages(3);
+  REQUIRE(sending.until([&] { return sending.held.size() == 3; }));
+  sending.store.fault = FaultyStore::Fault::refuses;
+  sending.answer_all(200);
+  REQUIRE(sending.until([&] { return sending.dispatcher->in_flight() == 0; }));
+  std::optional<size_t> unsettled;
+  sending.dispatcher->stop(Duration(50), kLimit, [&](size_t left) { unsettled = left; });
+  sending.loop.run_until([] { return false; }, Duration(100));
+  CHECK_FALSE(unsettled.has_value());
+  sending.store.fault = FaultyStore::Fault::none;
+  REQUIRE(sending.until([&] { return unsettled.has_value(); }));
+  CHECK(unsettled == 0);
+  CHECK(backlog(sending.store, "crm").delivered == 3);
+}
+
+}  // namespace
+
+}  // namespace belay::spool::test
