@@ -41,11 +41,25 @@ std::optional<std::string_view> credentials(std::string_view value, std::string_
   return trim_ows(value.substr(scheme.size()));
 }
 
-bool is_token_text(std::string_view text) {
-  return std::all_of(text.begin(), text.end(), [](char c) {
+namespace {
+
+// Letters, digits and `others`.
+bool is_made_of(std::string_view text, std::string_view others) {
+  return std::all_of(text.begin(), text.end(), [others](char c) {
     return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
-           std::string_view("-._~+/=:@").find(c) != std::string_view::npos;
+           others.find(c) != std::string_view::npos;
   });
+}
+
+}  // namespace
+
+bool is_token_text(std::string_view text) {
+  return is_made_of(text, "-._~+/=:@");
+}
+
+bool is_base64_text(std::string_view text) {
+  for (int padding = 0; padding < 2 && text.ends_with('='); ++padding) text.remove_suffix(1);
+  return is_made_of(text, "-_+/");
 }
 
 }  // namespace belay::modules

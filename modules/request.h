@@ -27,4 +27,8 @@ std::optional<std::string_view> credentials(std::string_view value, std::string_
 // made of.
 bool is_token_text(std::string_view text);
 
+// Only the letters of base64 or base64url, with up to two '=' at the end: nothing that could be a form, a JSON object or a
+// "time.body" of a signature scheme.
+bool is_base64_text(std::string_view text);
+
 }  // namespace belay::modules

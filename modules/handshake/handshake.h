@@ -1,7 +1,8 @@
 // handshake: answers the challenges senders use to make sure of an endpoint before they send (Slack's url_verification
 // and its like). Data in the presets: when it is one, whether its signature must be right, what is echoed, how. What is
-// echoed must look like a token (kMaxToken bytes of token characters), so that nobody can have foreign text signed or
-// served. Bodies over kMaxBody are never challenges and are not looked at.
+// echoed must look like a token (kMaxToken bytes of token characters; when a secret has a part in the answer, kMaxSigned
+// bytes of base64), and the answer is made of nothing else of the request, so that nobody can have foreign text signed or
+// served. Expressions read $secret and, where the source has a scheme with a time, $ts. Bodies over kMaxBody are never challenges and are not looked at.
 #pragma once
 
 #include <memory>
@@ -17,12 +18,13 @@ namespace belay::modules {
 class Handshake final : public pipeline::Handler {
  public:
   static constexpr size_t kMaxToken = 512;
+  static constexpr size_t kMaxSigned = 128;
   static constexpr size_t kMaxBody = 8 << 10;
   static constexpr size_t kMaxChallenges = 8;
 
-  // `scheme` may be null when no challenge needs it; `where` as for Scheme. Null with problems recorded.
+  // `scheme` may be null when no challenge needs it. Null with problems recorded.
   static std::unique_ptr<Handshake> build(const conf::Node& node, std::unique_ptr<const Scheme> scheme,
-                                          conf::Problems& problems);
+                                          SecretTable secrets, conf::Problems& problems);
 
   pipeline::Verdict handle(pipeline::Exchange& exchange) const override;
 
@@ -34,12 +36,15 @@ class Handshake final : public pipeline::Handler {
     int status = 200;
     std::string head;
     std::unique_ptr<rules::Template> body;
+    bool reads(rules::Variable variable) const;
   };
-  static bool read(const conf::Node& node, conf::Problems& problems, Challenge& out);
-  pipeline::Verdict answer(const Challenge& challenge, pipeline::Exchange& exchange) const;
+  bool read(const conf::Node& node, conf::Problems& problems, Challenge& out) const;
+  pipeline::Verdict answer(const Challenge& challenge, std::string_view timestamp, pipeline::Exchange& exchange) const;
 
   std::vector<Challenge> challenges_;
   std::unique_ptr<const Scheme> scheme_;
+  SecretTable secrets_;  // $secret
+  bool reads_time_ = false;
 };
 
 // True when any challenge of the node must be verified, so that a scheme is needed.

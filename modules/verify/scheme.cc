@@ -108,6 +108,15 @@ void Scheme::compute_trust() {
   trust_ = time_is_signed ? pipeline::Trust::signed_fresh : pipeline::Trust::signed_body;
 }
 
+std::string Scheme::timestamp_of(pipeline::Exchange& exchange) const {
+  if (!timestamp_) return {};
+  GivenSignatures given;
+  if (!timestamp_->signature_part().empty() && !place_->read(exchange, given).empty()) return {};
+  std::string_view text;
+  std::string owned;
+  return timestamp_->find(exchange, given.timestamp, text, owned).empty() ? std::string(text) : std::string();
+}
+
 std::string_view Scheme::check(pipeline::Exchange& exchange, WallTime now) const {
   GivenSignatures given;
   if (const std::string_view reason = place_->read(exchange, given); !reason.empty()) return reason;

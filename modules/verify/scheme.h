@@ -31,6 +31,9 @@ class Scheme {
   // Empty when the request is genuine at `now`, else the reason.
   std::string_view check(pipeline::Exchange& exchange, WallTime now) const;
 
+  // $ts of a request, as its sender wrote it and not judged; empty when there is none.
+  std::string timestamp_of(pipeline::Exchange& exchange) const;
+
   pipeline::Trust trust() const { return trust_; }
 
   // What a sender adds to the exchange's request: header fields, and a query parameter ("k=…") for schemes that have

@@ -62,8 +62,8 @@ std::unique_ptr<TimestampRule> TimestampRule::build(const conf::Node& node, conf
   return rule;
 }
 
-std::string_view TimestampRule::check(pipeline::Exchange& exchange, std::string_view signed_part, WallTime now,
-                                      std::string_view& text, std::string& owned) const {
+std::string_view TimestampRule::find(pipeline::Exchange& exchange, std::string_view signed_part, std::string_view& text,
+                                     std::string& owned) const {
   if (!header_.empty()) {
     const Presence presence = single_header(exchange.request.fields, header_, text);
     if (presence == Presence::repeated) return repeated_;
@@ -76,7 +76,12 @@ std::string_view TimestampRule::check(pipeline::Exchange& exchange, std::string_
   } else {
     text = signed_part;
   }
-  if (text.empty()) return missing_;
+  return text.empty() ? std::string_view(missing_) : std::string_view();
+}
+
+std::string_view TimestampRule::check(pipeline::Exchange& exchange, std::string_view signed_part, WallTime now,
+                                      std::string_view& text, std::string& owned) const {
+  if (const std::string_view reason = find(exchange, signed_part, text, owned); !reason.empty()) return reason;
   const auto time = read_timestamp(text, unit_);
   if (!time) return "the timestamp cannot be read";
   if (!judges()) return {};

@@ -26,6 +26,10 @@ class TimestampRule {
   std::string_view check(pipeline::Exchange& exchange, std::string_view signed_part, WallTime now,
                          std::string_view& text, std::string& owned) const;
 
+  // The first half of check(): empty when the text is there once, else the reason.
+  std::string_view find(pipeline::Exchange& exchange, std::string_view signed_part, std::string_view& text,
+                        std::string& owned) const;
+
   // `now` as the sender would write it.
   std::string write(WallTime now) const;
 

@@ -92,7 +92,7 @@ Result<SigningPreset> SigningPreset::load(const SigningFlags& flags) {
   const conf::Node& handshake = preset.node_.at("handshake");
   if (preset.scheme_ && handshake.present()) {
     preset.handshake_ =
-        modules::Handshake::build(handshake, modules::Scheme::build(verify, secrets, {}, problems), problems);
+        modules::Handshake::build(handshake, modules::Scheme::build(verify, secrets, {}, problems), secrets, problems);
   }
   if (!preset.scheme_ || !problems.empty()) return Error{ErrorKind::refused, one_line(problems)};
   return preset;
