@@ -22,7 +22,10 @@ wire::Event event_of(const pipeline::Exchange& exchange) {
   event.received = exchange.received;
   event.outcome = exchange.outcome;
   event.status = static_cast<uint16_t>(exchange.reply.status);
-  if (exchange.source != nullptr) event.source = exchange.source->name;
+  if (exchange.source != nullptr) {
+    event.source = exchange.source->name;
+    event.trust = exchange.source->trust;
+  }
   event.destination = exchange.destination;
   event.reason = exchange.reason;
   event.type = exchange.event.type;

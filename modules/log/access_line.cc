@@ -63,7 +63,10 @@ void append_access_line(std::string& out, const pipeline::Exchange& exchange, Li
   char id[MessageId::kTextLength];
   exchange.id.write_text(id);
   out.append(",\"id\":\"").append(id, sizeof id).append(1, '"');
-  if (exchange.source != nullptr) append_text(out, ",\"source\":", exchange.source->name);
+  if (exchange.source != nullptr) {
+    append_text(out, ",\"source\":", exchange.source->name);
+    append_text(out, ",\"trust\":", pipeline::to_string(exchange.source->trust));
+  }
   append_text(out, ",\"outcome\":", wire::to_string(exchange.outcome));
   append_known(out, ",\"reason\":", exchange.reason);
   append_number(out, ",\"status\":", static_cast<uint64_t>(exchange.reply.status));

@@ -31,7 +31,10 @@ bool next_label(std::string_view labels, size_t& at, std::string_view& name, std
 std::map<Series, uint64_t> add_up(const std::vector<wire::Counters>& workers) {
   std::map<Series, uint64_t> totals;
   for (const wire::Counters& worker : workers) {
-    for (const wire::Counter& counter : worker.counters) totals[{counter.name, counter.labels}] += counter.value;
+    for (const wire::Counter& counter : worker.counters) {
+      uint64_t& total = totals[{counter.name, counter.labels}];
+      total = counter.is_fact() ? counter.value : total + counter.value;
+    }
   }
   return totals;
 }

@@ -46,6 +46,7 @@ class Text {
 // What the workers' counters mean. A name that is not here is passed on all the same: newer workers may count more.
 constexpr std::pair<std::string_view, std::string_view> kCounterHelp[] = {
     {kRequestsCounter, "Requests received, by source and by how they ended; every request ends in exactly one outcome."},
+    {"belay_source_info", "What a source's rules prove about the webhooks they let in: signed+fresh, signed, token or open."},
     {"belay_events_dropped_total", "Lines of the books that were lost because the spool was away for too long."},
 };
 

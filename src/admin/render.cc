@@ -17,6 +17,7 @@ void write_event(JsonWriter& json, const wire::Event& event) {
   json.field("id", event.id.to_string());
   json.field("received", std::optional(event.received));
   json.field("source", event.source);
+  json.optional_field("trust", wire::to_string(event.trust));
   json.field("outcome", wire::to_string(event.outcome));
   json.field("status", event.status);
   json.optional_field("destination", event.destination);

@@ -53,6 +53,7 @@ void show_summary(Page& page, const JsonView& event, WallTime now) {
   page.line("request", fmt::format("{} {}, body {}", visible(event["method"].text(), 20), visible(event["path"].text()),
                                    format_bytes(event["body_bytes"].number())));
   page.line("source", visible(event["source"].text()));
+  page.line("trust", visible(event["trust"].text()));
   const std::string outcome = event["outcome"].text();
   page.line("outcome", fmt::format("{}, sender got {} after {}", page.colour(visible(outcome), colour_of_state(outcome)),
                                    event["status"].number(), format_microseconds(event["duration_us"].number())));

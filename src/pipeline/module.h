@@ -45,9 +45,9 @@ class Handler {
   virtual void turn_end() const {}
 };
 
-// How far a source's rules let its webhooks be believed; the strongest of what its handlers prove.
-enum class Trust : uint8_t { open, token, signed_body, signed_fresh };
-std::string_view to_string(Trust trust);  // "open" "token" "signed" "signed+fresh"
+// Of a source: the strongest of what its handlers prove.
+using wire::Trust;
+using wire::to_string;
 
 struct Ruleset;
 

@@ -36,8 +36,7 @@ constexpr conf::Setting kBodySettings[] = {
     {.key = "types", .type = Type::node, .help = "content types; any other is refused with 415"},
 };
 
-constexpr std::array<std::pair<std::string_view, Trust>, 4> kTrustNames{{
-    {"open", Trust::open}, {"token", Trust::token}, {"signed", Trust::signed_body}, {"signed+fresh", Trust::signed_fresh}}};
+constexpr std::array kTrustLevels = {Trust::open, Trust::token, Trust::signed_body, Trust::signed_fresh};
 
 bool owns_source_key(const Module& module) { return module.scope == Scope::source || !module.settings.empty(); }
 
@@ -136,10 +135,10 @@ bool local(const conf::Listen& listen) {
 void check_trust(const Source& source, const conf::Configuration& configuration, conf::Problems& problems) {
   const conf::Node& node = source.named->node.at("trust");
   if (node.present()) {
-    for (const auto& [name, least] : kTrustNames) {
-      if (node.text() != name) continue;
+    for (const Trust least : kTrustLevels) {
+      if (node.text() != to_string(least)) continue;
       if (source.trust < least) {
-        problems.add(node.position(), "source '" + source.name + "' asks for trust '" + std::string(name) + "', but its rules prove only '" +
+        problems.add(node.position(), "source '" + source.name + "' asks for trust '" + node.text() + "', but its rules prove only '" +
                                           std::string(to_string(source.trust)) + "'",
                      "add verify, or write trust: " + std::string(to_string(source.trust)));
       }
@@ -224,13 +223,6 @@ void check_module_order(std::span<const Module> modules) {
 }
 
 }  // namespace
-
-std::string_view to_string(Trust trust) {
-  for (const auto& [name, value] : kTrustNames) {
-    if (value == trust) return name;
-  }
-  return "open";
-}
 
 const conf::Node& Source::settings_of(std::string_view key) const {
   const conf::Node& own = named->node.at(key);

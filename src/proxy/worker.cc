@@ -51,6 +51,7 @@ class Worker {
   Connections connections_;
   std::vector<std::unique_ptr<event::Listener>> listeners_;
   std::vector<std::string> labels_;  // of a source, escaped, ready to be written; the last one for unmatched requests
+  std::vector<std::string> facts_;   // labels of what the rules of a source prove
   event::Timer counters_timer_, stop_timer_, last_words_timer_, doors_timer_;
   MonotonicTime last_words_until_{}, doors_open_at_{};
   bool stopping_ = false;
@@ -93,7 +94,11 @@ Worker::Worker(const Generation& generation, const WorkerPlace& place)
       stop_timer_(loop_, [this] { connections_.abandon(); }),
       last_words_timer_(loop_, [this] { say_last_words(); }),
       doors_timer_(loop_, [this] { open_doors(); }) {
-  for (const auto& source : generation.ruleset->sources) labels_.push_back("source=\"" + escape_label(source->name) + "\",outcome=\"");
+  for (const auto& source : generation.ruleset->sources) {
+    const std::string label = "source=\"" + escape_label(source->name) + "\",";
+    labels_.push_back(label + "outcome=\"");
+    facts_.push_back(label + "trust=\"" + std::string(pipeline::to_string(source->trust)) + "\"");
+  }
   labels_.push_back("source=\"none\",outcome=\"");
 }
 
@@ -173,6 +178,8 @@ void Worker::send_counters() {
   const auto add = [&frame](const char* name, uint64_t value) {
     if (value != 0) frame.counters.push_back({name, {}, value});
   };
+  // Not with the last words: the next generation's rules may say otherwise.
+  for (size_t i = 0; i < facts_.size() && !stopping_; ++i) frame.counters.push_back({"belay_source_info", facts_[i], 1});
   for (size_t i = 0; i < labels_.size(); ++i) {
     const pipeline::Source* source = i < generation_.ruleset->sources.size() ? generation_.ruleset->sources[i].get() : nullptr;
     for (size_t o = 1; o <= pipeline::OutcomeCounters::kOutcomes; ++o) {

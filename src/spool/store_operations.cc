@@ -134,6 +134,7 @@ void StoreOperations::fold_one() {
   const auto oldest = std::min_element(workers_.begin(), workers_.end(),
                                        [](const auto& a, const auto& b) { return a.second.seen < b.second.seen; });
   for (wire::Counter& counter : oldest->second.counters.counters) {
+    if (counter.is_fact()) continue;
     const auto same = std::find_if(ended_.counters.begin(), ended_.counters.end(), [&](const wire::Counter& known) {
       return known.name == counter.name && known.labels == counter.labels;
     });

@@ -34,6 +34,10 @@ EventView read_line_body(Reader& in) {
                                  &event.resource, &event.client, &event.method, &event.path}) {
     *text = in.text16();
   }
+  if (in.finished()) return event;  // written before lines had a trust
+  const uint8_t trust = in.u8();
+  if (trust > static_cast<uint8_t>(Trust::signed_fresh)) in.fail();
+  event.trust = static_cast<Trust>(trust);
   return event;
 }
 
@@ -57,7 +61,18 @@ std::string_view to_string(Outcome outcome) {
   return "unknown";
 }
 
-// A line: length (2), then fixed parts, then nine texts. kMaxText keeps the whole below 64 KB.
+std::string_view to_string(Trust trust) {
+  switch (trust) {
+    case Trust::unknown: return "";
+    case Trust::open: return "open";
+    case Trust::token: return "token";
+    case Trust::signed_body: return "signed";
+    case Trust::signed_fresh: return "signed+fresh";
+  }
+  return "";
+}
+
+// A line: length (2), then fixed parts, then nine texts, then what was added later: trust (1). kMaxText keeps the whole below 64 KB.
 void append_line(std::string& out, const Event& event) {
   static_assert(9 * (EventLines::kMaxText + 2) + 64 < UINT16_MAX);
   const size_t start = out.size();
@@ -73,6 +88,7 @@ void append_line(std::string& out, const Event& event) {
                                   &event.resource, &event.client, &event.method, &event.path}) {
     put_text16(out, *text, EventLines::kMaxText);
   }
+  put_u8(out, static_cast<uint8_t>(event.trust));
   const size_t length = out.size() - start - 2;
   out[start] = static_cast<char>(length >> 8);
   out[start + 1] = static_cast<char>(length);
@@ -107,6 +123,7 @@ Event EventView::copy() const {
   event.body_bytes = body_bytes;
   event.duration_us = duration_us;
   event.backend_us = backend_us;
+  event.trust = trust;
   return event;
 }
 

@@ -27,6 +27,10 @@ enum class Outcome : uint8_t {
 };
 std::string_view to_string(Outcome outcome);
 
+// How far a source's rules let its webhooks be believed, ascending; unknown: no source, or a line of an earlier release.
+enum class Trust : uint8_t { unknown = 0, open = 1, token = 2, signed_body = 3, signed_fresh = 4 };
+std::string_view to_string(Trust trust);  // "" "open" "token" "signed" "signed+fresh"
+
 // A request as received, whole: what a delivery sends and what replay reads.
 struct StoredRequest {
   std::string method;
@@ -53,6 +57,7 @@ struct Event {
   uint32_t body_bytes = 0;
   uint32_t duration_us = 0;
   uint32_t backend_us = 0;
+  Trust trust = Trust::unknown;  // of the source
 };
 
 // Store this and acknowledge when it is durable.
@@ -103,6 +108,7 @@ struct EventView {
   uint16_t status = 0;
   std::string_view source, destination, reason, type, event_id, resource, client, method, path;
   uint32_t body_bytes = 0, duration_us = 0, backend_us = 0;
+  Trust trust = Trust::unknown;
   std::string_view line;  // the whole line, for add_line()
   Event copy() const;
 };
@@ -131,6 +137,8 @@ struct Counter {
   std::string name;    // "belay_requests_total"
   std::string labels;  // "source=\"acme\",outcome=\"forwarded\"", ready for the text format
   uint64_t value = 0;
+  // "belay_source_info": what a worker's rules say, not what it counted. Value 1 whoever says it, and gone with its worker.
+  bool is_fact() const { return name.ends_with("_info"); }
 };
 struct Counters {
   uint64_t worker = 0;  // pid

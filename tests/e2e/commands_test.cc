@@ -107,6 +107,7 @@ TEST_CASE("health_and_metrics_answer_and_nothing_else_without_the_token") {
   }));
   INFO(metrics);
   CHECK_NE(metrics.find("# TYPE belay_requests_total counter"), std::string::npos);
+  CHECK_NE(metrics.find("belay_source_info{source=\"stored\",trust=\"open\"} 1\n"), std::string::npos);
 }
 
 TEST_CASE("listen_prints_what_arrives_and_fails_as_told") {

@@ -214,6 +214,7 @@ TEST_CASE("identify: what_the_preset_names_is_found_again_in_the_events") {
   }));
   INFO(events.out, events.err);
   CHECK_NE(events.out.find("\"C1\""), std::string::npos);
+  CHECK_NE(events.out.find("\"trust\":\"open\""), std::string::npos);
 }
 
 TEST_CASE("route: the_first_condition_that_holds_decides_and_unrouted_is_filtered") {

@@ -43,6 +43,14 @@ TEST_CASE("counters_of_all_workers_are_added_up") {
   CHECK(add_up(workers)[series] == 112);
 }
 
+TEST_CASE("what_every_worker_says_of_a_source_is_said_once") {
+  auto workers = two_workers();
+  for (auto& worker : workers) worker.counters.push_back({"belay_source_info", R"(source="acme",trust="signed")", 1});
+  const std::string text = render_metrics(one_destination(), workers, kNow, Duration(1));
+  CHECK(has_line(text, "# TYPE belay_source_info gauge"));
+  CHECK(has_line(text, R"(belay_source_info{source="acme",trust="signed"} 1)"));
+}
+
 TEST_CASE("labels_are_read_back_as_they_were_written") {
   const std::string labels = label("source", "a\"b\\c\nd,e=f") + "," + label("outcome", "forwarded");
   CHECK(labels == "source=\"a\\\"b\\\\c\\nd,e=f\",outcome=\"forwarded\"");

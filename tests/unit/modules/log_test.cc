@@ -33,6 +33,7 @@ TEST_CASE("one_request_is_one_json_line_without_query_and_raw_control_bytes") {
   const auto raw = [&](const char* path) { return std::string(json.raw(json.find_path(path))); };
   CHECK_EQ(raw("time"), "\"2025-10-09T08:53:20.000Z\"");
   CHECK_EQ(raw("source"), "\"s\"");
+  CHECK_EQ(raw("trust"), "\"open\"");
   CHECK_EQ(raw("outcome"), "\"forwarded\"");
   CHECK_EQ(raw("status"), "200");
   CHECK_EQ(raw("path"), "\"/s\"");
@@ -48,7 +49,9 @@ TEST_CASE("the_books_get_a_line_of_everything_that_is_not_stored_with_its_messag
   CHECK_EQ(kit.spool.events[0].outcome, wire::Outcome::rejected);
   CHECK_EQ(kit.spool.events[0].status, 404);
   CHECK_EQ(kit.spool.events[0].path, "/nowhere");
+  CHECK_EQ(kit.spool.events[0].trust, wire::Trust::unknown);
   const auto stored = kit.post();
+  CHECK_EQ(kit.spool.puts.at(0).event.trust, wire::Trust::open);
   kit.spool.answer(wire::PutState::stored);
   CHECK(stored->finished);
   CHECK_EQ(kit.spool.events.size(), 1);

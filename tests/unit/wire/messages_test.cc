@@ -28,6 +28,7 @@ void check_same(const Event& a, const Event& b) {
   CHECK(a.body_bytes == b.body_bytes);
   CHECK(a.duration_us == b.duration_us);
   CHECK(a.backend_us == b.backend_us);
+  CHECK(a.trust == b.trust);
 }
 
 // Every shorter form is refused, and so is one byte more.
@@ -98,6 +99,27 @@ TEST_CASE("a_line_cuts_texts_that_are_too_long_and_keeps_the_rest") {
   CHECK(view->path.size() == EventLines::kMaxText);
   CHECK(view->reason.size() == EventLines::kMaxText);
   CHECK(view->client == event.client);
+}
+
+TEST_CASE("a_line_written_before_lines_had_a_trust_is_read_and_a_trust_nobody_knows_is_not") {
+  SeededRandom random(5);
+  Event event = test::event(random);
+  event.trust = Trust::signed_fresh;
+  EventLines lines;
+  lines.add(event);
+  std::string older = lines.bytes();
+  older.pop_back();
+  older[0] = static_cast<char>((older.size() - 2) >> 8);
+  older[1] = static_cast<char>(older.size() - 2);
+  std::string_view rest = older;
+  auto view = next_event(rest);
+  REQUIRE(view.ok());
+  CHECK(view->trust == Trust::unknown);
+  CHECK(view->path == event.path);
+  std::string unknown = lines.bytes();
+  unknown.back() = 5;
+  rest = unknown;
+  CHECK_FALSE(next_event(rest).ok());
 }
 
 TEST_CASE("answers_counters_hello_and_state_come_back_as_they_were") {

@@ -35,6 +35,7 @@ inline Event event(Random& random) {
   made.body_bytes = static_cast<uint32_t>(random.next());
   made.duration_us = static_cast<uint32_t>(random.next());
   made.backend_us = static_cast<uint32_t>(random.next());
+  made.trust = static_cast<Trust>(below(random, 5));
   return made;
 }
 
