@@ -1,4 +1,4 @@
-// Hashes, encodings and JSON text.
+// Hashes, encodings, and values as JSON, XML and form text.
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
@@ -8,7 +8,9 @@
 #include "base/bytes.h"
 #include "base/random.h"
 #include "json/document.h"
+#include "rules/escape.h"
 #include "rules/functions.h"
+#include "rules/write.h"
 
 namespace belay::rules {
 
@@ -85,22 +87,19 @@ Value to_json(Frame& frame, Arguments a, uint32_t offset) {
   return frame.keep_string(*text, offset);
 }
 
-// Everything but unreserved characters, RFC 3986 §2.3.
 std::string urlencode(std::string_view text) {
-  static constexpr char kHex[] = "0123456789ABCDEF";
   std::string out;
-  for (const char c : text) {
-    const char lower = ascii_lower(c);
-    if ((lower >= 'a' && lower <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' || c == '~') {
-      out.push_back(c);
-    } else {
-      const auto byte = static_cast<uint8_t>(c);
-      out.push_back('%');
-      out.push_back(kHex[byte >> 4]);
-      out.push_back(kHex[byte & 15]);
-    }
-  }
+  append_url_text(out, text);
   return out;
+}
+
+// xml(value), form(value): one writer with `as:` of a transform.
+template <Result<void> (*Write)(std::string&, const Value&, Arena&)>
+Value write(Frame& frame, Arguments a, uint32_t offset) {
+  std::string text;
+  if (const auto done = Write(text, a[0], frame.arena); !done) return frame.fail(Fault::invalid, done.error().message, offset);
+  if (!pay(frame, text)) return frame.over_budget(offset);
+  return frame.keep_string(text, offset);
 }
 
 Value uuid_text(Frame& frame, std::array<uint8_t, 16> bytes, int version, uint32_t offset) {
@@ -150,6 +149,8 @@ constexpr Function kFunctions[] = {
     {"hmac_sha512", Style::global, 2, 2, {kText, kText}, kBytes, hmac<EVP_sha512>},
     {"json", Style::global, 1, 1, {kText}, kAny, parse_json, false},
     {"to_json", Style::global, 1, 1, {kAny}, kString, to_json, true, true},
+    {"xml", Style::global, 1, 1, {kAny}, kString, write<append_xml>, true, true},
+    {"form", Style::global, 1, 1, {kAny}, kString, write<append_form>, true, true},
     {"urlencode", Style::global, 1, 1, {kText}, kString, encode<urlencode>},
     {"uuid", Style::global, 0, 1, {kText}, kString, uuid, false},
 };

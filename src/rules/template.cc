@@ -1,7 +1,10 @@
 #include "rules/template.h"
 
+#include <algorithm>
+
 #include "base/bytes.h"
 #include "base/check.h"
+#include "rules/escape.h"
 #include "rules/report.h"
 #include "rules/syntax.h"
 
@@ -21,42 +24,6 @@ bool plain_variable(const Syntax& syntax, Variable& variable) {
   return false;
 }
 
-void append_xml(std::string_view text, std::string& out) {
-  for (const char c : text) {
-    switch (c) {
-      case '&': out += "&amp;"; break;
-      case '<': out += "&lt;"; break;
-      case '>': out += "&gt;"; break;
-      case '"': out += "&quot;"; break;
-      case '\'': out += "&apos;"; break;
-      default:
-        // Characters that no XML 1.0 document may hold, not even escaped, become the replacement character.
-        if (static_cast<uint8_t>(c) < 0x20 && c != '\t' && c != '\n' && c != '\r') {
-          out += "\uFFFD";
-        } else {
-          out.push_back(c);
-        }
-    }
-  }
-}
-
-// application/x-www-form-urlencoded.
-void append_form(std::string_view text, std::string& out) {
-  static constexpr char kHex[] = "0123456789ABCDEF";
-  for (const char c : text) {
-    const char lower = ascii_lower(c);
-    if ((lower >= 'a' && lower <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' || c == '*') {
-      out.push_back(c);
-    } else if (c == ' ') {
-      out.push_back('+');
-    } else {
-      out.push_back('%');
-      out.push_back(kHex[static_cast<uint8_t>(c) >> 4]);
-      out.push_back(kHex[static_cast<uint8_t>(c) & 15]);
-    }
-  }
-}
-
 // The inside of a JSON string.
 void append_json_inner(std::string_view text, std::string& out) {
   std::string quoted;
@@ -70,8 +37,9 @@ Result<void> append_value(const Value& value, Template::Escape escape, std::stri
   if (auto done = value.append_text(text); !done) return done;
   switch (escape) {
     case Template::Escape::json: append_json_inner(text, out); break;
-    case Template::Escape::xml: append_xml(text, out); break;
-    case Template::Escape::form: append_form(text, out); break;
+    case Template::Escape::xml: append_xml_text(out, text, XmlPlace::attribute); break;
+    case Template::Escape::form: append_form_text(out, text); break;
+    case Template::Escape::url: append_url_text(out, text); break;
     case Template::Escape::none: break;
   }
   return {};
@@ -132,11 +100,17 @@ Result<void> Template::append_part(const Part& part, Context& context, std::stri
   return {};
 }
 
-Result<void> Template::append(Context& context, std::string& out) const {
+Result<void> Template::append(Context& context, std::string& out, Absent absent) const {
   for (const Part& part : parts_) {
+    if (absent == Absent::empty && part.expression != nullptr && is_absent(part.expression->run(context))) continue;
     if (auto done = append_part(part, context, out); !done) return done;
   }
   return {};
+}
+
+bool Template::is_absent(const Value& value) {
+  if (value.is_error()) return value.failure().fault == Fault::no_such_key;
+  return value.kind() == Kind::optional && value.inside() == nullptr;
 }
 
 Result<std::string> Template::render(Context& context) const {
@@ -165,9 +139,13 @@ Value Template::run(Context& context) const {
 Result<Value> Template::evaluate(Context& context) const {
   const Value value = run(context);
   if (!value.is_error()) return value;
-  const Expression* any = nullptr;
-  for (const Part& part : parts_) any = part.expression != nullptr ? part.expression.get() : any;
-  return Error{value.to_error().kind, any == nullptr ? std::string(value.failure().message) : any->explain(value.failure())};
+  return Error{value.to_error().kind, explain(value.failure())};
+}
+
+std::string Template::explain(const Failure& failure) const {
+  // Every hole's expression has the whole text, so each of them can say where it is.
+  const auto hole = std::find_if(parts_.begin(), parts_.end(), [](const Part& part) { return part.expression != nullptr; });
+  return hole == parts_.end() ? std::string(failure.message) : hole->expression->explain(failure);
 }
 
 bool Template::is_constant() const { return parts_.empty() || (parts_.size() == 1 && parts_[0].expression == nullptr); }

@@ -17,7 +17,9 @@ namespace belay::rules {
 class Template {
  public:
   // How the value of a hole is written into the surrounding text.
-  enum class Escape : uint8_t { none, json, xml, form };
+  enum class Escape : uint8_t { none, json, xml, form, url };
+  // What a hole whose path is absent does to the text around it.
+  enum class Absent : uint8_t { error, empty };
 
   // Null when there was a problem. `position` is where the first byte of `text` stands.
   static std::unique_ptr<Template> compile(std::string_view text, const conf::Position& position, const Names& names,
@@ -29,11 +31,15 @@ class Template {
   // The text. Holes: see Value::append_text.
   Result<std::string> render(Context& context) const;
   // Appends; on an error `out` may hold a part.
-  Result<void> append(Context& context, std::string& out) const;
+  Result<void> append(Context& context, std::string& out, Absent absent = Absent::error) const;
   // The hole's own value when the template is one hole alone; else the text as a string value. May be an error value.
   Value run(Context& context) const;
   // The same with the error as a Result.
   Result<Value> evaluate(Context& context) const;
+  // The error text of a failure of run().
+  std::string explain(const Failure& failure) const;
+  // A path that is not there, or an optional without a value.
+  static bool is_absent(const Value& value);
 
   bool is_constant() const;                       // no hole: text() is all there is
   bool is_single() const;                         // one hole, nothing around it

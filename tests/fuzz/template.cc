@@ -27,7 +27,7 @@ class FuzzContext final : public Context {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view input = fuzz::text(data, size);
-  for (const auto escape : {Template::Escape::none, Template::Escape::json, Template::Escape::xml, Template::Escape::form}) {
+  for (const auto escape : {Template::Escape::none, Template::Escape::json, Template::Escape::xml, Template::Escape::form, Template::Escape::url}) {
     conf::Problems problems;
     const auto compiled = Template::compile(input, {"fuzz", 1, 1}, Names::signature(), problems, escape);
     BELAY_CHECK((compiled == nullptr) == !problems.empty());

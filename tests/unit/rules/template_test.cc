@@ -78,3 +78,18 @@ TEST_CASE("a_template_knows_what_it_reads") {
   CHECK(compiled("{{ $raw }}.{{ $ts }}")->reads(Variable::raw));
   CHECK_FALSE(compiled("{{ $raw }}")->reads(Variable::ts));
 }
+
+TEST_CASE("a_hole_in_a_url_cannot_leave_its_segment") {
+  CHECK_EQ(render("/a/{{ v }}", R"({"v":"../b?c=d#e&f%/ü"})", Template::Escape::url), "/a/..%2Fb%3Fc%3Dd%23e%26f%25%2F%C3%BC");
+}
+
+TEST_CASE("absent_holes_may_be_left_empty_other_errors_not") {
+  const auto rendered = [](std::string_view text) {
+    Request request{std::string(kPayload)};
+    std::string out;
+    const auto done = compiled(text)->append(request, out, Template::Absent::empty);
+    return done ? out : "error: " + done.error().message;
+  };
+  CHECK_EQ(rendered("a {{ missing }}{{ o.?y }} b {{ n }}"), "a  b 100.10");
+  CHECK_EQ(rendered("a {{ id + 1 }}").substr(0, 5), "error");
+}
