@@ -2,16 +2,21 @@
 
 #include <sys/mman.h>
 
+#include "base/random.h"
+
 namespace belay::pipeline {
 
 Result<SharedMemory*> SharedMemory::create() {
   static_assert(std::atomic<uint64_t>::is_always_lock_free, "a killed worker must leave nothing locked");
   static_assert((kBuckets & (kBuckets - 1)) == 0);
   static_assert(ForwardCounts::kWorkers == kWorkers);
-  void* memory = mmap(nullptr, sizeof(SharedMemory), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  // Most of it is never touched, and what is not touched takes no memory.
+  void* memory = mmap(nullptr, sizeof(SharedMemory), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (memory == MAP_FAILED) return errno_error("map the memory that workers share");
   // Fresh anonymous memory is zero, which is what every member starts as; running the constructor would touch each page.
-  return static_cast<SharedMemory*>(memory);
+  auto* shared = static_cast<SharedMemory*>(memory);
+  shared->clients.set_seed(SystemRandom().next());
+  return shared;
 }
 
 SharedMemory::Bucket& SharedMemory::bucket(uint64_t key, uint64_t now_us) {

@@ -1,5 +1,5 @@
 // What workers of one master share: one anonymous mapping made before the first fork and kept over reloads, so that rate
-// limits and counters survive a reload and hold for all workers together. Only lock-free atomics: a worker killed at any
+// limits, caps and counters survive a reload and hold for all workers together. Only lock-free atomics: a worker killed at any
 // point leaves nothing locked. Size is fixed at start (kBuckets); when a limit table is full, the least recently used of a
 // probe run is replaced, which forgives that key, never locks it out.
 #pragma once
@@ -9,6 +9,7 @@
 #include <cstdint>
 
 #include "base/result.h"
+#include "pipeline/client_counts.h"
 #include "pipeline/forward_counts.h"
 
 namespace belay::pipeline {
@@ -17,7 +18,7 @@ class SharedMemory {
  public:
   static constexpr size_t kBuckets = size_t{1} << 17;
   static constexpr size_t kProbe = 8;
-  static constexpr size_t kWorkers = 256;
+  static constexpr size_t kWorkers = ClientCounts::kWorkers;
 
   // GCRA state of one limit key: the theoretical arrival time in microseconds of the monotonic clock.
   struct Bucket {
@@ -34,9 +35,11 @@ class SharedMemory {
   std::atomic<int64_t> buffered_bytes{0};
   std::atomic<uint64_t> evicted{0};  // limit keys that lost their debt because the table was full
 
+  ClientCounts clients;  // connections of each sender
+
   ForwardCounts forwards;  // requests under way to each destination
 
-  // Per worker share of the two above, so that the master can take back what a killed worker held.
+  // Per worker share of connections and buffered_bytes, so that the master can take back what a killed worker held.
   struct Worker {
     std::atomic<int32_t> pid;
     std::atomic<int64_t> connections;

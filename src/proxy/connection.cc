@@ -125,8 +125,7 @@ void Connection::believe(const IpAddress& address, bool tls) {
   peer_.trusted = owner_.trusted().contains(address);
   peer_.tls = tls || entrance_->tls != nullptr;
   if (peer_.trusted) return;
-  counts_client = owner_.count_client(address);
-  if (!counts_client) turn_away();
+  if (!owner_.count_client(*this, address)) turn_away();
 }
 
 void Connection::read_head() {

@@ -46,10 +46,9 @@ class Connection final : public event::StreamHandler {
   // Back to the state before open(), descriptor closed.
   void recycle();
 
-  size_t place = 0;            // in Connections::open_
-  bool counts_client = false;  // peer_.address is counted in per_client_
+  size_t place = 0;  // in Connections::open_
+  uint32_t client_place = pipeline::ClientCounts::kUncounted;  // where peer_.address is counted
   bool turned_away = false;
-  const IpAddress& peer_address() const { return peer_.address; }
 
  private:
   enum class Phase : uint8_t {

@@ -178,7 +178,8 @@ void Connection::recycle() {
   phase_ = Phase::closed;
   reading_ = true;
   started_ = unread_ = close_after_ = body_follows_ = slow_reader_ = false;
-  counts_client = turned_away = false;
+  turned_away = false;
+  client_place = pipeline::ClientCounts::kUncounted;
   head_bytes_ = message_bytes_ = written_ = 0;
 }
 

@@ -15,12 +15,13 @@ constexpr size_t kScratch = size_t{64} << 10;
 }  // namespace
 
 Connections::Connections(event::Loop& loop, const pipeline::Ruleset& ruleset, pipeline::Services& services,
-                         const TrustedProxies& trusted, pipeline::SharedMemory::Worker& slot)
+                         const TrustedProxies& trusted, size_t worker)
     : loop_(loop),
       ruleset_(ruleset),
       services_(services),
       trusted_(trusted),
-      slot_(slot),
+      worker_(worker),
+      slot_(services.shared.workers[worker]),
       limits_(ruleset.configuration->proxy.limits),
       memory_(services.shared.buffered_bytes, slot_.buffered_bytes, limits_.memory),
       head_limits_{.head_bytes = static_cast<size_t>(limits_.header), .fields = static_cast<size_t>(limits_.headers)},
@@ -51,25 +52,17 @@ void Connections::accept(int fd, const event::SocketAddress& peer, const Entranc
   opened.open(fd, peer, entrance);
   if (all > limits_.connections) return opened.turn_away();
   if (!peer.unix_path.empty() || trusted_.contains(peer.ip)) return;
-  opened.counts_client = count_client(peer.ip);
-  if (!opened.counts_client) opened.turn_away();
+  if (!count_client(opened, peer.ip)) opened.turn_away();
 }
 
-bool Connections::count_client(const IpAddress& address) {
-  if (limits_.connections_per_client <= 0) return true;
-  int64_t& count = per_client_[address];
-  if (count >= limits_.connections_per_client) return false;
-  ++count;
-  return true;
-}
-
-void Connections::uncount_client(const IpAddress& address) {
-  const auto found = per_client_.find(address);
-  if (found != per_client_.end() && --found->second <= 0) per_client_.erase(found);
+bool Connections::count_client(Connection& connection, const IpAddress& address) {
+  const auto place = services_.shared.clients.add(worker_, address, limits_.connections_per_client);
+  if (place) connection.client_place = *place;
+  return place.has_value();
 }
 
 void Connections::take_apart(Connection& connection) {
-  if (connection.counts_client) uncount_client(connection.peer_address());
+  services_.shared.clients.remove(worker_, connection.client_place);
   if (connection.turned_away) --lingering_turned_away_;
   connection.recycle();
   const size_t place = connection.place;

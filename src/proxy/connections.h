@@ -2,16 +2,15 @@
 // Owner: the worker; one thread. Nothing is destroyed inside a callback of its own: closed connections are taken apart at the
 // end of the turn.
 //
-// Limits: limits.connections (all workers together, in SharedMemory), limits.connections_per_client (each worker; peers in
-// trusted_proxies stand for many senders and are not counted), limits.memory (buffers of all workers together). Over a limit
-// the sender gets 503 with Retry-After and the connection closes; the request, if one had begun, is in the books as failed.
+// Limits: limits.connections (all workers together, in SharedMemory), limits.connections_per_client (all workers
+// together too; peers in trusted_proxies stand for many senders and are not counted), limits.memory (buffers of all workers
+// together). Over a limit the sender gets 503 with Retry-After and the connection closes; the request, if one had begun, is in
+// the books as failed.
 #pragma once
 
-#include <cstring>
 #include <functional>
 #include <memory>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "base/id.h"
@@ -31,16 +30,6 @@ struct Entrance {
   bool proxy_protocol = false;
 };
 
-// For the table of senders.
-struct IpAddressHash {
-  size_t operator()(const IpAddress& address) const {
-    uint64_t low = 0, high = 0;
-    std::memcpy(&high, address.bytes.data(), sizeof high);
-    std::memcpy(&low, address.bytes.data() + 8, sizeof low);
-    return (low ^ (high * 0x9E3779B97F4A7C15ULL)) * 0x9E3779B97F4A7C15ULL;
-  }
-};
-
 class Connections {
  public:
   static constexpr int kRetryAfterSeconds = 1;
@@ -50,9 +39,9 @@ class Connections {
   static constexpr int kRoundsPerTurn = 16;          // pipelined requests of a connection answered in one turn
   static constexpr Duration kDrainGrace{2'000};      // a draining worker waits so long for a request on an idle connection
 
-  // `slot` is this worker's row in services.shared; everything outlives the Connections.
+  // `worker` is this worker's row in services.shared; everything outlives the Connections.
   Connections(event::Loop& loop, const pipeline::Ruleset& ruleset, pipeline::Services& services, const TrustedProxies& trusted,
-              pipeline::SharedMemory::Worker& slot);
+              size_t worker);
   ~Connections();
 
   // Takes over the descriptor. `entrance` outlives the connection.
@@ -82,8 +71,7 @@ class Connections {
   void give_back(std::unique_ptr<Workspace> workspace);
   bool memory_left(size_t more) const;
   void count_memory(Workspace& workspace);      // after it grew or shrank
-  bool count_client(const IpAddress& address);  // false: over connections_per_client
-  void uncount_client(const IpAddress& address);
+  bool count_client(Connection& connection, const IpAddress& address);  // false: over connections_per_client
   void count_request() { slot_.requests.fetch_add(1, std::memory_order_relaxed); }
   bool may_linger_turned_away() const { return lingering_turned_away_ < kTurnedAwayAtOnce; }
   void count_turned_away() {
@@ -103,7 +91,8 @@ class Connections {
   const pipeline::Ruleset& ruleset_;
   pipeline::Services& services_;
   const TrustedProxies& trusted_;
-  pipeline::SharedMemory::Worker& slot_;
+  const size_t worker_;
+  pipeline::SharedMemory::Worker& slot_;  // its row
   const conf::Limits& limits_;
   MemoryBudget memory_;
   http::HeadLimits head_limits_;
@@ -113,7 +102,6 @@ class Connections {
   std::vector<std::unique_ptr<Connection>> open_;   // each knows its place
   std::vector<std::unique_ptr<Connection>> spare_;
   std::vector<std::unique_ptr<Workspace>> workspaces_;
-  std::unordered_map<IpAddress, int64_t, IpAddressHash> per_client_;
   std::vector<Connection*> answers_, writing_, retired_, taking_apart_;
   Buffer scratch_;
   std::string date_, busy_;

@@ -307,7 +307,9 @@ void Master::reap() {
 
 void Master::worker_ended(const WorkerProcess& worker, int status) {
   pipeline::SharedMemory::Worker& held = shared_->workers[worker.slot];
-  shared_->connections -= held.connections.exchange(0);
+  const int64_t connections = held.connections.exchange(0);
+  if (connections != 0) shared_->clients.forget(worker.slot);
+  shared_->connections -= connections;
   shared_->buffered_bytes -= held.buffered_bytes.exchange(0);
   shared_->forwards.forget(worker.slot);
   held.requests = 0;

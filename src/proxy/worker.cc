@@ -89,7 +89,7 @@ Worker::Worker(const Generation& generation, const WorkerPlace& place)
                 .upstream = &upstream_,
                 .memory = &memory_,
                 .counters = &counters_},
-      connections_(loop_, *generation.ruleset, services_, generation.trusted, place.shared.workers[place.slot]),
+      connections_(loop_, *generation.ruleset, services_, generation.trusted, place.slot),
       counters_timer_(loop_, [this] { send_counters(); }),
       stop_timer_(loop_, [this] { connections_.abandon(); }),
       last_words_timer_(loop_, [this] { say_last_words(); }),

@@ -68,7 +68,7 @@ struct Bench {
     add(ruleset.sources[0]->steps, kHead, [](pipeline::Exchange& e) { return refuse(e); });
     add(ruleset.sources[0]->steps, kBody, [this](pipeline::Exchange& e) { return deliver(e); });
     add(ruleset.after, kHead, [this](pipeline::Exchange& e) { return note(e); });
-    connections.emplace(loop, ruleset, services, trusted, shared.workers[0]);
+    connections.emplace(loop, ruleset, services, trusted, 0);
   }
   ~Bench() { connections.reset(); }
 

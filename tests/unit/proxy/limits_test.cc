@@ -112,6 +112,20 @@ TEST_CASE("one_address_cannot_take_all_connections_but_a_trusted_proxy_may") {
   CHECK(again.gets("HTTP/1.1 200 "));
 }
 
+TEST_CASE("connections_of_one_address_at_other_workers_count_too") {
+  Bench bench([](conf::Limits& limits) { limits.connections_per_client = 2; });
+  pipeline::ClientCounts& clients = bench.shared.clients;
+  CHECK(clients.add(1, *IpAddress::parse("192.0.2.1"), 2).has_value());
+  Sender one(bench, "192.0.2.1"), two(bench, "192.0.2.1");
+  one.send(post("/echo", "x"));
+  CHECK(one.gets("HTTP/1.1 200 "));
+  CHECK(two.gets("HTTP/1.1 503 "));
+  clients.forget(1);  // the other worker died
+  Sender three(bench, "192.0.2.1");
+  three.send(post("/echo", "x"));
+  CHECK(three.gets("HTTP/1.1 200 "));
+}
+
 TEST_CASE("over_the_memory_limit_a_body_gets_503_and_memory_is_given_back") {
   Bench bench([](conf::Limits& limits) { limits.memory = 400 << 10; });
   Sender large(bench);
