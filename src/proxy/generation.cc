@@ -23,6 +23,10 @@ std::unique_ptr<event::ServerTls> load_tls(const conf::Listen& listen, conf::Pro
   return nullptr;
 }
 
+bool uses(const Generation& generation, int fd) {
+  return std::any_of(generation.doors.begin(), generation.doors.end(), [fd](const Generation::Door& door) { return door.fd == fd; });
+}
+
 }  // namespace
 
 Sockets::~Sockets() {
@@ -45,10 +49,10 @@ Result<int> Sockets::get(const std::string& address) {
   return fd;
 }
 
-void Sockets::close_others(const std::vector<conf::Listen>& keep) {
+void Sockets::close_others(const std::vector<const Generation*>& keep) {
   for (auto at = open_.begin(); at != open_.end();) {
-    const bool kept = std::any_of(keep.begin(), keep.end(), [&](const conf::Listen& listen) { return listen.address == at->first; });
-    if (kept) {
+    const bool used = std::any_of(keep.begin(), keep.end(), [&](const Generation* generation) { return uses(*generation, at->second); });
+    if (used) {
       ++at;
       continue;
     }
@@ -57,10 +61,15 @@ void Sockets::close_others(const std::vector<conf::Listen>& keep) {
   }
 }
 
+void Sockets::leave_others(const Generation& own) {
+  for (const auto& [address, fd] : open_) {
+    if (!uses(own, fd)) ::close(fd);
+  }
+}
+
 std::unique_ptr<Generation> build_generation(const conf::LoadOptions& load, std::span<const pipeline::Module> modules,
-                                             Sockets& sockets, const Generation* before, conf::Problems& problems) {
+                                             conf::Problems& problems) {
   auto generation = std::make_unique<Generation>();
-  generation->number = before != nullptr ? before->number + 1 : 1;
   generation->configuration = conf::load(load, problems);
   if (!generation->configuration) return nullptr;
   const conf::ProxySettings& proxy = generation->configuration->proxy;
@@ -77,18 +86,20 @@ std::unique_ptr<Generation> build_generation(const conf::LoadOptions& load, std:
     door.entrance = {door.tls.get(), listen.proxy_protocol};
     generation->doors.push_back(std::move(door));
   }
-  if (!problems.empty()) return nullptr;
-  for (size_t i = 0; i < proxy.listen.size(); ++i) {
-    const auto fd = sockets.get(proxy.listen[i].address);
-    if (fd) {
-      generation->doors[i].fd = *fd;
-    } else {
-      problems.add(proxy.listen[i].position, "cannot listen on " + proxy.listen[i].address + ": " + fd.error().message);
-    }
-  }
-  if (problems.empty()) return generation;
-  sockets.close_others(before != nullptr ? before->configuration->proxy.listen : std::vector<conf::Listen>());
-  return nullptr;
+  return problems.empty() ? std::move(generation) : nullptr;
+}
+
+int open_door(Sockets& sockets, const conf::Listen& listen, conf::Problems& problems) {
+  const auto fd = sockets.get(listen.address);
+  if (fd) return *fd;
+  problems.add(listen.position, "cannot listen on " + listen.address + ": " + fd.error().message);
+  return -1;
+}
+
+bool open_doors(Generation& generation, Sockets& sockets, conf::Problems& problems) {
+  const std::vector<conf::Listen>& listens = generation.configuration->proxy.listen;
+  for (size_t i = 0; i < listens.size(); ++i) generation.doors[i].fd = open_door(sockets, listens[i], problems);
+  return problems.empty();
 }
 
 std::string door_name(const conf::Listen& listen, int fd) {

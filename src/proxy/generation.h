@@ -16,6 +16,8 @@
 
 namespace belay::proxy {
 
+struct Generation;
+
 // The master's listening sockets by their configured address. They stay open over reloads as long as the address is
 // configured, so no connection is refused in between. Closes what is left, and removes its unix socket files.
 class Sockets {
@@ -27,11 +29,13 @@ class Sockets {
 
   // The descriptor for an address, opened when it is new.
   Result<int> get(const std::string& address);
-  // Closes every socket whose address is not in `keep`.
-  void close_others(const std::vector<conf::Listen>& keep);
+  // Closes every socket that none of these doors uses.
+  void close_others(const std::vector<const Generation*>& keep);
+  // In a worker: closes its copies of those that `own` does not use. The files of unix sockets stay, they are the master's.
+  void leave_others(const Generation& own);
 
  private:
-  void close_one(const std::string& address, int fd);
+  static void close_one(const std::string& address, int fd);
   std::map<std::string, int> open_;
 };
 
@@ -48,9 +52,13 @@ struct Generation {
   std::vector<Door> doors;  // in the order of proxy.listen
 };
 
-// Null when anything is wrong; all of it is in `problems` then, and sockets that were opened for it are closed again.
+// Everything but the listening sockets. Null when anything is wrong; all of it is in `problems` then.
 std::unique_ptr<Generation> build_generation(const conf::LoadOptions& load, std::span<const pipeline::Module> modules,
-                                             Sockets& sockets, const Generation* before, conf::Problems& problems);
+                                             conf::Problems& problems);
+// The socket for an address; -1 with a problem.
+int open_door(Sockets& sockets, const conf::Listen& listen, conf::Problems& problems);
+// Opens its doors. What could be opened stays in `sockets` also when something is wrong.
+bool open_doors(Generation& generation, Sockets& sockets, conf::Problems& problems);
 
 // "http://127.0.0.1:8080", "https://[::]:8443", "unix:/run/belay/proxy.sock": with the port the kernel gave for port 0.
 std::string door_name(const conf::Listen& listen, int fd);

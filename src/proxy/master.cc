@@ -35,6 +35,15 @@ struct WorkerProcess {
   bool ready = false;
   bool told_to_stop = false;
   MonotonicTime started{};
+  Duration stop_timeout{0};
+  MonotonicTime kill_at = MonotonicTime::max();
+};
+
+// A generation and what is known about starting its workers.
+struct Crew {
+  std::unique_ptr<Generation> generation;
+  MonotonicTime start_again_at{};  // no worker is started before
+  Duration back_off{0};
 };
 
 log::Level level_of(const conf::Configuration& configuration) {
@@ -61,16 +70,23 @@ class Master {
   void wait_for_events();
   void on_signal(int number);
   void reload();
-  void adopt_ready_generation();
+  std::unique_ptr<Generation> next_generation(conf::Problems& problems);
+  void close_unused_sockets();
+  void watch_reload();
+  void adopt();
+  void dismiss(Crew& crew);
   void stop(int signal_number);
+  void tell_to_stop(WorkerProcess& worker, int signal_number, Duration grace) const;
+  void kill_late_workers();
   void start_workers();
-  bool start_worker();
-  [[noreturn]] void become_worker(size_t slot, int ready_write, pid_t master);
+  void fill(Crew& crew);
+  bool start_worker(const Generation& generation);
+  [[noreturn]] void become_worker(const Generation& generation, size_t slot, pid_t master);
   void reap();
   void worker_ended(const WorkerProcess& worker, int status);
   std::optional<size_t> free_slot();
-  void signal_workers(int number, bool old_ones_only);
-  size_t workers_of_this_generation() const;
+  size_t workers_of(const Generation& generation, bool ready_ones_only) const;
+  const Generation& newest() const { return coming_.generation ? *coming_.generation : *serving_.generation; }
   int wait_ms() const;
   MonotonicTime now() const { return clock_.monotonic(); }
 
@@ -79,23 +95,24 @@ class Master {
   SystemClock clock_;
   Sockets sockets_;
   pipeline::SharedMemory* shared_ = nullptr;
-  std::unique_ptr<Generation> generation_;
+  uint64_t generations_ = 0;
+  Crew serving_;  // takes the traffic; empty until the first generation is ready
+  Crew coming_;   // its workers do not all accept yet; empty between reloads
+  MonotonicTime give_up_at_{};  // of coming_, when there is a serving_ to stay with
   std::vector<WorkerProcess> workers_;
   int signal_fd_ = -1, ready_read_ = -1, ready_write_ = -1;
-  MonotonicTime start_again_at_{};  // no worker is started before
-  Duration back_off_{0};
-  bool reloading_ = false, reload_again_ = false, stopping_ = false;
-  MonotonicTime kill_at_ = MonotonicTime::max();
+  bool stopping_ = false;
 };
 
 bool Master::start() {
   conf::Problems problems;
-  generation_ = build_generation(load_, modules_, sockets_, nullptr, problems);
-  if (!generation_) {
+  coming_.generation = next_generation(problems);
+  if (!coming_.generation) {
     std::fputs(problems.to_string().c_str(), stderr);
     return false;
   }
-  log::init("master", level_of(*generation_->configuration));
+  const Generation& first = *coming_.generation;
+  log::init("master", level_of(*first.configuration));
   auto shared = pipeline::SharedMemory::create();
   int ends[2];
   if (!shared || ::pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) {
@@ -107,11 +124,10 @@ bool Master::start() {
   ready_write_ = ends[1];
   raise_descriptor_limit();
   prepare_signals();
-  const auto& listens = generation_->configuration->proxy.listen;
+  const auto& listens = first.configuration->proxy.listen;
   for (size_t i = 0; i < listens.size(); ++i) {
-    log::info("listening on {}, {} sources", door_name(listens[i], generation_->doors[i].fd), generation_->ruleset->sources.size());
+    log::info("listening on {}, {} sources", door_name(listens[i], first.doors[i].fd), first.ruleset->sources.size());
   }
-  reloading_ = true;  // until all workers of the first generation accept
   return true;
 }
 
@@ -121,7 +137,7 @@ void Master::raise_descriptor_limit() const {
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
   limit.rlim_cur = limit.rlim_max;
   ::setrlimit(RLIMIT_NOFILE, &limit);
-  const int64_t wanted = generation_->configuration->proxy.limits.connections;
+  const int64_t wanted = newest().configuration->proxy.limits.connections;
   if (limit.rlim_max != RLIM_INFINITY && limit.rlim_max < static_cast<rlim_t>(wanted)) {
     log::warn("limits.connections is {}, but a process may open only {} descriptors: raise LimitNOFILE or ulimit -n", wanted, limit.rlim_max);
   }
@@ -141,21 +157,21 @@ int Master::run() {
   while (!stopping_ || !workers_.empty()) {
     start_workers();
     wait_for_events();
-    adopt_ready_generation();
-    if (now() >= kill_at_) {
-      log::warn("{} workers did not stop in time and are killed", workers_.size());
-      signal_workers(SIGKILL, false);
-      kill_at_ = MonotonicTime::max();
-    }
+    watch_reload();
+    kill_late_workers();
   }
   log::info("stopped");
   return 0;
 }
 
 int Master::wait_ms() const {
-  MonotonicTime until = kill_at_;
-  if (!stopping_ && workers_of_this_generation() < static_cast<size_t>(generation_->configuration->proxy.workers)) {
-    until = std::min(until, start_again_at_);
+  MonotonicTime until = MonotonicTime::max();
+  for (const WorkerProcess& worker : workers_) until = std::min(until, worker.kill_at);
+  if (!stopping_ && coming_.generation && serving_.generation) until = std::min(until, give_up_at_);
+  for (const Crew* crew : {&serving_, &coming_}) {
+    if (stopping_ || !crew->generation) continue;
+    const auto wanted = static_cast<size_t>(crew->generation->configuration->proxy.workers);
+    if (workers_of(*crew->generation, false) < wanted) until = std::min(until, crew->start_again_at);
   }
   if (until == MonotonicTime::max()) return -1;
   const auto left = std::chrono::ceil<Duration>(until - now()).count();
@@ -184,72 +200,115 @@ void Master::on_signal(int number) {
   }
 }
 
+// Null with problems. Sockets that were opened for nothing are the caller's to close.
+std::unique_ptr<Generation> Master::next_generation(conf::Problems& problems) {
+  auto next = build_generation(load_, modules_, problems);
+  if (!next || !open_doors(*next, sockets_, problems)) return nullptr;
+  next->number = ++generations_;
+  return next;
+}
+
 void Master::reload() {
   if (stopping_) return;
-  if (reloading_) {
-    reload_again_ = true;  // one generation at a time: the workers of the last one are not ready yet
-    return;
-  }
   conf::Problems problems;
-  auto next = build_generation(load_, modules_, sockets_, generation_.get(), problems);
-  if (!next) {
+  auto next = next_generation(problems);
+  if (next) {
+    if (coming_.generation) {
+      log::info("reload: generation {} takes the place of {}, which was not ready yet", next->number, coming_.generation->number);
+      dismiss(coming_);
+    }
+    coming_.generation = std::move(next);
+    give_up_at_ = now() + kReloadLimit;
+  } else {
     for (const conf::Problem& problem : problems.all()) {
       log::error("reload: {}: {}{}{}", problem.position.to_string(), problem.what, problem.hint.empty() ? "" : "; ", problem.hint);
     }
     log::error("reload refused: {} problem{}; the old rules stay", problems.all().size(), problems.all().size() == 1 ? "" : "s");
-    return;
   }
-  generation_ = std::move(next);
-  log::init("master", level_of(*generation_->configuration));
-  reloading_ = true;
-  back_off_ = Duration{0};
-  start_again_at_ = {};
+  close_unused_sockets();
 }
 
-// Once every new worker accepts, the old ones may stop.
-void Master::adopt_ready_generation() {
-  if (!reloading_ || stopping_) return;
-  int ready = 0;
-  for (const WorkerProcess& worker : workers_) ready += worker.generation == generation_->number && worker.ready ? 1 : 0;
-  if (ready < generation_->configuration->proxy.workers) return;
-  reloading_ = false;
-  sockets_.close_others(generation_->configuration->proxy.listen);
-  signal_workers(SIGTERM, true);
-  log::info("ready: {} workers, {} sources, generation {}", ready, generation_->ruleset->sources.size(), generation_->number);
-  if (!reload_again_) return;
-  reload_again_ = false;
-  reload();
+void Master::close_unused_sockets() {
+  std::vector<const Generation*> used;
+  for (const Crew* crew : {&serving_, &coming_}) {
+    if (crew->generation) used.push_back(crew->generation.get());
+  }
+  sockets_.close_others(used);
+}
+
+void Master::watch_reload() {
+  if (!coming_.generation || stopping_) return;
+  const Generation& coming = *coming_.generation;
+  const size_t ready = workers_of(coming, true);
+  if (ready >= static_cast<size_t>(coming.configuration->proxy.workers)) return adopt();
+  if (!serving_.generation || now() < give_up_at_) return;
+  log::error("reload given up: {} of {} workers of generation {} accept after {} s; the old rules stay, generation {}", ready,
+             coming.configuration->proxy.workers, coming.number, kReloadLimit.count() / 1000, serving_.generation->number);
+  dismiss(coming_);
+  close_unused_sockets();
+}
+
+// Every new worker accepts, so the old ones may stop.
+void Master::adopt() {
+  dismiss(serving_);
+  serving_ = std::move(coming_);
+  coming_ = {};
+  close_unused_sockets();
+  const Generation& now_serving = *serving_.generation;
+  log::init("master", level_of(*now_serving.configuration));
+  log::info("ready: {} workers, {} sources, generation {}", workers_of(now_serving, true), now_serving.ruleset->sources.size(),
+            now_serving.number);
+}
+
+void Master::dismiss(Crew& crew) {
+  for (WorkerProcess& worker : workers_) {
+    if (crew.generation && worker.generation == crew.generation->number) tell_to_stop(worker, SIGTERM, worker.stop_timeout);
+  }
+  crew = {};
 }
 
 void Master::stop(int signal_number) {
   if (stopping_ && signal_number != SIGQUIT) return;
   stopping_ = true;
   log::info("stopping{}", signal_number == SIGQUIT ? " at once" : "");
-  const Duration grace = signal_number == SIGQUIT ? Duration{0} : generation_->configuration->proxy.limits.stop_timeout;
-  kill_at_ = now() + grace + kStopMargin;
-  signal_workers(signal_number, false);
-}
-
-void Master::signal_workers(int number, bool old_ones_only) {
   for (WorkerProcess& worker : workers_) {
-    if (old_ones_only && (worker.generation == generation_->number || worker.told_to_stop)) continue;
-    worker.told_to_stop = true;
-    ::kill(worker.pid, number);
+    if (signal_number == SIGQUIT) worker.kill_at = MonotonicTime::max();
+    tell_to_stop(worker, signal_number, signal_number == SIGQUIT ? Duration{0} : worker.stop_timeout);
   }
 }
 
-size_t Master::workers_of_this_generation() const {
-  return static_cast<size_t>(std::count_if(workers_.begin(), workers_.end(), [this](const WorkerProcess& worker) {
-    return worker.generation == generation_->number;
+void Master::tell_to_stop(WorkerProcess& worker, int signal_number, Duration grace) const {
+  worker.told_to_stop = true;
+  worker.kill_at = std::min(worker.kill_at, now() + grace + kStopMargin);
+  ::kill(worker.pid, signal_number);
+}
+
+void Master::kill_late_workers() {
+  for (WorkerProcess& worker : workers_) {
+    if (now() < worker.kill_at) continue;
+    log::warn("worker {} did not stop in time and is killed", worker.pid);
+    worker.kill_at = MonotonicTime::max();
+    ::kill(worker.pid, SIGKILL);
+  }
+}
+
+size_t Master::workers_of(const Generation& generation, bool ready_ones_only) const {
+  return static_cast<size_t>(std::count_if(workers_.begin(), workers_.end(), [&](const WorkerProcess& worker) {
+    return worker.generation == generation.number && (worker.ready || !ready_ones_only);
   }));
 }
 
 void Master::start_workers() {
-  if (stopping_ || now() < start_again_at_) return;
-  const auto wanted = static_cast<size_t>(generation_->configuration->proxy.workers);
-  for (size_t have = workers_of_this_generation(); have < wanted; ++have) {
-    if (start_worker()) continue;
-    start_again_at_ = now() + kBackOffMax;
+  for (Crew* crew : {&serving_, &coming_}) {
+    if (!stopping_ && crew->generation && now() >= crew->start_again_at) fill(*crew);
+  }
+}
+
+void Master::fill(Crew& crew) {
+  const auto wanted = static_cast<size_t>(crew.generation->configuration->proxy.workers);
+  for (size_t have = workers_of(*crew.generation, false); have < wanted; ++have) {
+    if (start_worker(*crew.generation)) continue;
+    crew.start_again_at = now() + kBackOffMax;
     return;
   }
 }
@@ -261,7 +320,7 @@ std::optional<size_t> Master::free_slot() {
   return std::nullopt;
 }
 
-bool Master::start_worker() {
+bool Master::start_worker(const Generation& generation) {
   const auto slot = free_slot();
   if (!slot) {
     log::error("{} workers are still draining: no place for a new one yet", workers_.size());
@@ -273,24 +332,29 @@ bool Master::start_worker() {
     log::error("{}", errno_error("fork a worker").message);
     return false;
   }
-  if (pid == 0) become_worker(*slot, ready_write_, master);
+  if (pid == 0) become_worker(generation, *slot, master);
   shared_->workers[*slot].pid = pid;
-  workers_.push_back({.pid = pid, .slot = *slot, .generation = generation_->number, .started = now()});
+  workers_.push_back({.pid = pid,
+                      .slot = *slot,
+                      .generation = generation.number,
+                      .started = now(),
+                      .stop_timeout = generation.configuration->proxy.limits.stop_timeout});
   return true;
 }
 
-void Master::become_worker(size_t slot, int ready_write, pid_t master) {
+void Master::become_worker(const Generation& generation, size_t slot, pid_t master) {
   // Without its master a worker is no use and would hold the ports: it drains and ends.
   ::prctl(PR_SET_PDEATHSIG, SIGTERM);
   if (::getppid() != master) std::_Exit(1);
   ::close(signal_fd_);
   ::close(ready_read_);
-  log::init("worker", level_of(*generation_->configuration));
+  sockets_.leave_others(generation);  // an address that leaves the configuration must not stay open in here
+  log::init("worker", level_of(*generation.configuration));
   // Ctrl-C reaches the whole terminal group, but the master decides.
   ::signal(SIGINT, SIG_IGN);
   ::signal(SIGHUP, SIG_IGN);
   ::signal(SIGCHLD, SIG_DFL);
-  const int code = run_worker(*generation_, {.shared = *shared_, .slot = slot, .ready_fd = ready_write});
+  const int code = run_worker(generation, {.shared = *shared_, .slot = slot, .ready_fd = ready_write_});
   std::exit(code);
 }
 
@@ -321,8 +385,11 @@ void Master::worker_ended(const WorkerProcess& worker, int status) {
     log::error("worker {} ended with exit code {}", worker.pid, WEXITSTATUS(status));
   }
   if (stopping_ || worker.told_to_stop) return;
-  back_off_ = now() - worker.started >= kStable ? Duration{0} : std::clamp(back_off_ * 2, kBackOff, kBackOffMax);
-  start_again_at_ = now() + back_off_;
+  for (Crew* crew : {&serving_, &coming_}) {
+    if (!crew->generation || crew->generation->number != worker.generation) continue;
+    crew->back_off = now() - worker.started >= kStable ? Duration{0} : std::clamp(crew->back_off * 2, kBackOff, kBackOffMax);
+    crew->start_again_at = now() + crew->back_off;
+  }
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <stdexcept>
 #include <string>
 #include <thread>
 #include <vector>
@@ -65,6 +66,38 @@ size_t count_of(const std::string& text, const std::string& word) {
   return count;
 }
 
+// One source, of which a version is known by its path.
+std::string only(const Backend& backend, int version) {
+  return "sources:\n  all: { match: { path: /version/" + std::to_string(version) +
+         " }, trust: open, routes: [{ to: backend }] }\ndestinations:\n  backend: { url: \"http://" + backend.address() + "\" }\n";
+}
+
+bool serves(const Gateway& gateway, int version) {
+  const auto answer = send_once(gateway.address(), request("POST", "/version/" + std::to_string(version), {}, "{}"));
+  return answer && answer->status == 200;
+}
+
+// Workers that are not among `known`.
+std::vector<pid_t> new_workers(const Gateway& gateway, const std::vector<pid_t>& known) {
+  std::vector<pid_t> workers = gateway.workers();
+  std::erase_if(workers, [&](pid_t pid) { return std::find(known.begin(), known.end(), pid) != known.end(); });
+  return workers;
+}
+
+// A proxy alone: its workers wait a second for a spool before they accept, time enough to meddle with them.
+GatewayOptions alone(const std::string& first_rules) {
+  return {.rules = first_rules, .proxy = "  workers: 2\n  limits: { stop_timeout: 100ms }\n", .command = "proxy"};
+}
+
+bool refuses(const std::string& address) {
+  try {
+    const Connection connection(address);
+  } catch (const std::runtime_error&) {
+    return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 TEST_CASE("a_hundred_reloads_under_load_fail_no_request_and_wrong_rules_keep_the_old_ones") {
@@ -116,6 +149,81 @@ TEST_CASE("a_killed_worker_is_replaced_and_costs_only_its_own_requests") {
   load.finish();
   CHECK_LE(load.failed.load(), 5 * 16);
   CHECK_GT(load.answered.load(), 250);
+}
+
+TEST_CASE("a_reload_takes_the_place_of_one_whose_workers_hang_and_old_workers_that_die_meanwhile_are_replaced") {
+  const TempFolder folder;
+  Backend backend(folder);
+  Gateway gateway(folder, alone(only(backend, 1)));
+  std::vector<pid_t> known = gateway.workers();
+  REQUIRE_EQ(known.size(), 2);
+  gateway.write_rules(only(backend, 2));
+  gateway.reload();
+  REQUIRE(wait_for([&] { return new_workers(gateway, known).size() == 2; }));
+  const std::vector<pid_t> hanging = new_workers(gateway, known);
+  for (const pid_t pid : hanging) kill(pid, SIGSTOP);
+  kill(known[0], SIGKILL);
+  known.insert(known.end(), hanging.begin(), hanging.end());
+  CHECK(wait_for([&] { return new_workers(gateway, known).size() == 1; }, Milliseconds(5'000)));
+  CHECK(serves(gateway, 1));
+  gateway.write_rules(only(backend, 3));
+  gateway.reload();
+  CHECK(wait_for([&] { return serves(gateway, 3); }));
+  CHECK_FALSE(serves(gateway, 2));
+  // Those that hang are killed once they have been told for long enough.
+  CHECK(wait_for([&] { return gateway.workers().size() == 2 && new_workers(gateway, known).size() == 2; }, Milliseconds(20'000)));
+}
+
+TEST_CASE("a_reload_whose_workers_die_is_given_up_and_the_old_rules_stay_until_the_next_one") {
+  const TempFolder folder;
+  Backend backend(folder);
+  Gateway gateway(folder, alone(only(backend, 1)));
+  const std::vector<pid_t> known = gateway.workers();
+  gateway.write_rules(only(backend, 2));
+  gateway.reload();
+  CHECK(wait_for([&] {
+    for (const pid_t pid : new_workers(gateway, known)) kill(pid, SIGKILL);
+    return gateway.log().find("reload given up") != std::string::npos;
+  }, Milliseconds(20'000)));
+  CHECK(wait_for([&] { return gateway.workers() == known; }));
+  CHECK(serves(gateway, 1));
+  gateway.reload();
+  CHECK(wait_for([&] { return serves(gateway, 2); }));
+  CHECK_EQ(count_of(gateway.log(), "reload given up"), 1);
+}
+
+TEST_CASE("a_reload_that_the_proxy_would_refuse_is_not_told_to_the_spool") {
+  const TempFolder folder;
+  Backend backend(folder);
+  Backend occupant(folder, "occupant");  // of the address that is to be added
+  const std::string kept = "127.0.0.1:" + std::to_string(free_port()), added = occupant.address();
+  const auto make_certificate = [&] {
+    REQUIRE_EQ(run({"openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", folder / "a.key",
+                    "-out", folder / "a.pem", "-days", "2", "-subj", "/CN=a"}).code, 0);
+  };
+  make_certificate();
+  Gateway gateway(folder, {.rules = only(backend, 1),
+                           .listen = "    - { address: \"" + kept + "\", tls: { certificate: a.pem, key: a.key } }\n"});
+  const auto refused = [&](size_t times) { return wait_for([&] { return count_of(gateway.log(), "reload refused") >= times; }); };
+  const std::string reloaded = "spool: configuration reloaded";
+  folder.write("a.pem", "nonsense");
+  gateway.reload();
+  CHECK(refused(1));
+  make_certificate();
+  const std::string main = read_text(gateway.main_file());
+  std::string with_more = main;
+  with_more.insert(with_more.find("    - {"), "    - " + added + "\n");
+  folder.write("belay.yaml", with_more);
+  gateway.reload();
+  CHECK(refused(2));
+  occupant.stop();
+  CHECK_EQ(count_of(gateway.log(), reloaded), 0);
+  gateway.reload();
+  CHECK(wait_for([&] { return !refuses(added); }));
+  CHECK(wait_for([&] { return count_of(gateway.log(), reloaded) == 1; }));
+  folder.write("belay.yaml", main);
+  gateway.reload();
+  CHECK(wait_for([&] { return refuses(added); }));  // in the new workers too, which were forked while it was open
 }
 
 TEST_CASE("a_graceful_stop_finishes_requests_under_way") {

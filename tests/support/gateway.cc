@@ -24,7 +24,7 @@ int free_port() {
 }
 
 Gateway::Gateway(const TempFolder& folder, GatewayOptions options)
-    : folder_(folder.path()), port_(free_port()), admin_port_(free_port()), expect_alerts_(options.expect_alerts) {
+    : folder_(folder.path()), command_(options.command), port_(free_port()), admin_port_(free_port()), expect_alerts_(options.expect_alerts) {
   const std::string listen = options.listen.empty() ? "    - " + address() + "\n    - unix:run/proxy.sock\n" : options.listen;
   folder.write("belay.yaml", "proxy:\n  listen:\n" + listen + options.proxy + "spool: { size: 1GB }\nadmin: { listen: \"127.0.0.1:" +
                                  std::to_string(admin_port_) + "\", token: test-token }\nrules: [\"rules.d/*.yaml\"]\n" + options.main);
@@ -73,7 +73,7 @@ pid_t child_with(pid_t parent, const std::string& word) {
 
 }  // namespace
 
-pid_t Gateway::master() const { return child_with(process_->pid(), " proxy"); }
+pid_t Gateway::master() const { return command_ == "proxy" ? process_->pid() : child_with(process_->pid(), " proxy"); }
 pid_t Gateway::spool() const { return child_with(process_->pid(), " spool"); }
 std::vector<pid_t> Gateway::workers() const { return children_of(master()); }
 

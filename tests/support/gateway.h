@@ -47,7 +47,7 @@ class Gateway {
   void stop();
 
  private:
-  std::string folder_;
+  std::string folder_, command_;
   int port_ = 0, admin_port_ = 0;
   bool expect_alerts_ = false;
   std::unique_ptr<Process> process_;
