@@ -2,11 +2,14 @@
 // proxy` as children, starts a half again when it dies, and passes signals on. It reads nothing from anybody and holds no
 // socket, so that it has no reason to die itself; should it be killed, the halves end too.
 //
-//   SIGHUP            checked here once: wrong rules are logged and nothing is told to anybody; right ones go to both halves
+//   SIGHUP            checked here once, certificates and new addresses to listen on included: wrong rules are logged and
+//                     nothing is told to anybody, so that the halves never run different ones; right ones go to both
 //   SIGTERM, SIGINT   the proxy drains first, then the spool stops: what the proxy still acknowledges has a place to go
+//   the same again, SIGQUIT   everything ends at once: requests under way are cut, what was acknowledged is on the disk
 //   first start       the proxy waits until the spool takes connections, kSpoolFirst at most: no webhook finds half a gateway
 //   a half dies       at once again after a life of kStable, else after a wait that doubles up to kBackOffMax. When it refuses
-//                     its first start (exit code 1: a port in use, a foreign store), everything stops with exit code 1.
+//                     its first start (exit code 1: a port in use, a foreign store), everything stops with exit code 1. A
+//                     disk that fails (spool::kStorageFailed) does not count as that: the proxy forwards without a spool.
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/prctl.h>
@@ -32,7 +35,7 @@
 #include "cli/commands.h"
 #include "conf/configuration.h"
 #include "modules/modules.h"
-#include "pipeline/module.h"
+#include "proxy/generation.h"
 
 namespace belay::cli {
 
@@ -45,6 +48,7 @@ constexpr Duration kSpoolFirst{10'000};
 constexpr Duration kLookForSpool{10};
 constexpr Duration kSpoolStop{30'000};  // for the spool to end, then it is killed; its store does not mind
 constexpr Duration kProxyMargin{10'000};  // beyond limits.stop_timeout
+constexpr Duration kAtOnce{2'000};        // for each half that is told to stop at once, then it is killed
 
 struct Half {
   std::string command;  // "spool" | "proxy"
@@ -74,6 +78,7 @@ class Supervisor {
   void reap();
   void half_ended(Half& half, int status);
   void stop(int code);
+  void stop_at_once();
   void go_on_stopping();
   int wait_ms() const;
   MonotonicTime now() const { return clock_.monotonic(); }
@@ -83,20 +88,34 @@ class Supervisor {
   Half spool_{.command = "spool"}, proxy_{.command = "proxy"};
   Duration stop_timeout_{0};
   std::string spool_socket_;
+  std::vector<conf::Listen> listens_;  // of the last configuration that was found right
   int signal_fd_ = -1;
   sigset_t signals_before_{};
   Stopping stopping_ = Stopping::no;
+  bool at_once_ = false;
   MonotonicTime kill_at_ = MonotonicTime::max();
   int exit_code_ = 0;
 };
 
+// Opens the addresses that are new with a reload, and closes them again: what the proxy cannot have, the spool must not hear of.
+void try_doors(const proxy::Generation& generation, const std::vector<conf::Listen>& before, conf::Problems& problems) {
+  proxy::Sockets tried;
+  for (const conf::Listen& listen : generation.configuration->proxy.listen) {
+    const bool known = std::any_of(before.begin(), before.end(), [&](const conf::Listen& old) { return old.address == listen.address; });
+    if (!known) proxy::open_door(tried, listen, problems);
+  }
+}
+
 // Loads and builds everything as the halves will; problems go to stderr, all of them.
 bool Supervisor::check(const char* when) {
   conf::Problems problems;
-  const auto configuration = conf::load(load_, problems);
-  if (configuration && pipeline::build_ruleset(configuration, modules::all(), problems) != nullptr && problems.empty()) {
-    stop_timeout_ = configuration->proxy.limits.stop_timeout;
-    spool_socket_ = configuration->spool.socket;
+  const auto generation = proxy::build_generation(load_, modules::all(), problems);
+  if (generation && !listens_.empty()) try_doors(*generation, listens_, problems);
+  if (generation && problems.empty()) {
+    const conf::Configuration& configuration = *generation->configuration;
+    stop_timeout_ = configuration.proxy.limits.stop_timeout;
+    spool_socket_ = configuration.spool.socket;
+    listens_ = configuration.proxy.listen;
     return true;
   }
   std::fprintf(stderr, "%sbelay run: %s refused, %zu problem%s\n", problems.to_string().c_str(), when, problems.all().size(),
@@ -195,6 +214,7 @@ void Supervisor::wait_for_events() {
 
 void Supervisor::on_signal(int number) {
   if (number == SIGCHLD) return reap();
+  if (number == SIGQUIT || (number != SIGHUP && stopping_ != Stopping::no)) return stop_at_once();
   if (number != SIGHUP) return stop(0);
   if (stopping_ != Stopping::no || !check("reload")) return;
   for (const Half* half : {&spool_, &proxy_}) {
@@ -235,11 +255,19 @@ void Supervisor::stop(int code) {
   if (proxy_.pid != 0) ::kill(proxy_.pid, SIGTERM);
 }
 
+void Supervisor::stop_at_once() {
+  stop(0);
+  if (std::exchange(at_once_, true)) return;
+  log::warn("told to stop at once: requests under way are cut");
+  kill_at_ = now() + kAtOnce;
+  if (proxy_.pid != 0) ::kill(proxy_.pid, SIGQUIT);
+}
+
 void Supervisor::go_on_stopping() {
   if (stopping_ == Stopping::no) return;
   if (stopping_ == Stopping::proxy && proxy_.pid == 0) {
     stopping_ = Stopping::spool;
-    kill_at_ = now() + kSpoolStop;
+    kill_at_ = now() + (at_once_ ? kAtOnce : kSpoolStop);
     if (spool_.pid != 0) ::kill(spool_.pid, SIGTERM);
   }
   if (now() < kill_at_) return;
@@ -247,7 +275,8 @@ void Supervisor::go_on_stopping() {
   const Half& late = stopping_ == Stopping::proxy ? proxy_ : spool_;
   if (late.pid == 0) return;
   log::warn("belay {} ({}) did not stop in time and is killed", late.command, late.pid);
-  ::kill(late.pid, SIGKILL);
+  exit_code_ = 1;
+  ::kill(-late.pid, SIGKILL);  // with its workers: a half leads a process group
 }
 
 }  // namespace

@@ -43,6 +43,7 @@ class Process {
   std::unique_ptr<Resident<Intake>> intake_;
   std::unique_ptr<Companion> companion_;
   bool stopping_ = false;
+  bool storage_failed_ = false;  // at start
 };
 
 int Process::run(std::shared_ptr<const conf::Configuration> configuration, const MakeCompanion& make_companion) {
@@ -50,7 +51,7 @@ int Process::run(std::shared_ptr<const conf::Configuration> configuration, const
   if (auto started = start(make_companion); !started) {
     log::error("{}", started.error().message);
     end();
-    return 1;
+    return storage_failed_ ? kStorageFailed : 1;
   }
   loop_.on_signal(SIGHUP, [this] { reload(); });
   loop_.on_signal(SIGTERM, [this] { stop(); });
@@ -86,7 +87,10 @@ Result<void> Process::start(const MakeCompanion& make_companion) {
   options.map_bytes = configuration_->spool.size;
   options.on_fatal = [this](const std::string& reason) { die(reason); };
   auto store = open_lmdb_store(options, clock_);
-  if (!store) return store.error();
+  if (!store) {
+    storage_failed_ = store.error().kind == ErrorKind::io;
+    return store.error();
+  }
   store_ = std::move(*store);
   if (const auto newest = store_->newest(); newest && !clock_.start_at_least(*newest)) {
     log::warn("spool: the newest stored id is {} hours ahead of the system's clock, which is believed all the same; if it is the "
@@ -178,7 +182,7 @@ void Process::stop() {
 // wait for a disk that does not answer.
 void Process::die(const std::string& reason) {
   log::alert("spool ends: {}", reason);
-  std::_Exit(1);
+  std::_Exit(kStorageFailed);
 }
 
 }  // namespace

@@ -2,7 +2,8 @@
 // admin server, which this room does not know) on the main loop, keeps retention going. SIGHUP: the configuration is read
 // again; a wrong one is logged and the old one stays. SIGTERM, SIGINT: intake closes, what is in flight ends or is given
 // back within kStopLimit, the store closes; answers that cannot be committed within kSettleLimit after that are a storage
-// error. A storage error ends the process at once with exit code 1 (P10).
+// error. A storage error ends the process at once with exit code kStorageFailed (P10), so that a supervisor can tell a disk
+// that failed from a configuration that cannot work (1).
 #pragma once
 
 #include <functional>
@@ -16,6 +17,7 @@
 
 namespace belay::spool {
 
+inline constexpr int kStorageFailed = 3;
 inline constexpr Duration kStopLimit{20'000};
 inline constexpr Duration kSettleLimit{10'000};
 
