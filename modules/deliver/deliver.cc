@@ -53,6 +53,7 @@ upstream::Outbound outbound_of(const Exchange& exchange) {
   out.id = exchange.id;
   out.client = exchange.client.forwarded_for;
   out.client_tls = exchange.client.tls;
+  out.vouched = exchange.client.vouched;
   return out;
 }
 
@@ -93,7 +94,10 @@ wire::Put put_of(const Exchange& exchange, std::vector<std::string> destinations
   put.request.target = exchange.request.target;
   put.request.path_rest = exchange.path_rest;
   put.request.fields.reserve(exchange.request.fields.size());
-  for (const http::Field& field : exchange.request.fields) put.request.fields.emplace_back(field.name, field.value);
+  for (const http::Field& field : exchange.request.fields) {
+    if (!exchange.client.vouched && upstream::claims_identity(field.name)) continue;
+    put.request.fields.emplace_back(field.name, field.value);
+  }
   put.request.body = exchange.body;
   put.request.has_body = exchange.request.framing != http::Framing::none;
   return put;

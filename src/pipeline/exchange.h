@@ -37,6 +37,7 @@ struct Client {
   IpAddress address;
   bool unix_socket = false;      // a local peer without an address (nginx on a unix socket that is not trusted)
   bool tls = false;
+  bool vouched = false;          // a peer in trusted_proxies speaks for it
   std::string tls_subject;       // of a verified client certificate
   std::string forwarded_for;     // X-Forwarded-For as it goes on to the backend
   std::string cached_text;       // of `address`, made once a connection; empty: made on demand

@@ -59,6 +59,7 @@ void resolve_client(const TrustedProxies& trusted, const Peer& peer, const http:
   client.address = peer.address;
   client.unix_socket = peer.unix_socket;
   client.tls = peer.tls;
+  client.vouched = peer.trusted;
   client.cached_text = peer.text;
   client.forwarded_for.clear();
   if (peer.trusted) {

@@ -31,7 +31,7 @@ struct Peer {
   IpAddress address;
   std::string text;          // of `address`; empty on a unix socket
   bool unix_socket = false;
-  bool trusted = false;      // its X-Forwarded-For and X-Forwarded-Proto are believed
+  bool trusted = false;      // its X-Forwarded-For and X-Forwarded-Proto are believed, and the like are passed on
   bool tls = false;
 };
 

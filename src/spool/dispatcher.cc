@@ -251,6 +251,7 @@ void Dispatcher::Impl::send(Lane& lane) {
   outbound.id = flight.leased.delivery.message;
   outbound.attempt = flight.leased.delivery.attempts + 1;
   outbound.client = flight.leased.message->event.client;
+  outbound.vouched = true;  // what nobody vouched for was not stored
   flying = flights.size();
   flight.call = client.send(flight.destination, outbound, [this, at = flights.begin()](const upstream::Attempt& attempt) {
     answered(at, attempt);

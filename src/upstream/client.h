@@ -107,6 +107,9 @@ class Client::Call {
   virtual ~Call() = default;
 };
 
+// Fields by which a proxy names the sender in front of it: Forwarded, X-Real-IP, X-Forwarded-*, also with '_' for '-'.
+bool claims_identity(std::string_view name);
+
 // The head a backend gets; public for `belay explain` and tests. Ends with the empty line.
 std::string compose_head(const Destination& to, const http::Url& url, const Outbound& request);
 // The same, appended to `out`; false when a field carries a line break (a rule's template made it) or has no value that is valid

@@ -12,7 +12,7 @@ namespace belay::upstream {
 namespace {
 
 // What a field of the sender means to us. Most names are `other`, which their length alone decides.
-enum class Known : uint8_t { other, host, hop, expect, length, webhook_id, webhook_attempt, traceparent, forwarded };
+enum class Known : uint8_t { other, host, hop, expect, length, webhook_id, webhook_attempt, traceparent, forwarded, identity };
 
 // CGI, WSGI and PHP hand '-' and '_' of a name to their programs as the same letter, so a sender's X_API_Key would stand
 // where the X-API-Key that Belay vouches for is read.
@@ -23,6 +23,9 @@ bool looks_like(std::string_view name, std::string_view owned) {
 }
 
 Known classify(std::string_view name) {
+  if (claims_identity(name)) {
+    return looks_like(name, "x-forwarded-for") || looks_like(name, "x-forwarded-proto") ? Known::forwarded : Known::identity;
+  }
   const auto is = [name](std::string_view word) { return ascii_iequals(name, word); };
   const auto owned = [name](std::string_view word) { return looks_like(name, word); };
   switch (name.size()) {
@@ -31,8 +34,8 @@ Known classify(std::string_view name) {
     case 10: return is("webhook-id") ? Known::webhook_id : http::is_hop_by_hop(name) ? Known::hop : Known::other;
     case 11: return is("traceparent") ? Known::traceparent : Known::other;
     case 14: return is("content-length") ? Known::length : Known::other;
-    case 15: return owned("webhook-attempt") ? Known::webhook_attempt : owned("x-forwarded-for") ? Known::forwarded : Known::other;
-    case 17: return is("transfer-encoding") ? Known::length : owned("x-forwarded-proto") ? Known::forwarded : Known::other;
+    case 15: return owned("webhook-attempt") ? Known::webhook_attempt : Known::other;
+    case 17: return is("transfer-encoding") ? Known::length : Known::other;
     default: return http::is_hop_by_hop(name) ? Known::hop : Known::other;
   }
 }
@@ -142,6 +145,9 @@ class Composer {
       case Known::expect:
       case Known::forwarded:
       case Known::webhook_attempt: return;
+      case Known::identity:
+        if (!request_.vouched) return;
+        break;
       case Known::length:
         // The body is sent whole, so its length is known, whatever framing it came in.
         if (has_body_ && !length_written_) content_length();
@@ -231,6 +237,11 @@ class Composer {
 };
 
 }  // namespace
+
+bool claims_identity(std::string_view name) {
+  constexpr std::string_view kFamily = "x-forwarded-";
+  return looks_like(name, "forwarded") || looks_like(name, "x-real-ip") || looks_like(name.substr(0, kFamily.size()), kFamily);
+}
 
 bool append_head(std::string& out, const Destination& to, const http::Url& url, const Outbound& request) {
   return Composer(out, to, url, request).compose();

@@ -36,12 +36,14 @@ TEST_CASE("an_untrusted_peer_is_the_sender_whatever_it_claims") {
   CHECK(client.text() == "192.0.2.9");
   CHECK(client.forwarded_for == "192.0.2.9");
   CHECK(!client.tls);
+  CHECK(!client.vouched);
 }
 
 TEST_CASE("behind_a_trusted_proxy_the_rightmost_untrusted_address_is_the_sender") {
   const auto client = resolve("127.0.0.1", {{"X-Forwarded-For", "6.6.6.6, 192.0.2.9, 10.1.1.1"}});
   CHECK(client.text() == "192.0.2.9");
   CHECK(client.forwarded_for == "6.6.6.6, 192.0.2.9, 10.1.1.1, 127.0.0.1");
+  CHECK(client.vouched);
 }
 
 TEST_CASE("several_fields_are_one_chain") {

@@ -15,6 +15,7 @@ struct Request {
   uint32_t attempt = 1;
   std::string client = "192.0.2.9";
   bool tls = false;
+  bool vouched = false;
 };
 
 const std::string kId = "0198c0de-0000-7000-8000-000000000001";
@@ -35,6 +36,7 @@ std::string compose(const Destination& to, const Request& from) {
   request.attempt = from.attempt;
   request.client = from.client;
   request.client_tls = from.tls;
+  request.vouched = from.vouched;
   return compose_head(to, to.urls[0], request);
 }
 
@@ -166,6 +168,23 @@ TEST_CASE("forged_forwarding_fields_are_replaced_and_the_senders_id_and_trace_ar
   CHECK_EQ(head,
            "POST /hook?x=1 HTTP/1.1\r\nHost: h\r\nWebhook-Id: msg_1\r\nTraceparent: 00-11111111111111111111111111111111-2222222222222222-00\r\n"
            "Content-Length: 7\r\nX-Forwarded-For: 198.51.100.1, 192.0.2.9\r\nX-Forwarded-Proto: https\r\nwebhook-attempt: 3\r\n\r\n");
+}
+
+TEST_CASE("only_a_trusted_proxy_says_in_other_fields_who_the_sender_is") {
+  const auto to = destination({"http://127.0.0.1:8081"});
+  Request from{.fields = {{"Host", "h"},
+                          {"Forwarded", "for=192.0.2.1;host=shop.test"},
+                          {"X-Real-IP", "192.0.2.1"},
+                          {"X-Forwarded-Host", "shop.test"},
+                          {"x_forwarded_port", "443"},
+                          {"X-Forwarded", "is none of them"},
+                          {"Content-Length", "7"}}};
+  CHECK_EQ(compose(*to, from), "POST /hook?x=1 HTTP/1.1\r\nHost: h\r\nX-Forwarded: is none of them\r\nContent-Length: 7\r\n" + kAdded);
+  from.vouched = true;
+  CHECK_EQ(compose(*to, from),
+           "POST /hook?x=1 HTTP/1.1\r\nHost: h\r\nForwarded: for=192.0.2.1;host=shop.test\r\nX-Real-IP: 192.0.2.1\r\n"
+           "X-Forwarded-Host: shop.test\r\nx_forwarded_port: 443\r\nX-Forwarded: is none of them\r\nContent-Length: 7\r\n" +
+               kAdded);
 }
 
 TEST_CASE("a_senders_name_with_underscores_does_not_pass_for_a_field_that_belay_owns") {
