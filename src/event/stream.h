@@ -78,6 +78,7 @@ class Stream {
   int fd() const { return fd_; }
   bool is_tls() const { return ssl_ != nullptr; }
   std::string tls_version() const;
+  bool may_carry(const ServerTls& tls, std::string_view host) const;  // of an accepted one: ServerTls::covers()
   std::optional<std::string> peer_subject() const;  // of a verified client certificate, RFC 4514 text
 
  private:

@@ -11,6 +11,7 @@
 #include "base/check.h"
 #include "event/openssl_error.h"
 #include "event/stream.h"
+#include "event/tls.h"
 
 namespace belay::event {
 
@@ -99,6 +100,10 @@ Io Stream::tls_write(const iovec* parts, int count) {
 }
 
 std::string Stream::tls_version() const { return ssl_ != nullptr ? SSL_get_version(ssl_) : ""; }
+
+bool Stream::may_carry(const ServerTls& tls, std::string_view host) const {
+  return ssl_ == nullptr || tls.covers(SSL_get_SSL_CTX(ssl_), host);
+}
 
 std::optional<std::string> Stream::peer_subject() const {
   if (ssl_ == nullptr || SSL_get_verify_result(ssl_) != X509_V_OK) return std::nullopt;

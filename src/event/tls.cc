@@ -113,6 +113,8 @@ Result<std::unique_ptr<ServerTls>> ServerTls::create(const std::vector<Certifica
   for (const CertificateFiles& pair : pairs) {
     SSL_CTX* context = new_context(TLS_server_method());
     tls->contexts_.push_back(context);
+    tls->client_cas_.push_back(pair.client_ca);
+    tls->one_authority_ = tls->one_authority_ && pair.client_ca == pairs.front().client_ca;
     if (const auto loaded = load_pair(context, pair.certificate, pair.key); !loaded) return loaded.error();
     SSL_CTX_set_alpn_select_cb(context, &choose_alpn, nullptr);
     if (!pair.client_ca.empty()) {
@@ -147,21 +149,33 @@ ServerTls::~ServerTls() {
   for (SSL_CTX* context : contexts_) SSL_CTX_free(context);
 }
 
+ssl_ctx_st* ServerTls::find(std::string_view asked) const {
+  const std::string name = ascii_lower(asked);
+  const size_t dot = name.find('.');
+  const std::string wildcard = dot == std::string::npos ? std::string() : "*" + name.substr(dot);
+  ssl_ctx_st* found = nullptr;
+  for (const auto& [known, context] : names_) {
+    if (known == name) return context;
+    if (found == nullptr && !wildcard.empty() && known == wildcard) found = context;
+  }
+  return found;
+}
+
+size_t ServerTls::place_of(const ssl_ctx_st* context) const {
+  return static_cast<size_t>(std::find(contexts_.begin(), contexts_.end(), context) - contexts_.begin());
+}
+
+bool ServerTls::covers(const ssl_ctx_st* chosen, std::string_view host) const {
+  if (one_authority_) return true;
+  const ssl_ctx_st* const of_host = find(host.starts_with('[') ? host : host.substr(0, host.find(':')));
+  return client_cas_[place_of(chosen)] == client_cas_[of_host != nullptr ? place_of(of_host) : 0];
+}
+
 int ServerTls::choose(ssl_st* ssl, int*, void* self_pointer) {
   const auto* self = static_cast<const ServerTls*>(self_pointer);
   const char* asked = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
   if (asked == nullptr) return SSL_TLSEXT_ERR_NOACK;
-  const std::string name = ascii_lower(std::string_view(asked));
-  const size_t dot = name.find('.');
-  const std::string wildcard = dot == std::string::npos ? std::string() : "*" + name.substr(dot);
-  ssl_ctx_st* chosen = nullptr;
-  for (const auto& [known, context] : self->names_) {
-    if (known == name) {
-      chosen = context;
-      break;
-    }
-    if (chosen == nullptr && !wildcard.empty() && known == wildcard) chosen = context;
-  }
+  ssl_ctx_st* const chosen = self->find(asked);
   if (chosen == nullptr || chosen == self->contexts_.front()) return SSL_TLSEXT_ERR_OK;
   SSL_set_SSL_CTX(ssl, chosen);
   // SSL_set_SSL_CTX takes over certificates only; whether a client certificate is asked for belongs to the name as well.

@@ -154,6 +154,10 @@ void Connection::stamp() {
 
 void Connection::begin_request() {
   stamp();
+  // The client's certificate was verified for the name that TLS asked for, and the Host of a request may be another.
+  if (entrance_->tls != nullptr && !stream_->may_carry(*entrance_->tls, work_->exchange.request.host)) {
+    return give_up(421, Outcome::rejected, "tls: this host verifies clients by another authority: connect to it by its own name");
+  }
   head_bytes_ = work_->parser.head_bytes();
   const http::RequestHead& request = work_->exchange.request;
   const size_t behind = work_->in.size() - head_bytes_;

@@ -56,6 +56,29 @@ TEST_CASE("a_big_body_over_tls_arrives_byte_exact") {
   CHECK_EQ(backend.seen().at(0).sha256, sha256_hex(body));
 }
 
+TEST_CASE("a_client_certificate_counts_for_the_host_whose_authority_verified_it") {
+  const TempFolder folder;
+  Backend backend(folder);
+  make_certificate(folder, "one", "one.example.test", "one");
+  make_certificate(folder, "two", "two.example.test", "two");
+  // Two authorities, each its own client, that both call themselves erp.
+  make_certificate(folder, "client-one", "erp.example.test", "erp");
+  make_certificate(folder, "client-two", "erp.example.test", "erp");
+  const std::string port = std::to_string(free_port());
+  Gateway gateway(folder, {.rules = "sources:\n  two: { match: { path: /in, host: two.example.test }, auth: { tls: { subject: CN=erp } }, routes: [{ to: backend }] }\n"
+                                    "destinations:\n  backend: { url: \"http://" + backend.address() + "\" }\n",
+                           .listen = "    - { address: \"127.0.0.1:" + port + "\", tls: [ { certificate: one.pem, key: one.key, client_ca: client-one.pem },"
+                                     " { certificate: two.pem, key: two.key, client_ca: client-two.pem } ] }\n"});
+  const auto status = [&](const std::string& name, const std::string& client) {
+    return run({"curl", "-sk", "-o", folder / "answer", "-w", "%{http_code}", "--resolve", name + ".example.test:" + port + ":127.0.0.1", "--cert",
+                folder / (client + ".pem"), "--key", folder / (client + ".key"), "-H", "Host: two.example.test", "-d", "{}",
+                "https://" + name + ".example.test:" + port + "/in"}).out;
+  };
+  CHECK_EQ(status("two", "client-two"), "200");
+  CHECK_EQ(status("one", "client-one"), "421");
+  CHECK_EQ(status("two", "client-one"), "000");  // the handshake fails
+}
+
 TEST_CASE("a_backend_with_a_certificate_nobody_vouches_for_gets_nothing_until_its_authority_is_named") {
   const TempFolder folder;
   make_certificate(folder, "backend", "localhost", "backend");

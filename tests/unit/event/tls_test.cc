@@ -141,6 +141,32 @@ TEST_CASE("client_certificates_are_verified_when_given_and_their_subject_is_know
   CHECK(pair.server.failure.starts_with("TLS handshake: certificate of the peer: "));
 }
 
+TEST_CASE("a_connection_carries_requests_for_names_with_its_own_client_authority_only") {
+  Certificates made, other;
+  for (const char* name : {"one", "two", "three"}) made.issue(name, std::string("DNS:") + name + ".test");
+  const auto carried = [&](const std::string& second_ca, const std::string& asked, const std::string& host) {
+    const auto server = *ServerTls::create({{made.certificate("one"), made.key("one"), "", made.ca()},
+                                            {made.certificate("two"), made.key("two"), "", second_ca},
+                                            {made.certificate("three"), made.key("three"), "", made.ca()}});
+    const auto client = client_tls({.ca = made.ca()});
+    Pair pair(server.get());
+    pair.client.connect(pair.loop, pair.address, client.get(), asked);
+    REQUIRE(pair.loop.run_until([&] { return pair.client.opened > 0; }, 60s));
+    pair.client.send("hello");
+    REQUIRE(pair.loop.run_until([&] { return pair.server.received == "hello"; }, 60s));
+    return pair.server.stream->may_carry(*server, host);
+  };
+  CHECK(carried(made.ca(), "one.test", "two.test"));
+  for (const std::string& ca : {other.ca(), std::string()}) {
+    CHECK_FALSE(carried(ca, "one.test", "TWO.test:8443"));
+    CHECK_FALSE(carried(ca, "two.test", "one.test"));
+    CHECK_FALSE(carried(ca, "two.test", "unknown.test"));  // the first pair is for names that nobody knows
+    CHECK(carried(ca, "two.test", "two.test"));
+    CHECK(carried(ca, "one.test", "three.test:8443"));
+    CHECK(carried(ca, "one.test", "[::1]:8443"));
+  }
+}
+
 TEST_CASE("plain_bytes_on_a_tls_port_fail_the_handshake_in_words") {
   Certificates made;
   made.issue("server", "DNS:backend.test");
