@@ -67,6 +67,13 @@ Verdict forwarded(Exchange& exchange) {
   return Verdict::reply;
 }
 
+Act parks(Resume& resume) {
+  return [&resume](Exchange& e) {
+    resume = e.park();
+    return Verdict::parked;
+  };
+}
+
 using Trace = std::vector<std::string>;
 
 }  // namespace
@@ -109,10 +116,7 @@ TEST_CASE("a_chain_without_an_answer_is_our_fault") {
 TEST_CASE("a_parked_exchange_goes_on_behind_the_module_that_parked") {
   Walk walk;
   Resume resume;
-  walk.add(Walk::kHead, "auth", [&](Exchange& e) {
-    resume = e.park();
-    return Verdict::parked;
-  });
+  walk.add(Walk::kHead, "auth", parks(resume));
   walk.add(Walk::kBody, "deliver", forwarded);
   CHECK(walk.run(false) == Runner::State::parked);
   CHECK(resume.exchange() == walk.exchange.get());
@@ -125,10 +129,7 @@ TEST_CASE("a_parked_exchange_goes_on_behind_the_module_that_parked") {
 TEST_CASE("a_resume_with_a_reply_ends_the_walk") {
   Walk walk;
   Resume resume;
-  walk.add(Walk::kBody, "deliver", [&](Exchange& e) {
-    resume = e.park();
-    return Verdict::parked;
-  });
+  walk.add(Walk::kBody, "deliver", parks(resume));
   CHECK(walk.run(true) == Runner::State::parked);
   CHECK(walk.exchange->parked());
   walk.exchange->answer(502, wire::Outcome::failed, "deliver: refused");
@@ -140,10 +141,7 @@ TEST_CASE("a_resume_with_a_reply_ends_the_walk") {
 TEST_CASE("a_second_resume_does_nothing") {
   Walk walk;
   Resume resume;
-  walk.add(Walk::kBody, "deliver", [&](Exchange& e) {
-    resume = e.park();
-    return Verdict::parked;
-  });
+  walk.add(Walk::kBody, "deliver", parks(resume));
   walk.run(true);
   walk.exchange->answer(200, wire::Outcome::forwarded, "");
   const Resume copy = resume;
@@ -158,10 +156,7 @@ TEST_CASE("a_second_resume_does_nothing") {
 TEST_CASE("a_resume_after_the_connection_went_away_does_nothing") {
   Walk walk;
   Resume resume;
-  walk.add(Walk::kBody, "deliver", [&](Exchange& e) {
-    resume = e.park();
-    return Verdict::parked;
-  });
+  walk.add(Walk::kBody, "deliver", parks(resume));
   walk.run(true);
   SUBCASE("destroyed") { walk.exchange.reset(); }
   SUBCASE("taken back for the next request") { walk.exchange->reset(); }
@@ -189,10 +184,7 @@ TEST_CASE("an_old_resume_cannot_wake_the_next_request_of_the_connection") {
 TEST_CASE("giving_up_on_a_parked_exchange_silences_its_resume") {
   Walk walk;
   Resume resume;
-  walk.add(Walk::kBody, "deliver", [&](Exchange& e) {
-    resume = e.park();
-    return Verdict::parked;
-  });
+  walk.add(Walk::kBody, "deliver", parks(resume));
   walk.run(true);
   walk.exchange->answer(503, wire::Outcome::failed, "stopping");
   Runner::finish(walk.ruleset, *walk.exchange);

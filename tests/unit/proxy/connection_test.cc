@@ -4,6 +4,25 @@
 using namespace belay;
 using namespace belay::test;
 
+namespace {
+
+// Sends `whole` in two pieces, cut anywhere, with another request right behind it.
+void cut_at_every_byte(const std::string& whole, const std::string& body) {
+  for (size_t cut = 1; cut < whole.size(); ++cut) {
+    Bench bench;
+    Sender sender(bench);
+    sender.send(whole.substr(0, cut));
+    int turns = 0;
+    bench.until([&] { return ++turns > 2; });
+    sender.send(whole.substr(cut) + post("/echo", "after"));
+    CAPTURE(cut);
+    CHECK(sender.gets("\r\n\r\n" + body));
+    CHECK(sender.gets("\r\n\r\nafter"));
+  }
+}
+
+}  // namespace
+
 TEST_CASE("a_webhook_comes_in_and_its_answer_goes_out") {
   Bench bench;
   Sender sender(bench);
@@ -18,17 +37,7 @@ TEST_CASE("a_webhook_comes_in_and_its_answer_goes_out") {
 }
 
 TEST_CASE("a_request_may_be_cut_at_every_byte") {
-  const std::string whole = post("/echo", "payload");
-  for (size_t cut = 1; cut < whole.size(); ++cut) {
-    Bench bench;
-    Sender sender(bench);
-    sender.send(whole.substr(0, cut));
-    int turns = 0;
-    bench.until([&] { return ++turns > 2; });
-    sender.send(whole.substr(cut));
-    CAPTURE(cut);
-    CHECK(sender.gets("\r\n\r\npayload"));
-  }
+  cut_at_every_byte(post("/echo", "payload"), "payload");
 }
 
 TEST_CASE("a_connection_carries_one_request_after_another") {
@@ -78,17 +87,7 @@ TEST_CASE("the_next_request_is_not_looked_at_before_the_answer_of_the_last") {
 TEST_CASE("a_chunked_body_arrives_without_its_framing") {
   const std::string whole =
       "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n4;x=y\r\ndefg\r\n0\r\n\r\n";
-  for (size_t cut = 1; cut < whole.size(); ++cut) {
-    Bench bench;
-    Sender sender(bench);
-    sender.send(whole.substr(0, cut));
-    int turns = 0;
-    bench.until([&] { return ++turns > 2; });
-    sender.send(whole.substr(cut) + post("/echo", "after"));
-    CAPTURE(cut);
-    CHECK(sender.gets("\r\n\r\nabcdefg"));
-    CHECK(sender.gets("\r\n\r\nafter"));
-  }
+  cut_at_every_byte(whole, "abcdefg");
 }
 
 TEST_CASE("large_bodies_arrive_byte_for_byte_and_what_follows_them_too") {
