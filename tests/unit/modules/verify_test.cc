@@ -112,6 +112,23 @@ TEST_CASE("a_timestamp_counts_up_to_its_tolerance_both_ways_and_is_judged_before
   CHECK_FALSE(modules::read_timestamp("1760000000000000", modules::TimestampRule::Unit::seconds).has_value());
 }
 
+TEST_CASE("odd_timestamps_are_refused_although_they_are_signed") {
+  Kit kit(verify("{ algorithm: hmac-sha256, over: \"{{ $ts }}.{{ $raw }}\", signature: { header: X-Sig }, timestamp: { "
+                 "header: X-Time, unit: s, tolerance: 5m } }"),
+          &modules::kVerify);
+  const std::string now = std::to_string(to_ms(kit.clock.wall()) / 1000);
+  const auto at = [&](const std::string& text) {
+    return kit.post({{"X-Time", text}, {"X-Sig", hex_mac("k1", text + ".{}")}})->status();
+  };
+  CHECK_EQ(at(now), 200);
+  for (const std::string& odd : {"+" + now, "-" + now, " " + now, now + " ", now + ".0", now + "e0", "0x" + now, now + "000", std::string("0"),
+                                 std::string("-0"), std::string("18446744073709551615"), std::string("18446744073709551616"),
+                                 std::string("253402300800"), std::string("\xd9\xa1"), std::string(5000, '9')}) {
+    INFO(odd.substr(0, 40));
+    CHECK_EQ(at(odd), 401);
+  }
+}
+
 TEST_CASE("alternatives_of_what_is_signed_and_expressions_in_it_are_tried") {
   Kit kit(verify("{ algorithm: hmac-sha512, encoding: base64, over: [\"{{ $headers['X-Id'] }}:{{ $raw }}\", \"{{ "
                  "$method }}{{ $raw }}\"], signature: { header: X-Sig } }"),
