@@ -2,7 +2,7 @@
 # missing of the named groups and says nothing when nothing is. Fails with the list where it cannot install.
 
 packages_build="g++ meson ninja-build pkg-config ccache libevent-dev libssl-dev libc-ares-dev libsimdjson-dev libyaml-cpp-dev
-  liblmdb-dev libre2-dev libxxhash-dev libfmt-dev libspdlog-dev libcli11-dev doctest-dev node-llhttp"
+  liblmdb-dev libre2-dev libxxhash-dev libexpat1-dev zlib1g-dev libfmt-dev libspdlog-dev libcli11-dev doctest-dev node-llhttp"
 packages_clang="clang libclang-rt-dev"
 packages_format="clang-format"
 packages_test="$packages_clang curl nginx-light openssl procps python3 strace util-linux"

@@ -212,7 +212,15 @@ bool is_utf8(std::string_view text) {
 void append_json_string(std::string& out, std::string_view text) {
   static constexpr char kDigits[] = "0123456789abcdef";
   out.push_back('"');
+  const auto is_plain = [](char c) { return c >= 0x20 && c < 0x7F && c != '"' && c != '\\'; };
   for (size_t i = 0; i < text.size();) {
+    size_t end = i;
+    while (end < text.size() && is_plain(text[end])) ++end;
+    if (end > i) {
+      out.append(text, i, end - i);
+      i = end;
+      continue;
+    }
     const auto byte = static_cast<uint8_t>(text[i]);
     if (byte == '"' || byte == '\\') {
       out.push_back('\\');
