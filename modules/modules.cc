@@ -11,6 +11,7 @@
 #include "modules/log/log.h"
 #include "modules/match/match.h"
 #include "modules/route/route.h"
+#include "modules/transform/transform.h"
 #include "modules/verify/verify.h"
 
 namespace belay::modules {
@@ -18,7 +19,7 @@ namespace belay::modules {
 std::span<const pipeline::Module> all() {
   // THE list, in run order. Built at the first use: the entries are constants of other files.
   static const std::array kModules = {kMatch,  kAllow,       kAuth,     kLimit, kHandshake,
-                                      kVerify, kLimitProved, kIdentify, kRoute, kDeliver,   kLog};
+                                      kVerify, kLimitProved, kIdentify, kRoute, kTransform, kDeliver,   kLog};
   return kModules;
 }
 

@@ -57,6 +57,20 @@ upstream::Outbound outbound_of(const Exchange& exchange) {
   return out;
 }
 
+// What a transform made of the request in place of the sender's. `fields` lives as long as the call.
+upstream::Outbound outbound_of(const Exchange& exchange, const wire::StoredRequest& made, http::Fields& fields) {
+  upstream::Outbound out = outbound_of(exchange);
+  for (const auto& [name, value] : made.fields) fields.add(name, value);
+  out.method = made.method;
+  out.target = made.target;
+  out.path = made.path;
+  out.fields = &fields;
+  out.body = made.body;
+  out.has_body = made.has_body;
+  out.vouched = true;  // what nobody vouched for is not in it
+  return out;
+}
+
 // The backend's answer as the sender gets it: everything but what belongs to the backend's connection.
 void pass_on(Exchange& exchange, const upstream::Attempt& attempt) {
   const http::ResponseHead& head = *attempt.head;
@@ -77,7 +91,25 @@ void pass_on(Exchange& exchange, const upstream::Attempt& attempt) {
   exchange.reply_memory.hold(exchange.reply.body.capacity());
 }
 
-wire::Put put_of(const Exchange& exchange, std::vector<std::string> destinations, const Tried& tried) {
+// The one request that everything selected behind the first `skip` is sent; false when their transforms differ. Null: as
+// received.
+bool one_request(const Exchange& exchange, size_t skip, const wire::StoredRequest*& made) {
+  bool found = false;
+  for (const pipeline::Selected& route : exchange.selected) {
+    const size_t count = route.destinations.size();
+    if (skip >= count) {
+      skip -= count;
+      continue;
+    }
+    skip = 0;
+    if (found && route.request.get() != made) return false;
+    made = route.request.get();
+    found = true;
+  }
+  return true;
+}
+
+wire::Put put_of(const Exchange& exchange, const wire::StoredRequest* made, std::vector<std::string> destinations, const Tried& tried) {
   wire::Put put;
   put.event = event_of(exchange);
   put.event.outcome = Outcome::spooled;
@@ -90,6 +122,10 @@ wire::Put put_of(const Exchange& exchange, std::vector<std::string> destinations
   put.attempt_status = tried.status;
   put.attempt_error = tried.error;
   put.delay_ms = std::clamp<int64_t>(tried.retry_after.count(), 0, upstream::Destination::kMaxRetryAfter.count());
+  if (made != nullptr) {
+    put.request = *made;
+    return put;
+  }
   put.request.method = exchange.request.method;
   put.request.target = exchange.request.target;
   put.request.path_rest = exchange.path_rest;
@@ -111,7 +147,7 @@ class Deliver final : public pipeline::Handler {
  private:
   static bool forward(Exchange& exchange);
   static bool settle_forward(Exchange& exchange, const upstream::Attempt& attempt);
-  static bool store(Exchange& exchange, std::vector<std::string> destinations, const Tried& tried);
+  static bool store(Exchange& exchange, size_t skip, const Tried& tried);
   static void settle_store(Exchange& exchange, const Result<wire::PutResult>& result);
 
   bool spool_first_;
@@ -136,7 +172,7 @@ Verdict Deliver::handle(Exchange& exchange) const {
   BELAY_CHECK_NOTE(!exchange.selected.empty(), "deliver without a destination: route answers when there is none");
   exchange.context.reset();  // no expression is evaluated from here on: a parked exchange holds no parsed payload
   if (spool_first_ || exchange.spool_only)
-    return store(exchange, names_of(exchange, 0), {}) ? Verdict::parked : Verdict::reply;
+    return store(exchange, 0, {}) ? Verdict::parked : Verdict::reply;
   return forward(exchange) ? Verdict::parked : Verdict::reply;
 }
 
@@ -150,11 +186,14 @@ bool Deliver::forward(Exchange& exchange) {
   const Taken taken = exchange.place.take(services.shared, services.slot, *to, services.clock.monotonic());
   if (taken != Taken::yes) {
     exchange.reason = "deliver: " + to->name + ": over its " + (taken == Taken::too_many ? "concurrency" : "rate");
-    return store(exchange, names_of(exchange, 0), {});
+    return store(exchange, 0, {});
   }
+  const wire::StoredRequest* made = exchange.selected.front().request.get();
+  const auto fields = made == nullptr ? nullptr : std::make_shared<http::Fields>();
   // The call dies with the exchange, so the callback never outlives what it touches.
   exchange.call = services.upstream->send(
-      to, outbound_of(exchange), [&exchange, resume = exchange.park()](const upstream::Attempt& attempt) {
+      to, made == nullptr ? outbound_of(exchange) : outbound_of(exchange, *made, *fields),
+      [&exchange, fields, resume = exchange.park()](const upstream::Attempt& attempt) {
         if (settle_forward(exchange, attempt)) resume();
       });
   return true;
@@ -169,8 +208,7 @@ bool Deliver::settle_forward(Exchange& exchange, const upstream::Attempt& attemp
   const bool answered = attempt.outcome == upstream::Outcome::answered;
   if (answered && (attempt.status() < 500 || !attempt.retryable(to))) {
     pass_on(exchange, attempt);
-    std::vector<std::string> others = names_of(exchange, 1);
-    if (!others.empty()) return !store(exchange, std::move(others), {});
+    if (!names_of(exchange, 1).empty()) return !store(exchange, 1, {});
     exchange.outcome = Outcome::forwarded;
     return true;
   }
@@ -182,18 +220,25 @@ bool Deliver::settle_forward(Exchange& exchange, const upstream::Attempt& attemp
                                (attempt.error.empty() ? "" : ": " + attempt.error);
   tried.retry_after = attempt.retry_after;
   exchange.reason = "deliver: " + to.name + ": " + tried.error;
-  return !store(exchange, names_of(exchange, 0), tried);
+  return !store(exchange, 0, tried);
 }
 
-// Hands the webhook to the spool and parks; false when it cannot, then the reply is a 503.
-bool Deliver::store(Exchange& exchange, std::vector<std::string> destinations, const Tried& tried) {
+// Hands the webhook, for everything selected behind the first `skip`, to the spool and parks; false when it cannot, then the reply
+// is a 503.
+bool Deliver::store(Exchange& exchange, size_t skip, const Tried& tried) {
   wire::SpoolClient* spool = exchange.services.spool;
+  std::vector<std::string> destinations = names_of(exchange, skip);
   if (exchange.destination.empty()) exchange.destination = destinations.front();
   if (spool == nullptr || !spool->available()) {
     answer_unavailable(exchange, spool == nullptr ? "there is no spool" : "the spool is away");
     return false;
   }
-  const wire::Put put = put_of(exchange, std::move(destinations), tried);
+  const wire::StoredRequest* made = nullptr;
+  if (!one_request(exchange, skip, made)) {
+    answer_unavailable(exchange, "routes whose transforms differ cannot be stored together");
+    return false;
+  }
+  const wire::Put put = put_of(exchange, made, std::move(destinations), tried);
   spool->put(put, [resume = exchange.park()](const Result<wire::PutResult>& result) {
     if (Exchange* waiting = resume.exchange()) {
       settle_store(*waiting, result);

@@ -17,6 +17,7 @@ using pipeline::Verdict;
 
 constexpr conf::Setting kSettings[] = {
     {.key = "when", .type = conf::Type::expression, .help = "condition; absent: always"},
+    {.key = "transform", .type = conf::Type::node, .help = "what is sent in place of the request as received: see modules/transform"},
     {.key = "to", .type = conf::Type::node, .required = true, .help = "a destination, or a list of them"},
 };
 
@@ -36,7 +37,7 @@ void select(Exchange& exchange, const pipeline::Selected& to, bool several) {
     exchange.selected.push_back(to);
     return;
   }
-  pipeline::Selected fresh{.destinations = {}, .route = to.route, .request = nullptr};
+  pipeline::Selected fresh{.destinations = {}, .route = to.route, .request = nullptr, .failure = {}};
   for (const auto& destination : to.destinations) {
     const bool taken =
         std::any_of(exchange.selected.begin(), exchange.selected.end(), [&](const pipeline::Selected& earlier) {

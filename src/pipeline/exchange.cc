@@ -31,7 +31,7 @@ Exchange* Resume::exchange() const {
   return target && ticket_ != 0 && target->ticket == ticket_ ? target->exchange : nullptr;
 }
 
-Exchange::Exchange(Services& services_in) : services(services_in), reply_memory(services_in.memory) {}
+Exchange::Exchange(Services& services_in) : services(services_in), made_memory(services_in.memory), reply_memory(services_in.memory) {}
 Exchange::~Exchange() = default;
 
 Resume Exchange::park() {
@@ -80,6 +80,7 @@ void Exchange::reset() {
   reply_memory.hold(reply.body.capacity());
   verified = false;
   selected.clear();
+  made_memory.hold(0);
   spool_only = false;
   context.reset();
   reply.status = 0;

@@ -65,6 +65,7 @@ struct Selected {
   std::vector<std::shared_ptr<const upstream::Destination>> destinations;
   uint32_t route = 0;                                 // its number in the source, from 0
   std::shared_ptr<const wire::StoredRequest> request; // what a transform made of the request; null: as received
+  std::string failure;                                // why its transform made nothing: "transform: route 2: no such key: …"
 };
 
 // Resumes a parked exchange on a later turn. Held by whatever the module waits for. Copies are one permission: the first call
@@ -112,6 +113,7 @@ class Exchange {
   EventFacts event;
   bool verified = false;
   std::vector<Selected> selected;
+  MemoryShare made_memory;                  // bodies of their requests, in limits.memory
   bool spool_only = false;                  // limit with `over: spool`: store and deliver later, whatever the mode
   std::unique_ptr<rules::Context> context;  // made by the first module that evaluates an expression: one parse for all
 

@@ -19,6 +19,7 @@
 #include "modules/match/match.h"
 #include "modules/modules.h"
 #include "modules/route/route.h"
+#include "modules/transform/transform.h"
 #include "modules/verify/verify.h"
 #include "pipeline/module.h"
 #include "support/process.h"

@@ -1,0 +1,136 @@
+#include "modules/transform/transform.h"
+
+#include "modules/context.h"
+#include "modules/reply.h"
+#include "modules/transform/head.h"
+#include "modules/transform/payload.h"
+
+namespace belay::modules {
+
+namespace {
+
+using pipeline::Exchange;
+using pipeline::Verdict;
+
+constexpr conf::Setting kSettings[] = {
+    {.key = "body", .type = conf::Type::node, .help = "the new payload: a tree of templates"},
+    {.key = "edit", .type = conf::Type::node, .help = "{ set, remove, rename, keep }: changes to a JSON payload, every other byte stays"},
+    {.key = "text", .type = conf::Type::text, .help = "the new payload: a template; its holes are escaped by `as`"},
+    {.key = "as", .type = conf::Type::text, .range = "json|form|xml|text", .help = "how body or text is written; default json for body, text for text"},
+    {.key = "missing", .type = conf::Type::node, .fallback = "error", .help = "absent paths in templates: the webhook is refused, the value is null, or left out"},
+    {.key = "headers", .type = conf::Type::node, .help = "{ set, remove }"},
+    {.key = "query", .type = conf::Type::node, .help = "{ set, remove }"},
+    {.key = "method", .type = conf::Type::text, .help = "in place of the sender's"},
+    {.key = "path", .type = conf::Type::text, .help = "template of the path at the destination, in place of its url's"},
+};
+
+// The transform of one route.
+class Transform {
+ public:
+  static std::unique_ptr<const Transform> read(const conf::Node& node, conf::Problems& problems) {
+    if (!node.is_map() || node.entries().empty()) {
+      problems.add(node.position(), "a transform is a mapping that says what changes", "write transform: { body: { id: \"{{ order.id }}\" } }");
+      return nullptr;
+    }
+    const size_t before = problems.all().size();
+    const conf::Section section(node, kSettings, problems);
+    const Missing missing = read_missing(section);
+    auto made = std::make_unique<Transform>();
+    made->payload_ = NewPayload::read(section, missing);
+    made->head_ = NewHead::read(section, missing);
+    return problems.all().size() == before ? std::move(made) : nullptr;
+  }
+
+  // In YAML null is a word and no value: both ways of writing it mean the same here.
+  static Missing read_missing(const conf::Section& section) {
+    const conf::Node& node = section.node("missing");
+    const std::string word = node.kind() == conf::Kind::null ? "null" : node.text();
+    if (word == "null") return Missing::null;
+    if (word == "omit") return Missing::omit;
+    if (node.present() && word != "error") section.wrong("missing", "missing must be error, null or omit", "absent paths in templates: refuse the webhook, write null, or leave the value out");
+    return Missing::error;
+  }
+
+  Result<std::shared_ptr<const wire::StoredRequest>> apply(Exchange& exchange) const {
+    rules::Context& context = RequestContext::of(exchange);
+    const http::RequestHead& from = exchange.request;
+    auto made = std::make_shared<wire::StoredRequest>();
+    made->method = head_->method().empty() ? from.method : head_->method();
+    HeadChange change{.new_body = payload_ != nullptr, .no_body = head_->drops_body(), .vouched = exchange.client.vouched, .content_type = {}};
+    if (payload_ != nullptr) {
+      if (auto done = payload_->append(context, made->body); !done) return done.error();
+      const std::string_view* type = from.fields.find("content-type");
+      change.content_type = payload_->content_type(type == nullptr ? std::string_view() : *type);
+    } else if (!change.no_body) {
+      made->body = exchange.body;
+    }
+    // A body of no bytes is framed as one (Content-Length: 0), except where none was and none came of it.
+    made->has_body = !change.no_body && (from.framing != http::Framing::none || !made->body.empty());
+    if (auto done = head_->fields(context, from.fields, change, made->fields); !done) return done.error();
+    auto target = head_->target(context, from);
+    if (!target) return target.error();
+    made->target = std::move(target).value();
+    auto path = head_->path(context);
+    if (!path) return path.error();
+    made->path = std::move(path).value();
+    made->path_rest = exchange.path_rest;
+    return std::shared_ptr<const wire::StoredRequest>(std::move(made));
+  }
+
+ private:
+  std::unique_ptr<NewPayload> payload_;  // null: the body stays
+  std::unique_ptr<NewHead> head_;
+};
+
+class Transforms final : public pipeline::Handler {
+ public:
+  Verdict handle(Exchange& exchange) const override;
+  std::vector<std::unique_ptr<const Transform>> by_route;  // null: as received
+};
+
+Verdict Transforms::handle(Exchange& exchange) const {
+  size_t bytes = 0;
+  for (pipeline::Selected& selected : exchange.selected) {
+    const Transform* transform = by_route[selected.route].get();
+    if (transform == nullptr) continue;
+    auto made = transform->apply(exchange);
+    if (!made) {
+      selected.failure = "transform: route " + std::to_string(selected.route + 1) + ": " + made.error().message;
+      exchange.answer(422, wire::Outcome::rejected, selected.failure);
+      return Verdict::reply;
+    }
+    selected.request = std::move(made).value();
+    bytes += selected.request->body.capacity();
+    if (exchange.made_memory.hold(bytes)) continue;
+    exchange.answer(503, wire::Outcome::failed, "transform: limits.memory is reached", kRetryAfterSeconds);
+    return Verdict::reply;
+  }
+  return Verdict::next;
+}
+
+std::unique_ptr<pipeline::Handler> build(const conf::Node& settings, pipeline::BuildContext& context) {
+  if (settings.present()) {
+    context.problems.add(settings.position(), "transform belongs to a route", "write routes: [ { transform: …, to: NAME } ]");
+    return nullptr;
+  }
+  auto made = std::make_unique<Transforms>();
+  bool any = false;
+  for (const conf::Node& route : context.source->named->node.at("routes").items()) {
+    const conf::Node& node = route.at("transform");
+    made->by_route.push_back(node.present() ? Transform::read(node, context.problems) : nullptr);
+    any = any || node.present();
+  }
+  return any ? std::move(made) : nullptr;
+}
+
+}  // namespace
+
+const pipeline::Module kTransform = {
+    .key = "transform",
+    .stage = pipeline::Stage::on_body,
+    .always = true,
+    .help = "what a route makes of the request before it is sent",
+    .build = build,
+};
+
+}  // namespace belay::modules
