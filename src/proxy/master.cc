@@ -44,6 +44,7 @@ struct Crew {
   std::unique_ptr<Generation> generation;
   MonotonicTime start_again_at{};  // no worker is started before
   Duration back_off{0};
+  bool failed = false;  // one of its workers has died
 };
 
 log::Level level_of(const conf::Configuration& configuration) {
@@ -73,6 +74,7 @@ class Master {
   std::unique_ptr<Generation> next_generation(conf::Problems& problems);
   void close_unused_sockets();
   void watch_reload();
+  void watch_coming();
   void adopt();
   void dismiss(Crew& crew);
   void stop(int signal_number);
@@ -98,13 +100,14 @@ class Master {
   uint64_t generations_ = 0;
   Crew serving_;  // takes the traffic; empty until the first generation is ready
   Crew coming_;   // its workers do not all accept yet; empty between reloads
-  MonotonicTime give_up_at_{};  // of coming_, when there is a serving_ to stay with
+  MonotonicTime patient_until_{}, give_up_at_{};  // with coming_, the latter when there is a serving_ to stay with
   std::vector<WorkerProcess> workers_;
   int signal_fd_ = -1, ready_read_ = -1, ready_write_ = -1;
-  bool stopping_ = false;
+  bool reload_wanted_ = false, stopping_ = false;
 };
 
 bool Master::start() {
+  patient_until_ = now() + kReloadPatience;
   conf::Problems problems;
   coming_.generation = next_generation(problems);
   if (!coming_.generation) {
@@ -168,6 +171,7 @@ int Master::wait_ms() const {
   MonotonicTime until = MonotonicTime::max();
   for (const WorkerProcess& worker : workers_) until = std::min(until, worker.kill_at);
   if (!stopping_ && coming_.generation && serving_.generation) until = std::min(until, give_up_at_);
+  if (!stopping_ && reload_wanted_) until = std::min(until, patient_until_);
   for (const Crew* crew : {&serving_, &coming_}) {
     if (stopping_ || !crew->generation) continue;
     const auto wanted = static_cast<size_t>(crew->generation->configuration->proxy.workers);
@@ -194,7 +198,7 @@ void Master::wait_for_events() {
 void Master::on_signal(int number) {
   switch (number) {
     case SIGCHLD: return reap();
-    case SIGHUP: return reload();
+    case SIGHUP: reload_wanted_ = true; return;  // watch_reload() sees to it
     case SIGQUIT: return stop(SIGQUIT);
     default: return stop(SIGTERM);
   }
@@ -209,7 +213,7 @@ std::unique_ptr<Generation> Master::next_generation(conf::Problems& problems) {
 }
 
 void Master::reload() {
-  if (stopping_) return;
+  reload_wanted_ = false;
   conf::Problems problems;
   auto next = next_generation(problems);
   if (next) {
@@ -218,6 +222,7 @@ void Master::reload() {
       dismiss(coming_);
     }
     coming_.generation = std::move(next);
+    patient_until_ = now() + kReloadPatience;
     give_up_at_ = now() + kReloadLimit;
   } else {
     for (const conf::Problem& problem : problems.all()) {
@@ -237,7 +242,12 @@ void Master::close_unused_sockets() {
 }
 
 void Master::watch_reload() {
-  if (!coming_.generation || stopping_) return;
+  if (stopping_) return;
+  if (coming_.generation) watch_coming();
+  if (reload_wanted_ && (!coming_.generation || coming_.failed || now() >= patient_until_)) reload();
+}
+
+void Master::watch_coming() {
   const Generation& coming = *coming_.generation;
   const size_t ready = workers_of(coming, true);
   if (ready >= static_cast<size_t>(coming.configuration->proxy.workers)) return adopt();
@@ -389,6 +399,7 @@ void Master::worker_ended(const WorkerProcess& worker, int status) {
     if (!crew->generation || crew->generation->number != worker.generation) continue;
     crew->back_off = now() - worker.started >= kStable ? Duration{0} : std::clamp(crew->back_off * 2, kBackOff, kBackOffMax);
     crew->start_again_at = now() + crew->back_off;
+    crew->failed = true;
   }
 }
 

@@ -3,8 +3,9 @@
 //
 //   SIGHUP            new rules: wrong ones are logged, a line a problem, and nothing changes; right ones get new workers, and
 //                     only when all of these accept do the old ones drain. No connection is refused in between. Until then the
-//                     old ones are replaced when they die. The next SIGHUP takes the place of a reload that is still under
-//                     way; new workers that do not all accept within kReloadLimit are given up, and the old ones stay.
+//                     old ones are replaced when they die. The next SIGHUP waits for a reload that is under way, but takes
+//                     its place once a new worker has died or kReloadPatience has passed; new workers that do not all accept
+//                     within kReloadLimit are given up, and the old ones stay.
 //   SIGTERM, SIGINT   workers drain within limits.stop_timeout, then everything ends
 //   SIGQUIT           everything ends at once
 //   a worker dies     it is replaced, at once after a life of kStable, else after a wait that doubles up to kBackOffMax; what
@@ -22,6 +23,7 @@ namespace belay::proxy {
 inline constexpr Duration kStable{5'000};
 inline constexpr Duration kBackOff{100};
 inline constexpr Duration kBackOffMax{5'000};
+inline constexpr Duration kReloadPatience{3'000};
 inline constexpr Duration kReloadLimit{10'000};
 inline constexpr Duration kStopMargin{5'000};  // beyond stop_timeout, then workers are killed
 
