@@ -4,7 +4,9 @@
 
 #include "modules/allow/allow.h"
 #include "modules/auth/auth.h"
+#include "modules/dedupe/dedupe.h"
 #include "modules/deliver/deliver.h"
+#include "modules/filter/filter.h"
 #include "modules/handshake/handshake.h"
 #include "modules/identify/identify.h"
 #include "modules/limit/limit.h"
@@ -19,7 +21,7 @@ namespace belay::modules {
 std::span<const pipeline::Module> all() {
   // THE list, in run order. Built at the first use: the entries are constants of other files.
   static const std::array kModules = {kMatch,  kAllow,       kAuth,     kLimit, kHandshake,
-                                      kVerify, kLimitProved, kIdentify, kRoute, kTransform, kDeliver,   kLog};
+                                      kVerify, kLimitProved, kIdentify, kDedupe, kFilter, kRoute, kTransform, kDeliver, kLog};
   return kModules;
 }
 

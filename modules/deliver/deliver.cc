@@ -41,7 +41,8 @@ void answer_unavailable(Exchange& exchange, std::string_view why) {
                   forward_failed(exchange) ? kBackendUnavailable : kSpoolAway);
 }
 
-upstream::Outbound outbound_of(const Exchange& exchange) {
+// What goes to a backend: the request as received, or what a transform made of it.
+upstream::Outbound outbound_of(Exchange& exchange, const wire::StoredRequest* made) {
   const http::RequestHead& request = exchange.request;
   upstream::Outbound out;
   out.method = request.method;
@@ -54,19 +55,16 @@ upstream::Outbound outbound_of(const Exchange& exchange) {
   out.client = exchange.client.forwarded_for;
   out.client_tls = exchange.client.tls;
   out.vouched = exchange.client.vouched;
-  return out;
-}
-
-// What a transform made of the request in place of the sender's. `fields` lives as long as the call.
-upstream::Outbound outbound_of(const Exchange& exchange, const wire::StoredRequest& made, http::Fields& fields) {
-  upstream::Outbound out = outbound_of(exchange);
-  for (const auto& [name, value] : made.fields) fields.add(name, value);
-  out.method = made.method;
-  out.target = made.target;
-  out.path = made.path;
-  out.fields = &fields;
-  out.body = made.body;
-  out.has_body = made.has_body;
+  if (made == nullptr) return out;
+  out.method = made->method;
+  out.target = made->target;
+  out.path_rest = made->path_rest;
+  out.path = made->path;
+  exchange.sent_fields.clear();
+  for (const auto& [name, value] : made->fields) exchange.sent_fields.add(name, value);
+  out.fields = &exchange.sent_fields;
+  out.body = made->body;
+  out.has_body = made->has_body;
   out.vouched = true;  // what nobody vouched for is not in it
   return out;
 }
@@ -91,52 +89,74 @@ void pass_on(Exchange& exchange, const upstream::Attempt& attempt) {
   exchange.reply_memory.hold(exchange.reply.body.capacity());
 }
 
-// The one request that everything selected behind the first `skip` is sent; false when their transforms differ. Null: as
-// received.
-bool one_request(const Exchange& exchange, size_t skip, const wire::StoredRequest*& made) {
-  bool found = false;
-  for (const pipeline::Selected& route : exchange.selected) {
-    const size_t count = route.destinations.size();
-    if (skip >= count) {
-      skip -= count;
-      continue;
-    }
-    skip = 0;
-    if (found && route.request.get() != made) return false;
-    made = route.request.get();
-    found = true;
+// What says who the sender is, and nobody vouches for, is not stored: a delivery passes on what is.
+bool stored(const Exchange& exchange, std::string_view field) { return exchange.client.vouched || !upstream::claims_identity(field); }
+
+wire::StoredRequest received_request(const Exchange& exchange) {
+  wire::StoredRequest request;
+  request.method = exchange.request.method;
+  request.target = exchange.request.target;
+  request.path_rest = exchange.path_rest;
+  request.fields.reserve(exchange.request.fields.size());
+  for (const http::Field& field : exchange.request.fields) {
+    if (stored(exchange, field.name)) request.fields.emplace_back(field.name, field.value);
   }
-  return true;
+  request.forwarded_for = exchange.client.forwarded_for;
+  request.tls = exchange.client.tls;
+  request.body = exchange.body;
+  request.has_body = exchange.request.framing != http::Framing::none;
+  return request;
 }
 
-wire::Put put_of(const Exchange& exchange, const wire::StoredRequest* made, std::vector<std::string> destinations, const Tried& tried) {
+// The deliveries of everything selected, behind the first `skip`, with what each of them sends.
+void add_deliveries(wire::Put& put, const Exchange& exchange, size_t skip) {
+  for (const pipeline::Selected& route : exchange.selected) {
+    uint16_t shape = 0;
+    for (const auto& destination : route.destinations) {
+      if (skip > 0) {
+        --skip;
+        continue;
+      }
+      if (shape == 0 && route.request != nullptr) {
+        wire::StoredRequest& made = put.shapes.emplace_back(*route.request);
+        made.forwarded_for = put.request.forwarded_for;
+        made.tls = put.request.tls;
+        shape = static_cast<uint16_t>(put.shapes.size());
+      }
+      put.deliveries.push_back({destination->name, static_cast<uint16_t>(route.route), shape, route.failure});
+    }
+  }
+}
+
+wire::Put put_of(const Exchange& exchange, size_t skip, const Tried& tried) {
   wire::Put put;
+  put.request = received_request(exchange);
+  add_deliveries(put, exchange, skip);
   put.event = event_of(exchange);
   put.event.outcome = Outcome::spooled;
-  put.event.destination = destinations.front();
+  put.event.destination = put.deliveries.front().destination;
   if (exchange.reply.status == 0)
     put.event.status =
         static_cast<uint16_t>(exchange.source->reply_status != 0 ? exchange.source->reply_status : kStoredStatus);
-  put.destinations = std::move(destinations);
+  put.claims = exchange.claims();
   put.first_attempt_failed = tried.failed;
   put.attempt_status = tried.status;
   put.attempt_error = tried.error;
   put.delay_ms = std::clamp<int64_t>(tried.retry_after.count(), 0, upstream::Destination::kMaxRetryAfter.count());
-  if (made != nullptr) {
-    put.request = *made;
-    return put;
-  }
-  put.request.method = exchange.request.method;
-  put.request.target = exchange.request.target;
-  put.request.path_rest = exchange.path_rest;
-  put.request.fields.reserve(exchange.request.fields.size());
-  for (const http::Field& field : exchange.request.fields) {
-    if (!exchange.client.vouched && upstream::claims_identity(field.name)) continue;
-    put.request.fields.emplace_back(field.name, field.value);
-  }
-  put.request.body = exchange.body;
-  put.request.has_body = exchange.request.framing != http::Framing::none;
   return put;
+}
+
+// More than the first destination of the first route?
+bool has_others(const Exchange& exchange) { return exchange.selected.size() > 1 || exchange.selected.front().destinations.size() > 1; }
+
+// A webhook whose key another one has: a sender's retry is answered like the first, a replay is refused.
+void answer_claimed(Exchange& exchange, const wire::ClaimedBy& by) {
+  if (!exchange.dedupe || by.claim != 0) {
+    exchange.answer(401, Outcome::rejected, "verify: the same signed request was seen before", -1);
+    return;
+  }
+  answer_for_backend(exchange, by.status >= 200 && by.status < 300 ? by.status : 200, Outcome::duplicate,
+                     "dedupe: the same as " + by.first.to_string());
 }
 
 class Deliver final : public pipeline::Handler {
@@ -145,6 +165,8 @@ class Deliver final : public pipeline::Handler {
   Verdict handle(Exchange& exchange) const override;
 
  private:
+  static bool claim(Exchange& exchange);
+  static bool settle_claim(Exchange& exchange, const Result<wire::ClaimResult>& result);
   static bool forward(Exchange& exchange);
   static bool settle_forward(Exchange& exchange, const upstream::Attempt& attempt);
   static bool store(Exchange& exchange, size_t skip, const Tried& tried);
@@ -153,27 +175,44 @@ class Deliver final : public pipeline::Handler {
   bool spool_first_;
 };
 
-// Names of everything selected, behind the first `skip`.
-std::vector<std::string> names_of(const Exchange& exchange, size_t skip) {
-  std::vector<std::string> names;
-  for (const pipeline::Selected& route : exchange.selected) {
-    for (const auto& destination : route.destinations) {
-      if (skip > 0) {
-        --skip;
-      } else {
-        names.push_back(destination->name);
-      }
-    }
-  }
-  return names;
-}
-
 Verdict Deliver::handle(Exchange& exchange) const {
   BELAY_CHECK_NOTE(!exchange.selected.empty(), "deliver without a destination: route answers when there is none");
   exchange.context.reset();  // no expression is evaluated from here on: a parked exchange holds no parsed payload
   if (spool_first_ || exchange.spool_only)
     return store(exchange, 0, {}) ? Verdict::parked : Verdict::reply;
+  if (exchange.dedupe || exchange.replay) {
+    if (claim(exchange)) return Verdict::parked;
+  }
   return forward(exchange) ? Verdict::parked : Verdict::reply;
+}
+
+// Asks the spool for the webhook's keys before a forward and parks; false when there is no spool to ask: without it forwards go
+// on, and a duplicate among them is not seen.
+bool Deliver::claim(Exchange& exchange) {
+  wire::SpoolClient* spool = exchange.services.spool;
+  if (spool == nullptr || !spool->available()) return false;
+  spool->claim({exchange.id, exchange.claims()}, [spool, id = exchange.id, resume = exchange.park()](const Result<wire::ClaimResult>& result) {
+    if (Exchange* const waiting = resume.exchange()) {
+      if (settle_claim(*waiting, result)) resume();
+    } else if (result && result->state == wire::ClaimState::fresh) {
+      spool->release(id);  // the sender has gone
+    }
+  });
+  return true;
+}
+
+// True when the exchange has its reply; false while a forward, or the spool, is waited for.
+bool Deliver::settle_claim(Exchange& exchange, const Result<wire::ClaimResult>& result) {
+  if (result && result->state == wire::ClaimState::claimed) {
+    answer_claimed(exchange, result->by);
+    return true;
+  }
+  if (result && result->state == wire::ClaimState::busy) {
+    exchange.answer(503, Outcome::failed, "dedupe: the same webhook is being handled", kRetryAfterSeconds);
+    return true;
+  }
+  if (result) exchange.claim_hold.hold(*exchange.services.spool, exchange.id);
+  return !forward(exchange);
 }
 
 // Parks the exchange; false when it has its reply already, because neither the backend nor the spool can take it.
@@ -188,12 +227,9 @@ bool Deliver::forward(Exchange& exchange) {
     exchange.reason = "deliver: " + to->name + ": over its " + (taken == Taken::too_many ? "concurrency" : "rate");
     return store(exchange, 0, {});
   }
-  const wire::StoredRequest* made = exchange.selected.front().request.get();
-  const auto fields = made == nullptr ? nullptr : std::make_shared<http::Fields>();
   // The call dies with the exchange, so the callback never outlives what it touches.
   exchange.call = services.upstream->send(
-      to, made == nullptr ? outbound_of(exchange) : outbound_of(exchange, *made, *fields),
-      [&exchange, fields, resume = exchange.park()](const upstream::Attempt& attempt) {
+      to, outbound_of(exchange, exchange.selected.front().request.get()), [&exchange, resume = exchange.park()](const upstream::Attempt& attempt) {
         if (settle_forward(exchange, attempt)) resume();
       });
   return true;
@@ -208,7 +244,7 @@ bool Deliver::settle_forward(Exchange& exchange, const upstream::Attempt& attemp
   const bool answered = attempt.outcome == upstream::Outcome::answered;
   if (answered && (attempt.status() < 500 || !attempt.retryable(to))) {
     pass_on(exchange, attempt);
-    if (!names_of(exchange, 1).empty()) return !store(exchange, 1, {});
+    if (has_others(exchange)) return !store(exchange, 1, {});
     exchange.outcome = Outcome::forwarded;
     return true;
   }
@@ -223,22 +259,15 @@ bool Deliver::settle_forward(Exchange& exchange, const upstream::Attempt& attemp
   return !store(exchange, 0, tried);
 }
 
-// Hands the webhook, for everything selected behind the first `skip`, to the spool and parks; false when it cannot, then the reply
-// is a 503.
+// Hands the webhook to the spool and parks; false when it cannot, then the reply is a 503.
 bool Deliver::store(Exchange& exchange, size_t skip, const Tried& tried) {
   wire::SpoolClient* spool = exchange.services.spool;
-  std::vector<std::string> destinations = names_of(exchange, skip);
-  if (exchange.destination.empty()) exchange.destination = destinations.front();
+  if (exchange.destination.empty()) exchange.destination = exchange.selected.front().destinations.front()->name;
   if (spool == nullptr || !spool->available()) {
     answer_unavailable(exchange, spool == nullptr ? "there is no spool" : "the spool is away");
     return false;
   }
-  const wire::StoredRequest* made = nullptr;
-  if (!one_request(exchange, skip, made)) {
-    answer_unavailable(exchange, "routes whose transforms differ cannot be stored together");
-    return false;
-  }
-  const wire::Put put = put_of(exchange, made, std::move(destinations), tried);
+  const wire::Put put = put_of(exchange, skip, tried);
   spool->put(put, [resume = exchange.park()](const Result<wire::PutResult>& result) {
     if (Exchange* waiting = resume.exchange()) {
       settle_store(*waiting, result);
@@ -249,7 +278,8 @@ bool Deliver::store(Exchange& exchange, size_t skip, const Tried& tried) {
 }
 
 void Deliver::settle_store(Exchange& exchange, const Result<wire::PutResult>& result) {
-  // `duplicate`: the spool had this id already, from a put of ours whose answer was lost.
+  if (result && result->state == wire::PutState::claimed) return answer_claimed(exchange, result->by);
+  // `repeated`: the spool had this id already, from a put of ours whose answer was lost.
   if (result && result->state != wire::PutState::refused) {
     if (exchange.reply.status != 0) {
       exchange.outcome =

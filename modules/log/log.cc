@@ -73,14 +73,20 @@ class Log final : public pipeline::Handler {
       lines_.end_line();
     }
     // What is stored came with its own line (wire::Put).
-    if (exchange.services.spool != nullptr && exchange.outcome != wire::Outcome::spooled)
-      exchange.services.spool->record(event_of(exchange));
+    if (exchange.services.spool != nullptr && exchange.outcome != wire::Outcome::spooled) record(exchange);
     return pipeline::Verdict::next;
   }
 
   void turn_end() const override { lines_.flush(); }
 
  private:
+  // The keys of a webhook are taken when its backend said 2xx, with the line that says so.
+  static void record(pipeline::Exchange& exchange) {
+    const bool taken = exchange.outcome == wire::Outcome::forwarded && exchange.reply.status >= 200 && exchange.reply.status < 300;
+    exchange.services.spool->record(event_of(exchange), taken ? exchange.claims() : std::vector<wire::Claim>());
+    if (taken) exchange.claim_hold.confirmed();
+  }
+
   // A worker's own: one thread.
   mutable LineWriter lines_;
   mutable LineClock clock_;

@@ -86,6 +86,7 @@ class Transforms final : public pipeline::Handler {
  public:
   Verdict handle(Exchange& exchange) const override;
   std::vector<std::unique_ptr<const Transform>> by_route;  // null: as received
+  bool spool_first = false;
 };
 
 Verdict Transforms::handle(Exchange& exchange) const {
@@ -96,6 +97,8 @@ Verdict Transforms::handle(Exchange& exchange) const {
     auto made = transform->apply(exchange);
     if (!made) {
       selected.failure = "transform: route " + std::to_string(selected.route + 1) + ": " + made.error().message;
+      // The sender hears about the route whose backend would answer it; every other is stored as dead, to be mended and replayed.
+      if (spool_first || exchange.spool_only || &selected != &exchange.selected.front()) continue;
       exchange.answer(422, wire::Outcome::rejected, selected.failure);
       return Verdict::reply;
     }
@@ -114,6 +117,7 @@ std::unique_ptr<pipeline::Handler> build(const conf::Node& settings, pipeline::B
     return nullptr;
   }
   auto made = std::make_unique<Transforms>();
+  made->spool_first = context.source->named->node.at("mode").text() == "spool";
   bool any = false;
   for (const conf::Node& route : context.source->named->node.at("routes").items()) {
     const conf::Node& node = route.at("transform");

@@ -61,8 +61,20 @@ void Exchange::answer(int status, wire::Outcome outcome_in, std::string_view rea
   reply.body += "}\n";
 }
 
+std::vector<wire::Claim> Exchange::claims() const {
+  std::vector<wire::Claim> all;
+  for (const auto* claim : {&dedupe, &replay}) {
+    if (*claim) all.push_back(**claim);
+  }
+  return all;
+}
+
 void Exchange::reset() {
   call.reset();
+  claim_hold.release();
+  sent_fields.clear();
+  dedupe.reset();
+  replay.reset();
   place.give_back();
   if (resume_target_) resume_target_->ticket = 0;
   id = {};

@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -17,6 +18,7 @@
 #include "pipeline/forward_place.h"
 #include "rules/context.h"
 #include "upstream/client.h"
+#include "wire/client.h"
 #include "wire/messages.h"
 
 namespace belay::pipeline {
@@ -60,12 +62,33 @@ struct EventFacts {
   std::string type, id, resource, time;
 };
 
+// Keys that the spool holds for a webhook while it is forwarded. Given up when this ends, unless they were confirmed.
+class ClaimHold {
+ public:
+  ClaimHold() = default;
+  ~ClaimHold() { release(); }
+  ClaimHold(const ClaimHold&) = delete;
+  ClaimHold& operator=(const ClaimHold&) = delete;
+  void hold(wire::SpoolClient& spool, MessageId id) {
+    spool_ = &spool;
+    id_ = id;
+  }
+  void release() {
+    if (wire::SpoolClient* const spool = std::exchange(spool_, nullptr)) spool->release(id_);
+  }
+  void confirmed() { spool_ = nullptr; }
+
+ private:
+  wire::SpoolClient* spool_ = nullptr;
+  MessageId id_;
+};
+
 // One route that matched, to be delivered.
 struct Selected {
   std::vector<std::shared_ptr<const upstream::Destination>> destinations;
   uint32_t route = 0;                                 // its number in the source, from 0
   std::shared_ptr<const wire::StoredRequest> request; // what a transform made of the request; null: as received
-  std::string failure;                                // why its transform made nothing: "transform: route 2: no such key: …"
+  std::string failure;                                // why its transform made nothing ("transform: route 2: no such key: …"): stored as dead
 };
 
 // Resumes a parked exchange on a later turn. Held by whatever the module waits for. Copies are one permission: the first call
@@ -114,6 +137,7 @@ class Exchange {
   bool verified = false;
   std::vector<Selected> selected;
   MemoryShare made_memory;                  // bodies of their requests, in limits.memory
+  std::optional<wire::Claim> dedupe, replay;  // keys that this webhook takes when it is accepted; a second one is a duplicate, or a replay
   bool spool_only = false;                  // limit with `over: spool`: store and deliver later, whatever the mode
   std::unique_ptr<rules::Context> context;  // made by the first module that evaluates an expression: one parse for all
 
@@ -124,6 +148,8 @@ class Exchange {
   std::string reason;               // "verify: signature does not match"
   std::string destination;
   uint32_t backend_us = 0;
+  ClaimHold claim_hold;
+  http::Fields sent_fields;                      // of a forward whose request a transform made
   std::unique_ptr<upstream::Client::Call> call;  // a forward under way; dies with the exchange
   ForwardPlace place;                            // held while `call` is under way
 
@@ -136,6 +162,9 @@ class Exchange {
   // one that parked, or with the log when a reply stands in the exchange by then.
   Resume park();
   bool parked() const { return parked_; }
+
+  // dedupe and replay as the spool takes them, in this order.
+  std::vector<wire::Claim> claims() const;
 
   // Ready for the connection's next request: everything above is emptied, buffers keep their room up to kKeep, what was parked
   // or under way is given up.

@@ -25,7 +25,7 @@ std::string sealed(const DestinationCounts& counts) {
 
 std::string sealed(const Totals& totals) {
   std::string payload;
-  for (const uint64_t total : {totals.messages, totals.events, totals.quarantined, totals.blocks}) put_be64(payload, total);
+  for (const uint64_t total : {totals.messages, totals.events, totals.quarantined, totals.blocks, totals.rejected}) put_be64(payload, total);
   put_be64(payload, static_cast<uint64_t>(totals.widest_ms));
   std::string out;
   append_sealed(out, payload);
@@ -47,7 +47,7 @@ bool read(std::string_view stored, Totals& totals) {
   auto payload = unseal(stored);
   if (!payload) return false;
   wire::Reader in(*payload);
-  for (uint64_t* total : {&totals.messages, &totals.events, &totals.quarantined, &totals.blocks}) *total = in.u64();
+  for (uint64_t* total : {&totals.messages, &totals.events, &totals.quarantined, &totals.blocks, &totals.rejected}) *total = in.u64();
   totals.widest_ms = in.i64();
   return in.finished();
 }
@@ -123,7 +123,7 @@ DestinationCounts& BooksChange::touch(const Delivery& delivery) {
 void BooksChange::added(const Delivery& delivery) {
   DestinationCounts& counts = touch(delivery);
   ++counts.spooled;
-  ++counts.waiting;
+  ++counts.of(delivery.state);
 }
 
 void BooksChange::moved(const Delivery& delivery, DeliveryState from, DeliveryState to) {

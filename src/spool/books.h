@@ -26,6 +26,7 @@ struct Totals {
   uint64_t events = 0;       // lines on disk
   uint64_t quarantined = 0;
   uint64_t blocks = 0;       // ever written: the number of the next
+  uint64_t rejected = 0;     // messages kept for quarantine: without deliveries
   int64_t widest_ms = 0;     // most time between the smallest and the greatest id of a block
 };
 

@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "base/log.h"
+#include "spool/claims.h"
 
 namespace belay::spool {
 
@@ -50,15 +51,25 @@ Committed Change::apply(Batch& batch) {
   std::sort(order.begin(), order.end(), [&](size_t a, size_t b) {
     return batch.puts[a].message->event.id < batch.puts[b].message->event.id;
   });
+  committed.claimed.resize(batch.puts.size());
   for (const size_t at : order) {
-    const Stored stored = store(batch.puts[at], batch.lease);
+    NewMessage& put = batch.puts[at];
+    if (!put.claims.empty()) {
+      committed.claimed[at] = find_claims(transaction_, tables_, put.claims, put.message->event.id, now_);
+    }
+    if (committed.claimed[at]) continue;
+    const Stored stored = store(put, batch.lease);
     committed.duplicate[at] = stored == Stored::before;
     committed.failed[at] = stored == Stored::failed;
   }
   committed.refused.reserve(batch.settlements.size());
   for (const Settlement& settlement : batch.settlements) committed.refused.push_back(!settle(settlement.delivery));
   for (const EventBatch& events : batch.events) {
-    if (books_.first_time(events.client, events.number)) add_lines(events.lines);
+    if (!books_.first_time(events.client, events.number)) continue;
+    add_lines(events.lines);
+    for (const wire::Confirmed& one : events.confirmed) {
+      take_claims(transaction_, tables_, one.claims, one.id, one.status, one.id.time(), now_);
+    }
   }
   changed_ = changed_ || !batch.empty();
   return committed;
@@ -69,16 +80,23 @@ Change::Stored Change::store(NewMessage& put, Duration lease) {
   const MessageId& id = message.event.id;
   if (!is_new(messages_, id.view())) return Stored::before;
   if (!is_new(failed_, id.view())) return Stored::failed;
-  const bool in_chunks = message.request.body.size() > StoreOptions::kInlineBody;
   scratch_.clear();
-  append_sealed(scratch_, message, in_chunks);
-  put_ordered(messages_, id.view(), scratch_);
+  append_sealed(scratch_, message, StoreOptions::kInlineBody);
   std::string_view rest = std::string_view(scratch_).substr(1);  // the line stands first after the version byte
   auto line = wire::next_event(rest);
   BELAY_CHECK(line.ok());
   add_line(*line);
+  if (put.deliveries.empty()) {
+    if (books_.totals.rejected >= StoreOptions::kMaxQuarantined) return Stored::now;
+    ++books_.totals.rejected;
+  }
+  put_ordered(messages_, id.view(), scratch_);
   ++books_.totals.messages;
-  if (in_chunks) store_chunks(id, message.request.body);
+  for (size_t i = 0; i <= message.shapes.size(); ++i) {
+    const auto shape = static_cast<uint16_t>(i);
+    if (message.shape(shape).body.size() > StoreOptions::kInlineBody) store_chunks(id, shape, message.shape(shape).body);
+  }
+  take_claims(transaction_, tables_, put.claims, id, message.event.status, id.time(), now_);
   for (Delivery& delivery : put.deliveries) {
     if (delivery.destination_name != message.event.destination) block_.add_destination(delivery.destination_name);
     store_delivery(delivery, lease);
@@ -86,13 +104,13 @@ Change::Stored Change::store(NewMessage& put, Duration lease) {
   return Stored::now;
 }
 
-void Change::store_chunks(const MessageId& id, std::string_view body) {
-  for (uint32_t number = 0; !body.empty(); ++number) {
+void Change::store_chunks(const MessageId& id, uint16_t shape, std::string_view body) {
+  for (uint16_t number = 0; !body.empty(); ++number) {
     const std::string_view piece = body.substr(0, StoreOptions::kBodyChunk);
     body.remove_prefix(piece.size());
     scratch_.clear();
     append_sealed(scratch_, piece);
-    transaction_.put(tables_.chunks, chunk_key(id, number), scratch_);
+    transaction_.put(tables_.chunks, chunk_key(id, shape, number), scratch_);
   }
 }
 
@@ -109,7 +127,11 @@ void Change::store_delivery(Delivery& delivery, Duration lease) {
   const std::string key = delivery_key(delivery.message, delivery.destination);
   static_cast<void>(is_new(deliveries_, key));
   put_ordered(deliveries_, key, scratch_);
-  transaction_.put(tables_.due, due_key(delivery.destination, delivery.due, delivery.message), {});
+  if (is_waiting(delivery.state)) {
+    transaction_.put(tables_.due, due_key(delivery.destination, delivery.due, delivery.message), {});
+  } else {
+    transaction_.put(tables_.ended, ended_key(delivery.state, delivery.message, delivery.destination), {});
+  }
   books_.added(delivery);
 }
 
@@ -265,7 +287,9 @@ bool Change::may_go(const MessageId& id, WallTime older_than, bool any_delivered
 void Change::remove_message(const MessageId& id) {
   transaction_.remove(tables_.messages, id.view());
   for (const std::string& key : keys_with_prefix(tables_.chunks, id.view())) transaction_.remove(tables_.chunks, key);
-  for (const std::string& key : keys_with_prefix(tables_.deliveries, id.view())) {
+  const std::vector<std::string> deliveries = keys_with_prefix(tables_.deliveries, id.view());
+  if (deliveries.empty() && books_.totals.rejected > 0) --books_.totals.rejected;
+  for (const std::string& key : deliveries) {
     const DestinationId destination = get_be(key.data() + 16, 8);
     transaction_.remove(tables_.ended, ended_key(DeliveryState::dead, id, destination));
     transaction_.remove(tables_.ended, ended_key(DeliveryState::cancelled, id, destination));
@@ -337,6 +361,12 @@ uint32_t Change::prune_failed(WallTime older_than, uint32_t max) {
   for (const std::string& key : old) transaction_.remove(tables_.failed, key);
   changed_ = changed_ || !old.empty();
   return static_cast<uint32_t>(old.size());
+}
+
+uint32_t Change::prune_claims(uint32_t max) {
+  const uint32_t gone = spool::prune_claims(transaction_, tables_, now_, max);
+  changed_ = changed_ || gone > 0;
+  return gone;
 }
 
 Result<void> Change::commit() {

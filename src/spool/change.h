@@ -38,6 +38,7 @@ class Change {
   // Up to `max` blocks, oldest first. `lines`: how many lines went. Returns how many blocks.
   uint32_t prune_journal(WallTime older_than, uint32_t max, uint64_t& lines);
   uint32_t prune_failed(WallTime older_than, uint32_t max);  // how many went
+  uint32_t prune_claims(uint32_t max);                       // that have ended; how many went
 
   bool failed() const { return transaction_.failed(); }
   bool changed() const { return changed_; }  // false: commit() has nothing to make durable
@@ -59,7 +60,7 @@ class Change {
 
   enum class Stored : uint8_t { now, before, failed };
   Stored store(NewMessage& put, Duration lease);
-  void store_chunks(const MessageId& id, std::string_view body);
+  void store_chunks(const MessageId& id, uint16_t shape, std::string_view body);
   void store_delivery(Delivery& delivery, Duration lease);
   bool settle(const Delivery& delivery);
   void write_state(const Delivery& delivery, DeliveryState from, WallTime old_due);

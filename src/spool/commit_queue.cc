@@ -10,7 +10,7 @@ constexpr size_t kPerMessage = 512;  // head, fields and bookkeeping, about
 
 size_t size_of(const Batch& batch) {
   size_t bytes = 0;
-  for (const NewMessage& put : batch.puts) bytes += put.message->request.body.size() + kPerMessage;
+  for (const NewMessage& put : batch.puts) bytes += put.message->body_bytes() + kPerMessage;
   for (const EventBatch& events : batch.events) bytes += events.lines.bytes().size();
   return bytes + batch.settlements.size() * kPerMessage;
 }

@@ -15,6 +15,13 @@
 
 namespace belay::spool {
 
+namespace {
+
+// Of a message's bodies all are in memory, whichever is sent.
+size_t held_by(const Leased& leased) { return leased.message->body_bytes(); }
+
+}  // namespace
+
 struct Dispatcher::Impl {
   // One delivery under way; what the request points into lives here.
   struct Flight {
@@ -170,7 +177,7 @@ void Dispatcher::Impl::give_back(const Leased& leased) {
 
 void Dispatcher::Impl::release_pending(Lane& lane) {
   for (const Lane::Pending& pending : lane.pending) {
-    held_bytes -= pending.leased.message->request.body.size();
+    held_bytes -= held_by(pending.leased);
     give_back(pending.leased);
   }
   lane.pending.clear();
@@ -181,7 +188,7 @@ void Dispatcher::Impl::release_pending(Lane& lane) {
 // another scan may take at the same time.
 void Dispatcher::Impl::release_stale(Lane& lane) {
   while (!lane.pending.empty() && lane.pending.front().since + kLease / 2 < loop.now()) {
-    held_bytes -= lane.pending.front().leased.message->request.body.size();
+    held_bytes -= held_by(lane.pending.front().leased);
     give_back(lane.pending.front().leased);
     lane.pending.pop_front();
     lane.more_in_store = true;
@@ -190,7 +197,7 @@ void Dispatcher::Impl::release_stale(Lane& lane) {
 
 void Dispatcher::Impl::add(Lane& lane, Leased leased) {
   if (stopping || lane.destination == nullptr) return give_back(leased);
-  held_bytes += leased.message->request.body.size();
+  held_bytes += held_by(leased);
   lane.pending.push_back({std::move(leased), loop.now()});
   mark_ready(lane);
 }
@@ -234,7 +241,7 @@ void Dispatcher::Impl::send(Lane& lane) {
   lane.sent();
   Flight& flight = flights.front();
   store.extend(flight.leased.delivery.message, lane.id, clock.wall() + lane.destination->timeout + kLeaseMargin);
-  const wire::StoredRequest& request = flight.leased.message->request;
+  const wire::StoredRequest& request = flight.leased.message->shape(flight.leased.delivery.shape);
   if (!lane.told_hot || lane.more_in_store) {
     tell_hot(lane);
     if (lane.more_in_store) scan(lane);
@@ -250,7 +257,8 @@ void Dispatcher::Impl::send(Lane& lane) {
   outbound.has_body = request.has_body;
   outbound.id = flight.leased.delivery.message;
   outbound.attempt = flight.leased.delivery.attempts + 1;
-  outbound.client = flight.leased.message->event.client;
+  outbound.client = request.forwarded_for;
+  outbound.client_tls = request.tls;
   outbound.vouched = true;  // what nobody vouched for was not stored
   flying = flights.size();
   flight.call = client.send(flight.destination, outbound, [this, at = flights.begin()](const upstream::Attempt& attempt) {
@@ -270,7 +278,7 @@ void Dispatcher::Impl::answered(Flights::iterator flight, const upstream::Attemp
     if (stopping) release_pending(lane);
     return;
   }
-  held_bytes -= flight->leased.message->request.body.size();
+  held_bytes -= held_by(flight->leased);
   settle(lane, std::move(flight->leased.delivery), attempt, *flight->destination);
   if (!lane.pending.empty()) mark_ready(lane);
   else if (lane.more_in_store) scan(lane);
@@ -334,7 +342,7 @@ void Dispatcher::Impl::committed(std::vector<Settlement> settled, const Result<C
 
 void Dispatcher::Impl::give_up() {
   for (const Flight& flight : flights) {
-    held_bytes -= flight.leased.message->request.body.size();
+    held_bytes -= held_by(flight.leased);
     give_back(flight.leased);
   }
   if (!flights.empty()) log::warn("spool: {} deliveries did not end in time and are queued again", flights.size());

@@ -4,95 +4,14 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <deque>
 #include <filesystem>
-#include <unordered_map>
 #include <utility>
 
 #include "base/log.h"
-#include "base/random.h"
-#include "event/stream.h"
+#include "spool/intake_impl.h"
 #include "spool/plan.h"
-#include "wire/frame_stream.h"
 
 namespace belay::spool {
-
-namespace {
-
-using wire::FrameType;
-
-// Where the answer to a put goes.
-struct Asked {
-  uint64_t connection;
-  uint32_t sequence;
-  MessageId id;
-};
-
-}  // namespace
-
-struct Intake::Impl {
-  struct Connection final : wire::FrameHandler {
-    Connection(Impl& intake, uint64_t connection_number, int fd)
-        : owner(intake), number(connection_number), stream(intake.loop, fd, *this) {}
-    void on_open() override {}
-    bool on_frame(const wire::Frame& frame) override { return owner.on_frame(*this, frame); }
-    void on_ended(const Error& reason) override { owner.on_ended(*this, reason); }
-
-    Impl& owner;
-    uint64_t number;
-    bool greeted = false;
-    wire::Hello peer;
-    std::deque<wire::Events> lines;  // not committed; the first is under way when `committing`
-    bool committing = false, failed = false;
-    wire::FrameStream stream;
-  };
-
-  Impl(event::Loop& event_loop, Store& the_store, const Clock& the_clock, IntakeHooks the_hooks)
-      : loop(event_loop),
-        store(the_store),
-        clock(the_clock),
-        hooks(std::move(the_hooks)),
-        state_timer(loop, [this] { tell_state(); }),
-        turn_end(loop, [this] { end_turn(); }) {
-    state_timer.start(kStateEvery);
-  }
-  ~Impl() {
-    if (listen_fd >= 0) close(listen_fd);
-  }
-
-  void accept(int fd);
-  bool on_frame(Connection& connection, const wire::Frame& frame);
-  bool on_put(Connection& connection, const wire::Frame& frame);
-  void on_ended(Connection& connection, const Error& reason);
-  void end_turn();
-  void commit_puts();
-  void committed(const std::vector<Asked>& who, std::vector<NewMessage>& puts, Result<Committed> result);
-  void hand_over(std::vector<NewMessage>& puts, const Committed& result);
-  void commit_lines(Connection& connection);
-  void lines_committed(uint64_t number, bool ok);
-  void answer(const Asked& asked, wire::PutState state, const std::string& reason);
-  void tell_state();
-  void send_state(Connection& connection);
-  Connection* find(uint64_t number);
-
-  event::Loop& loop;
-  Store& store;
-  const Clock& clock;
-  IntakeHooks hooks;
-  SystemRandom random;
-  int listen_fd = -1;
-  std::unique_ptr<event::Listener> listener;
-  std::shared_ptr<const upstream::Destinations> destinations = std::make_shared<upstream::Destinations>();
-  std::unordered_map<uint64_t, std::unique_ptr<Connection>> connections;
-  uint64_t next_connection = 1;
-  std::vector<NewMessage> puts;  // of this turn
-  std::vector<Asked> asked;
-  wire::State told;
-  event::Timer state_timer;
-  event::Loop::TurnEnd turn_end;
-  // Outlives the intake in callbacks of the store.
-  std::shared_ptr<bool> alive = std::make_shared<bool>(true);
-};
 
 void Intake::Impl::accept(int fd) {
   if (connections.size() >= kMaxConnections) {
@@ -111,7 +30,13 @@ Intake::Impl::Connection* Intake::Impl::find(uint64_t number) {
 
 void Intake::Impl::on_ended(Connection& connection, const Error& reason) {
   if (reason.kind == ErrorKind::corrupt) log::error("spool: a worker's connection is closed: {}", reason.message);
-  connections.erase(connection.number);
+  const uint64_t number = connection.number;
+  if (connection.lines.size() > connection.committing) {
+    commit_last_lines(connection);
+  } else {
+    holds.release_all(number);
+  }
+  connections.erase(number);
 }
 
 bool Intake::Impl::on_frame(Connection& connection, const wire::Frame& frame) {
@@ -128,6 +53,12 @@ bool Intake::Impl::on_frame(Connection& connection, const wire::Frame& frame) {
   if (!connection.greeted) return false;
   switch (frame.type) {
     case FrameType::put: return on_put(connection, frame);
+    case FrameType::claim: return on_claim(connection, frame);
+    case FrameType::release: {
+      const auto id = MessageId::from_bytes(frame.payload);
+      if (id) holds.release(*id);
+      return id.has_value();
+    }
     case FrameType::events: {
       auto events = wire::decode_events(frame.payload);
       if (!events) return false;
@@ -146,22 +77,43 @@ bool Intake::Impl::on_frame(Connection& connection, const wire::Frame& frame) {
 
 bool Intake::Impl::on_put(Connection& connection, const wire::Frame& frame) {
   auto put = wire::decode_put(frame.payload);
-  if (!put || put->destinations.empty()) return false;
-  const MessageId id = put->event.id;
+  if (!put || (put->deliveries.empty() && put->event.outcome != wire::Outcome::rejected)) return false;
+  const Asked who{connection.number, frame.sequence, put->event.id};
+  const bool claims = !put->claims.empty();
   NewMessage planned = plan(std::move(*put), *destinations, clock.wall(), random);
+  if (claims) {
+    take_put(who, std::make_shared<NewMessage>(std::move(planned)));
+    return true;
+  }
+  add_put(who, std::move(planned));
+  return true;
+}
+
+void Intake::Impl::add_put(const Asked& who, NewMessage planned) {
   const WallTime now = clock.wall();
   for (Delivery& delivery : planned.deliveries) {
-    if (delivery.due <= now && hooks.wants(delivery.destination)) delivery.state = DeliveryState::sending;
+    if (delivery.state == DeliveryState::queued && delivery.due <= now && hooks.wants(delivery.destination)) {
+      delivery.state = DeliveryState::sending;
+    }
   }
   puts.push_back(std::move(planned));
-  asked.push_back({connection.number, frame.sequence, id});
-  return true;
+  asked.push_back(who);
+}
+
+// Its keys are held until the commit has decided: a twin of the same moment waits for that.
+void Intake::Impl::take_put(const Asked& who, const std::shared_ptr<NewMessage>& planned) {
+  const bool taken = holds.take(planned->claims, who.id, who.connection, loop.now(), [this, who, planned](bool again) {
+    if (again) return take_put(who, planned);
+    answer(who, wire::PutResult{who.id, wire::PutState::refused, "the same webhook is being handled", {}});
+  });
+  if (taken) add_put(who, std::move(*planned));
 }
 
 void Intake::Impl::end_turn() {
   commit_puts();
+  look_up();
   for (auto& [number, connection] : connections) {
-    if (!connection->committing && !connection->lines.empty()) commit_lines(*connection);
+    if (connection->committing == 0 && !connection->lines.empty()) commit_lines(*connection);
   }
   std::vector<uint64_t> stuck;
   for (auto& [number, connection] : connections) {
@@ -190,68 +142,47 @@ void Intake::Impl::commit_puts() {
 
 void Intake::Impl::committed(const std::vector<Asked>& who, std::vector<NewMessage>& stored, Result<Committed> result) {
   if (!result) {
-    for (const Asked& one : who) answer(one, wire::PutState::refused, result.error().message);
-    return;
+    for (const Asked& one : who) answer(one, wire::PutResult{one.id, wire::PutState::refused, result.error().message, {}});
+  } else {
+    for (size_t i = 0; i < who.size(); ++i) {
+      wire::PutResult answered{who[i].id, result->duplicate[i] ? wire::PutState::repeated : wire::PutState::stored, {}, {}};
+      if (const auto& by = result->claimed[i]) {
+        answered.state = wire::PutState::claimed;
+        answered.by = *by;
+      } else if (result->failed[i]) {
+        answered.state = wire::PutState::refused;
+        answered.reason = "the request has ended before";
+      }
+      answer(who[i], answered);
+    }
+    hand_over(stored, *result);
   }
   for (size_t i = 0; i < who.size(); ++i) {
-    if (result->failed[i]) answer(who[i], wire::PutState::refused, "the request has ended before");
-    else answer(who[i], result->duplicate[i] ? wire::PutState::duplicate : wire::PutState::stored, {});
+    if (!stored[i].claims.empty()) holds.release(who[i].id);
   }
-  hand_over(stored, *result);
 }
 
 void Intake::Impl::hand_over(std::vector<NewMessage>& stored, const Committed& result) {
   std::vector<Leased> leased;
   std::vector<DestinationId> wake;
   for (size_t i = 0; i < stored.size(); ++i) {
-    if (result.duplicate[i] || result.failed[i]) continue;
+    if (result.duplicate[i] || result.failed[i] || result.claimed[i]) continue;
     for (Delivery& delivery : stored[i].deliveries) {
       if (delivery.state == DeliveryState::sending) leased.push_back({std::move(delivery), stored[i].message});
-      else wake.push_back(delivery.destination);
+      else if (is_waiting(delivery.state)) wake.push_back(delivery.destination);
     }
   }
   if (!leased.empty()) hooks.stored(std::move(leased));
   if (!wake.empty()) hooks.wake(std::move(wake));
 }
 
-void Intake::Impl::answer(const Asked& one, wire::PutState state, const std::string& reason) {
+void Intake::Impl::answer(const Asked& one, const wire::PutResult& result) {
   Connection* connection = find(one.connection);
   if (connection == nullptr) return;  // the worker has gone; nobody was told anything
   std::string& out = connection->stream.out();
   const size_t start = wire::begin_frame(out);
-  wire::append(out, wire::PutResult{one.id, state, reason});
+  wire::append(out, result);
   wire::end_frame(out, start, FrameType::put_result, one.sequence);
-}
-
-// All that waits of one connection in one batch; the numbers stay with their lines.
-void Intake::Impl::commit_lines(Connection& connection) {
-  connection.committing = true;
-  Batch batch;
-  for (const wire::Events& events : connection.lines) {
-    batch.events.push_back({connection.peer.client, events.number, events.lines});
-  }
-  const size_t count = connection.lines.size();
-  store.commit(std::move(batch), [this, guard = std::weak_ptr(alive), &to = loop, number = connection.number,
-                                  count](Result<Committed> result) {
-    to.post([this, guard, number, count, ok = result.ok()] {
-      if (!guard.lock()) return;
-      Connection* done = find(number);
-      if (done == nullptr) return;
-      if (ok) {
-        const auto last = static_cast<uint32_t>(done->lines[count - 1].number);
-        wire::append_frame(done->stream.out(), FrameType::events_ack, last, {});
-        done->lines.erase(done->lines.begin(), done->lines.begin() + static_cast<ptrdiff_t>(count));
-        done->committing = false;
-      }  // else kept, and tried again with the next state tick
-      lines_committed(number, ok);
-    });
-  });
-}
-
-void Intake::Impl::lines_committed(uint64_t number, bool ok) {
-  if (ok) return;
-  log::warn("spool: lines of the books could not be committed; they are kept and tried again");
-  if (Connection* connection = find(number)) connection->failed = true;
 }
 
 void Intake::Impl::tell_state() {
@@ -264,8 +195,9 @@ void Intake::Impl::tell_state() {
     }
   }
   for (auto& [number, connection] : connections) {
-    if (std::exchange(connection->failed, false)) connection->committing = false;  // its lines go again at the turn's end
+    if (std::exchange(connection->failed, false)) connection->committing = 0;  // its lines go again at the turn's end
   }
+  holds.expire(loop.now());
   state_timer.start(kStateEvery);
 }
 

@@ -26,16 +26,22 @@ void count_first_attempt(Delivery& delivery, const wire::Put& put, const upstrea
 
 NewMessage plan(wire::Put put, const upstream::Destinations& destinations, WallTime now, Random& random) {
   NewMessage planned;
-  for (size_t i = 0; i < put.destinations.size(); ++i) {
-    const std::string& name = put.destinations[i];
+  for (size_t i = 0; i < put.deliveries.size(); ++i) {
+    wire::PutDelivery& wanted = put.deliveries[i];
+    const std::string& name = wanted.destination;
     const auto known = destinations.find(name);
     const upstream::Destination* destination = known == destinations.end() ? nullptr : known->second.get();
     Delivery delivery;
     delivery.message = put.event.id;
     delivery.destination = destination_id(name);
     delivery.destination_name = name;
+    delivery.route = wanted.route;
+    delivery.shape = wanted.shape;
     delivery.due = now + std::max(Duration(0), Duration(put.delay_ms));
-    if (i == 0 && put.first_attempt_failed) {
+    if (!wanted.dead.empty()) {
+      delivery.state = DeliveryState::dead;
+      delivery.reason = std::move(wanted.dead);
+    } else if (i == 0 && put.first_attempt_failed) {
       count_first_attempt(delivery, put, destination, now, random);
     } else if (destination != nullptr) {
       delivery.due += next_wait(destination->retry, 0, Duration(-1), random).value_or(Duration(0));
@@ -45,6 +51,8 @@ NewMessage plan(wire::Put put, const upstream::Destinations& destinations, WallT
   Message message;
   message.event = std::move(put.event);
   message.request = std::move(put.request);
+  message.shapes = std::move(put.shapes);
+  planned.claims = std::move(put.claims);
   planned.message = std::make_shared<const Message>(std::move(message));
   return planned;
 }

@@ -107,14 +107,26 @@ Result<std::string_view> unseal(std::string_view stored) {
   return checked.substr(1);
 }
 
-// Payload: line of the books, request head, whether the body is elsewhere, its length, the body unless it is.
-void append_sealed(std::string& out, const Message& message, bool body_in_chunks) {
+size_t Message::body_bytes() const {
+  size_t bytes = request.body.size();
+  for (const wire::StoredRequest& one : shapes) bytes += one.body.size();
+  return bytes;
+}
+
+// Payload: line of the books, number of shapes, then the request and each shape: head, whether the body is elsewhere, its
+// length, the body unless it is.
+void append_sealed(std::string& out, const Message& message, size_t inline_body) {
   const size_t start = begin_seal(out);
   wire::append_line(out, message.event);
-  wire::append_request_head(out, message.request);
-  wire::put_u8(out, body_in_chunks ? 1 : 0);
-  put_be32(out, static_cast<uint32_t>(message.request.body.size()));
-  if (!body_in_chunks) out.append(message.request.body);
+  put_be16(out, static_cast<uint16_t>(message.shapes.size()));
+  for (size_t i = 0; i <= message.shapes.size(); ++i) {
+    const wire::StoredRequest& request = message.shape(static_cast<uint16_t>(i));
+    const bool in_chunks = request.body.size() > inline_body;
+    wire::append_request_head(out, request);
+    wire::put_u8(out, in_chunks ? 1 : 0);
+    put_be32(out, static_cast<uint32_t>(request.body.size()));
+    if (!in_chunks) out.append(request.body);
+  }
   end_seal(out, start);
 }
 
@@ -127,13 +139,14 @@ Result<StoredMessage> read_message(std::string_view stored) {
   StoredMessage read;
   read.message.event = event->copy();
   wire::Reader in(rest);
-  if (!wire::read_request_head(in, read.message.request)) return damaged("message");
-  const bool in_chunks = in.boolean();
-  const uint32_t length = in.u32();
-  if (in_chunks) {
-    read.chunked_body = length;
-  } else {
-    read.message.request.body = in.take(length);
+  const size_t shapes = in.u16();
+  for (size_t i = 0; i <= shapes && !in.failed(); ++i) {
+    wire::StoredRequest& request = i == 0 ? read.message.request : read.message.shapes.emplace_back();
+    if (!wire::read_request_head(in, request)) return damaged("message");
+    const bool in_chunks = in.boolean();
+    const uint32_t length = in.u32();
+    read.chunked.push_back(in_chunks ? length : 0);
+    if (!in_chunks) request.body = in.take(length);
   }
   if (!in.finished()) return damaged("message");
   return read;
@@ -148,6 +161,8 @@ void append_sealed(std::string& out, const Delivery& delivery) {
   out.append(delivery.message.view());
   put_be64(out, delivery.destination);
   wire::put_text16(out, delivery.destination_name);
+  put_be16(out, delivery.route);
+  put_be16(out, delivery.shape);
   wire::put_text16(out, delivery.reason, kReasonBytes);
   const size_t kept = std::min(delivery.history.size(), Delivery::kMaxAttemptsKept);
   wire::put_u8(out, static_cast<uint8_t>(kept));
@@ -177,6 +192,8 @@ Result<Delivery> read_delivery(std::string_view stored) {
   delivery.message = in.id();
   delivery.destination = in.u64();
   delivery.destination_name = in.text16();
+  delivery.route = in.u16();
+  delivery.shape = in.u16();
   delivery.reason = in.text16();
   const size_t kept = in.u8();
   for (size_t i = 0; i < kept && !in.failed(); ++i) delivery.history.push_back(read_attempt(in));

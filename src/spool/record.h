@@ -41,6 +41,8 @@ struct Delivery {
   MessageId message;
   DestinationId destination = 0;
   std::string destination_name;
+  uint16_t route = 0;       // of the source's rules when it came
+  uint16_t shape = 0;       // what is sent: 0 the request as received, n Message::shapes[n - 1]
   DeliveryState state = DeliveryState::queued;
   WallTime due{};
   uint32_t attempts = 0;
@@ -54,17 +56,23 @@ void add_attempt(Delivery& delivery, Attempt attempt);
 
 struct Message {
   wire::Event event;
-  wire::StoredRequest request;
+  wire::StoredRequest request;              // as received
+  std::vector<wire::StoredRequest> shapes;  // what routes' transforms made of it
+
+  const wire::StoredRequest& shape(uint16_t number) const { return number == 0 ? request : shapes[number - 1U]; }
+  wire::StoredRequest& shape(uint16_t number) { return number == 0 ? request : shapes[number - 1U]; }
+  bool has_shape(uint16_t number) const { return number <= shapes.size(); }
+  size_t body_bytes() const;  // of all
 };
 
-// A message as read: a large body stands in chunks of its own and is missing here.
+// A message as read: large bodies stand in chunks of their own and are missing here.
 struct StoredMessage {
   Message message;
-  uint64_t chunked_body = 0;  // its size; 0: the body is in the message
+  std::vector<uint64_t> chunked;  // by shape: the size of its body; 0: the body is in the message
 };
 
 // Sealed values: version byte, payload, CRC32C over both. Appended, so that a scratch buffer serves many.
-void append_sealed(std::string& out, const Message& message, bool body_in_chunks);
+void append_sealed(std::string& out, const Message& message, size_t inline_body);  // larger bodies are left out
 void append_sealed(std::string& out, const Delivery& delivery);
 void append_sealed(std::string& out, std::string_view payload);
 Result<std::string_view> unseal(std::string_view stored);  // corrupt when version, length or checksum do not fit

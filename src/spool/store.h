@@ -22,9 +22,12 @@ using Done = std::function<void(Result<T>)>;
 
 // A message to store with its deliveries, all or nothing. A delivery given as `sending` is stored as queued and leased to
 // the caller as part of the commit (for Batch::lease), so that what was just stored can be sent without reading it again.
+// With a claim that another message has, nothing of it is stored. Without deliveries it is kept for quarantine, as long as
+// fewer than StoreOptions::kMaxQuarantined are: beyond that only its line is.
 struct NewMessage {
   std::shared_ptr<const Message> message;
   std::vector<Delivery> deliveries;
+  std::vector<wire::Claim> claims;
 };
 
 // The end of one attempt, a replay or a cancellation: the delivery as it now is. A step that may_become() does not allow
@@ -41,6 +44,7 @@ struct EventBatch {
   std::array<uint8_t, 16> client{};  // zero: nobody repeats these
   uint64_t number = 0;
   wire::EventLines lines;
+  std::vector<wire::Confirmed> confirmed;  // a claim that another message has by now is left to it
 };
 
 struct Batch {
@@ -56,6 +60,7 @@ struct Batch {
 struct Committed {
   std::vector<bool> duplicate;  // per put: the id was stored before (a repeated put after `unknown`): nothing was changed
   std::vector<bool> failed;     // per put: the books say that its request failed: nothing was changed
+  std::vector<std::optional<wire::ClaimedBy>> claimed;  // per put: who has one of its claims; nothing was changed
   std::vector<bool> refused;    // per settlement: not a legal step from what is stored; nothing was changed
 };
 
@@ -134,6 +139,9 @@ class Store {
   virtual void release(MessageId message, DestinationId destination) = 0;
   virtual std::vector<DestinationId> waiting_destinations() const = 0;
 
+  // Per key: who claimed it, if it has not ended at `now`.
+  virtual void find_claims(std::vector<wire::ClaimKey> keys, WallTime now, Done<std::vector<std::optional<wire::ClaimedBy>>> done) = 0;
+
   virtual void load(MessageId id, Done<Message> done) = 0;  // invalid: no such message; corrupt: quarantined
   virtual void deliveries(MessageId id, Done<std::vector<Delivery>> done) = 0;
   virtual void events(const EventQuery& query, std::optional<MessageId> before, uint32_t max, Done<EventPage> done) = 0;
@@ -142,7 +150,8 @@ class Store {
   virtual std::optional<WallTime> newest() const = 0;
 
   // Retention: forgets up to `max` messages older than `messages` whose deliveries all ended, and lines of the books older
-  // than `history`. While intake is refused as full, delivered messages and the oldest lines go whatever their age.
+  // than `history`, and claims that have ended. While intake is refused as full, delivered messages and the oldest lines go
+  // whatever their age.
   virtual void prune(WallTime messages, WallTime history, uint32_t max, Done<Pruned> done) = 0;
 };
 
@@ -162,6 +171,7 @@ struct StoreOptions {
   static constexpr size_t kMaxLeaseBytes = size_t{32} << 20;    // bodies read by one lease_due(); one more may go over
   static constexpr Duration kEventsWait{50};      // lines alone wait this long for company
   static constexpr Duration kSettlementsWait{3};
+  static constexpr uint64_t kMaxQuarantined = 10'000;           // rejected messages kept
   static constexpr size_t kInlineBody = 1536;     // larger bodies go to chunks
   static constexpr size_t kBodyChunk = (64 << 10) - 64;  // fills whole pages with its seal and the page head
 };

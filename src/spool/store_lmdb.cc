@@ -57,6 +57,10 @@ class LmdbStore final : public Store {
   }
   void release(MessageId message, DestinationId destination) override { leases_.drop(message, destination); }
   std::vector<DestinationId> waiting_destinations() const override;
+  void find_claims(std::vector<wire::ClaimKey> keys, WallTime now, Done<std::vector<std::optional<wire::ClaimedBy>>> done) override {
+    ask<std::vector<std::optional<wire::ClaimedBy>>>(
+        lease_thread_, [this, keys = std::move(keys), now] { return reader_.find_claims(keys, now); }, done);
+  }
   void load(MessageId id, Done<Message> done) override {
     ask<Message>(query_thread_, [this, id] { return reader_.load(id); }, done);
   }
@@ -326,8 +330,9 @@ void LmdbStore::prune(WallTime messages, WallTime history, uint32_t max, Done<Pr
     const uint32_t blocks =
         change.prune_journal(full ? WallTime::max() : history, full ? std::min(max, kRoomStep) : max, gone->lines);
     const uint32_t failed = change.prune_failed(clock_.wall() - StoreOptions::kFailedKept, kFailedStep);
+    const uint32_t claims = change.prune_claims(max);
     // Young lines make room a little at a time: messages may make it, too.
-    gone->more = !prune_from_.empty() || blocks == max || failed == kFailedStep;
+    gone->more = !prune_from_.empty() || blocks == max || failed == kFailedStep || claims == max;
   };
   work.task_done = [done, gone] { done(*gone); };
   if (dead_ || !queue_.offer(std::move(work))) done(refusal_error());

@@ -37,6 +37,7 @@ class MemoryStore final : public Store {
   }
   void release(MessageId message, DestinationId destination) override { leases_.drop(message, destination); }
   std::vector<DestinationId> waiting_destinations() const override;
+  void find_claims(std::vector<wire::ClaimKey> keys, WallTime now, Done<std::vector<std::optional<wire::ClaimedBy>>> done) override;
   void load(MessageId id, Done<Message> done) override;
   void deliveries(MessageId id, Done<std::vector<Delivery>> done) override;
   void events(const EventQuery& query, std::optional<MessageId> before, uint32_t max, Done<EventPage> done) override;
@@ -48,6 +49,8 @@ class MemoryStore final : public Store {
   bool failed(const MessageId& id) const;
   bool store(NewMessage& put, Duration lease);
   bool settle(const Delivery& delivery);
+  std::optional<wire::ClaimedBy> claimed(const std::vector<wire::Claim>& claims, const MessageId& id) const;
+  void take_claims(const std::vector<wire::Claim>& claims, const MessageId& id, uint16_t status);
   bool first_time(const EventBatch& batch);
   void add_lines(const wire::EventLines& lines);
   std::vector<Delivery> deliveries_of(const MessageId& id) const;
@@ -60,6 +63,12 @@ class MemoryStore final : public Store {
   std::multimap<MessageId, wire::Event> lines_;
   std::map<DestinationId, DestinationCounts> counts_;
   std::unordered_map<ClientId, uint64_t, ClientHash> clients_;
+  struct TakenClaim {
+    wire::ClaimedBy by;
+    WallTime until{};
+  };
+  std::map<wire::ClaimKey, TakenClaim> claims_;
+  uint64_t rejected_ = 0;
   LeaseTable leases_;
   uint64_t commits_ = 0;
   std::atomic<bool> closed_{false};
@@ -73,16 +82,24 @@ void MemoryStore::commit(Batch batch, Done<Committed> done) {
   std::vector<DeliveryKey> settled;
   {
     const std::lock_guard lock(mutex_);
-    for (NewMessage& put : batch.puts) {
-      committed.failed.push_back(failed(put.message->event.id));
-      committed.duplicate.push_back(!committed.failed.back() && !store(put, batch.lease));
+    committed.claimed.resize(batch.puts.size());
+    committed.duplicate.resize(batch.puts.size());
+    committed.failed.resize(batch.puts.size());
+    std::map<MessageId, size_t> order;  // of twins in one batch the smaller id came first
+    for (size_t i = 0; i < batch.puts.size(); ++i) order.emplace(batch.puts[i].message->event.id, i);
+    for (const auto& [id, at] : order) {
+      committed.claimed[at] = claimed(batch.puts[at].claims, id);
+      committed.failed[at] = !committed.claimed[at] && failed(id);
+      committed.duplicate[at] = !committed.claimed[at] && !committed.failed[at] && !store(batch.puts[at], batch.lease);
     }
     for (const Settlement& settlement : batch.settlements) {
       committed.refused.push_back(!settle(settlement.delivery));
       leases_.drop(settlement.delivery.message, settlement.delivery.destination);
     }
     for (const EventBatch& events : batch.events) {
-      if (first_time(events)) add_lines(events.lines);
+      if (!first_time(events)) continue;
+      add_lines(events.lines);
+      for (const wire::Confirmed& one : events.confirmed) take_claims(one.claims, one.id, one.status);
     }
     ++commits_;
   }
@@ -96,22 +113,60 @@ bool MemoryStore::failed(const MessageId& id) const {
 
 bool MemoryStore::store(NewMessage& put, Duration lease) {
   const MessageId& id = put.message->event.id;
-  if (!messages_.emplace(id, put.message).second) return false;
+  if (messages_.contains(id)) return false;
   lines_.emplace(id, put.message->event);
+  if (put.deliveries.empty()) {
+    if (rejected_ >= StoreOptions::kMaxQuarantined) return true;
+    ++rejected_;
+  }
+  messages_.emplace(id, put.message);
+  take_claims(put.claims, id, put.message->event.status);
   const WallTime now = clock_.wall();
   for (Delivery& delivery : put.deliveries) {
     if (delivery.state == DeliveryState::sending) {
       delivery.state = DeliveryState::queued;
       leases_.take(id, delivery.destination, now, now + lease);
     }
-    due_.insert({delivery.destination, delivery.due, id});
+    if (is_waiting(delivery.state)) due_.insert({delivery.destination, delivery.due, id});
     DestinationCounts& counts = counts_[delivery.destination];
     counts.name = delivery.destination_name;
     ++counts.spooled;
-    ++counts.waiting;
+    ++counts.of(delivery.state);
     deliveries_[{id, delivery.destination}] = delivery;
   }
   return true;
+}
+
+std::optional<wire::ClaimedBy> MemoryStore::claimed(const std::vector<wire::Claim>& claims, const MessageId& id) const {
+  for (size_t i = 0; i < claims.size(); ++i) {
+    const auto at = claims_.find(claims[i].key);
+    if (at == claims_.end() || at->second.until <= clock_.wall() || at->second.by.first == id) continue;
+    wire::ClaimedBy by = at->second.by;
+    by.claim = static_cast<uint8_t>(i);
+    return by;
+  }
+  return std::nullopt;
+}
+
+void MemoryStore::take_claims(const std::vector<wire::Claim>& claims, const MessageId& id, uint16_t status) {
+  for (const wire::Claim& claim : claims) {
+    TakenClaim& taken = claims_[claim.key];
+    if (taken.until <= clock_.wall()) taken = {{id, status, 0}, id.time() + Duration(claim.window_ms)};
+  }
+}
+
+void MemoryStore::find_claims(std::vector<wire::ClaimKey> keys, WallTime now, Done<std::vector<std::optional<wire::ClaimedBy>>> done) {
+  if (closed_) return done(closed_error());
+  std::vector<std::optional<wire::ClaimedBy>> found;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const wire::ClaimKey& key : keys) {
+      const auto at = claims_.find(key);
+      const bool taken = at != claims_.end() && at->second.until > now;
+      found.push_back(taken ? std::optional(at->second.by) : std::nullopt);
+    }
+  }
+  done(std::move(found));
 }
 
 bool MemoryStore::settle(const Delivery& delivery) {
@@ -273,10 +328,12 @@ void MemoryStore::prune(WallTime messages, WallTime history, uint32_t max, Done<
         ++at;
         continue;
       }
+      if (of.empty()) --rejected_;
       for (const Delivery& delivery : of) deliveries_.erase({delivery.message, delivery.destination});
       at = messages_.erase(at);
       ++gone.messages;
     }
+    std::erase_if(claims_, [this](const auto& claim) { return claim.second.until <= clock_.wall(); });
     const size_t lines = lines_.size();
     lines_.erase(lines_.begin(), lines_.lower_bound(MessageId::first_at(history)));
     gone.lines = lines - lines_.size();

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "spool/claims.h"
+
 namespace belay::spool {
 
 Result<Message> StoreReader::load(const MessageId& id) const {
@@ -20,20 +22,35 @@ Result<Message> StoreReader::load(lmdb::Transaction& transaction, const MessageI
   auto read = read_message(*stored);
   if (!read) return read.error();
   if (read->message.event.id != id) return Error{ErrorKind::corrupt, "stored message stands under another id"};
-  std::string& body = read->message.request.body;
-  body.reserve(read->chunked_body);
-  for (uint32_t number = 0; body.size() < read->chunked_body; ++number) {
-    const auto chunk = transaction.get(tables_.chunks, chunk_key(id, number));
+  for (size_t i = 0; i < read->chunked.size(); ++i) {
+    const auto shape = static_cast<uint16_t>(i);
+    if (read->chunked[i] == 0) continue;
+    if (auto loaded = load_body(transaction, id, shape, read->chunked[i], read->message.shape(shape).body); !loaded) return loaded.error();
+  }
+  return std::move(read->message);
+}
+
+Result<void> StoreReader::load_body(lmdb::Transaction& transaction, const MessageId& id, uint16_t shape, uint64_t bytes,
+                                    std::string& body) const {
+  body.reserve(bytes);
+  for (uint16_t number = 0; body.size() < bytes; ++number) {
+    const auto chunk = transaction.get(tables_.chunks, chunk_key(id, shape, number));
     if (transaction.failed()) return transaction.error();
     if (!chunk) return Error{ErrorKind::corrupt, "a piece of the stored body is missing"};
     auto piece = unseal(*chunk);
     if (!piece || piece->empty()) return Error{ErrorKind::corrupt, "a piece of the stored body is damaged"};
     body.append(*piece);
   }
-  if (read->chunked_body != 0 && body.size() != read->chunked_body) {
-    return Error{ErrorKind::corrupt, "the stored body is longer than its message says"};
-  }
-  return std::move(read->message);
+  if (body.size() != bytes) return Error{ErrorKind::corrupt, "the stored body is longer than its message says"};
+  return {};
+}
+
+Result<std::vector<std::optional<wire::ClaimedBy>>> StoreReader::find_claims(const std::vector<wire::ClaimKey>& keys, WallTime now) const {
+  std::vector<std::optional<wire::ClaimedBy>> found;
+  lmdb::ReadTransaction transaction(environment_);
+  for (const wire::ClaimKey& key : keys) found.push_back(find_claim(transaction, tables_, key, 0, now));
+  if (transaction.failed()) return transaction.error();
+  return found;
 }
 
 Result<std::vector<Delivery>> StoreReader::deliveries(const MessageId& id, WallTime now) const {
@@ -104,7 +121,7 @@ Result<Leases> StoreReader::lease_due(DestinationId to, WallTime now, uint32_t m
       leases_.drop(entry.message, entry.destination);
       if (!result.next_due || entry.due < *result.next_due) result.next_due = entry.due;
     } else if (auto leased = lease(transaction, entry)) {
-      bytes += leased->message->request.body.size();
+      bytes += leased->message->body_bytes();
       result.leased.push_back(std::move(*leased));
     } else {
       leases_.drop(entry.message, entry.destination);
@@ -136,6 +153,7 @@ std::optional<Leased> StoreReader::lease(lmdb::Transaction& transaction, const D
     return std::nullopt;
   }
   auto message = load(transaction, entry.message);
+  if (message && !message->has_shape(delivery->shape)) message = Error{ErrorKind::corrupt, "the stored message lacks what this delivery sends"};
   if (!message) {
     if (!transaction.failed()) report_({Damage::Kind::message, entry, {}, message.error().message});
     return std::nullopt;

@@ -36,12 +36,14 @@ class StoreReader {
   // `waiting`: how many deliveries wait in all, to choose the shorter way; `widest_ms`: Totals::widest_ms.
   Result<EventPage> events(const EventQuery& query, std::optional<MessageId> before, uint32_t max, WallTime now,
                            uint64_t waiting, int64_t widest_ms) const;
+  Result<std::vector<std::optional<wire::ClaimedBy>>> find_claims(const std::vector<wire::ClaimKey>& keys, WallTime now) const;
   std::optional<WallTime> oldest(DestinationId to) const;
   std::optional<WallTime> newest_message() const;
 
  private:
   struct Search;
   Result<Message> load(lmdb::Transaction& transaction, const MessageId& id) const;
+  Result<void> load_body(lmdb::Transaction& transaction, const MessageId& id, uint16_t shape, uint64_t bytes, std::string& body) const;
   Result<std::vector<Delivery>> deliveries(lmdb::Transaction& transaction, const MessageId& id, WallTime now) const;
   std::optional<Leased> lease(lmdb::Transaction& transaction, const DueEntry& entry) const;
   void search_journal(Search& search, int64_t widest_ms) const;

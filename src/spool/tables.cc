@@ -44,8 +44,8 @@ Result<Tables> Tables::open(lmdb::Environment& environment, const std::string& f
   const std::pair<const char*, lmdb::Table*> named[] = {
       {"messages", &tables.messages}, {"chunks", &tables.chunks}, {"deliveries", &tables.deliveries},
       {"due", &tables.due},           {"ended", &tables.ended},   {"journal", &tables.journal},
-      {"failed", &tables.failed},     {"clients", &tables.clients}, {"counts", &tables.counts},
-      {"quarantine", &tables.quarantine}};
+      {"failed", &tables.failed},     {"clients", &tables.clients}, {"claims", &tables.claims},
+      {"claim_ends", &tables.claim_ends}, {"counts", &tables.counts}, {"quarantine", &tables.quarantine}};
   for (const auto& [name, table] : named) {
     auto opened = environment.table(name);
     if (!opened) return opened.error();

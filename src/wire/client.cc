@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 #include <deque>
+#include <optional>
 #include <unordered_map>
 #include <utility>
 
@@ -28,10 +29,13 @@ class Client final : public SpoolClient, public FrameHandler {
 
   bool available() const override { return greeted_ && state_.accepting; }
   void put(const Put& put, PutDone done) override;
-  void record(Event event) override;
+  void claim(const ClaimRequest& request, ClaimDone done) override;
+  void release(MessageId id) override;
+  using SpoolClient::record;
+  void record(const Event& event, const std::vector<Claim>& claims) override;
   void send_counters(const Counters& counters) override;
   uint64_t events_dropped() const override { return dropped_; }
-  size_t waiting() const override { return puts_.size() + lines_waiting_; }
+  size_t waiting() const override { return asked_.size() + lines_waiting_; }
   void flush() override;
 
  private:
@@ -42,6 +46,16 @@ class Client final : public SpoolClient, public FrameHandler {
   struct Sent {
     uint64_t number;
     EventLines lines;
+    std::vector<Confirmed> confirmed;
+  };
+  // A question that the spool answers with the same sequence; one of the two is set.
+  struct Asked {
+    PutDone put;
+    ClaimDone claim;
+    void fail(const Error& error) const {
+      if (put) put(error);
+      else claim(error);
+    }
   };
 
   void connect();
@@ -49,11 +63,14 @@ class Client final : public SpoolClient, public FrameHandler {
   bool on_frame(const Frame& frame) override;
   void on_ended(const Error& reason) override;
   bool on_put_result(const Frame& frame);
+  bool on_claim_result(const Frame& frame);
+  std::optional<Asked> take(uint32_t sequence);
+  void wait_for(uint32_t sequence, Asked asked);
   void on_events_ack(uint32_t sequence);
   bool on_state(std::string_view payload);
   void sweep();
-  void fail_puts(const std::string& reason);
-  void fail_later(PutDone done, Error error);
+  void fail_asked(const std::string& reason);
+  void fail_later(Asked asked, Error error);
   void close_lines();
   void send_lines(const Sent& sent);
   void drop_oldest();
@@ -70,10 +87,11 @@ class Client final : public SpoolClient, public FrameHandler {
   State state_;
 
   uint32_t next_sequence_ = 1;
-  std::unordered_map<uint32_t, PutDone> puts_;
+  std::unordered_map<uint32_t, Asked> asked_;
   std::deque<Deadline> deadlines_;  // ascending: the timeout is the same for all
 
   EventLines gathering_;
+  std::vector<Confirmed> confirming_;  // of the lines being gathered
   std::deque<Sent> unacknowledged_;  // numbers ascend by one
   uint64_t next_number_ = 1;
   size_t lines_waiting_ = 0, line_bytes_ = 0;
@@ -112,16 +130,16 @@ void Client::on_ended(const Error& reason) {
   state_ = State();
   reconnect_.start(wait_);
   wait_ = std::min(wait_ * 2, ClientOptions::kReconnectMax);
-  fail_puts("the connection was lost");
+  fail_asked("the connection was lost");
   stream_.reset();
 }
 
-void Client::fail_puts(const std::string& reason) {
-  auto failed = std::move(puts_);
-  puts_.clear();
+void Client::fail_asked(const std::string& reason) {
+  auto failed = std::move(asked_);
+  asked_.clear();
   deadlines_.clear();
   sweep_timer_.cancel();
-  for (auto& [sequence, done] : failed) done(unavailable(reason));
+  for (auto& [sequence, asked] : failed) asked.fail(unavailable(reason));
 }
 
 bool Client::on_frame(const Frame& frame) {
@@ -136,23 +154,46 @@ bool Client::on_frame(const Frame& frame) {
       return true;
     }
     case FrameType::put_result: return on_put_result(frame);
+    case FrameType::claim_result: return on_claim_result(frame);
     case FrameType::events_ack: on_events_ack(frame.sequence); return true;
     case FrameType::state: return on_state(frame.payload);
     case FrameType::put:
     case FrameType::events:
-    case FrameType::counters: break;  // never from the spool
+    case FrameType::counters:
+    case FrameType::claim:
+    case FrameType::release: break;  // never from the spool
   }
   return false;
+}
+
+// Empty: answered after its timeout.
+std::optional<Client::Asked> Client::take(uint32_t sequence) {
+  const auto at = asked_.find(sequence);
+  if (at == asked_.end()) return std::nullopt;
+  std::optional<Asked> asked(std::move(at->second));
+  asked_.erase(at);
+  return asked;
 }
 
 bool Client::on_put_result(const Frame& frame) {
   auto result = decode_put_result(frame.payload);
   if (!result) return false;
-  const auto at = puts_.find(frame.sequence);
-  if (at == puts_.end()) return true;  // answered after its timeout
-  const PutDone done = std::move(at->second);
-  puts_.erase(at);
-  done(std::move(*result));
+  const auto asked = take(frame.sequence);
+  if (asked && !asked->put) return false;
+  if (asked) asked->put(std::move(*result));
+  return true;
+}
+
+bool Client::on_claim_result(const Frame& frame) {
+  auto result = decode_claim_result(frame.payload);
+  if (!result) return false;
+  const auto asked = take(frame.sequence);
+  if (asked && !asked->claim) return false;
+  if (asked) {
+    asked->claim(*result);
+  } else if (result->state == ClaimState::fresh) {
+    release(result->id);  // nobody waits for it any more
+  }
   return true;
 }
 
@@ -179,47 +220,68 @@ bool Client::on_state(std::string_view payload) {
   return true;
 }
 
-void Client::fail_later(PutDone done, Error error) {
-  loop_.post([done = std::move(done), error = std::move(error)] { done(error); });
+void Client::fail_later(Asked asked, Error error) {
+  loop_.post([asked = std::move(asked), error = std::move(error)] { asked.fail(error); });
 }
 
 void Client::put(const Put& put, PutDone done) {
-  if (!greeted_) return fail_later(std::move(done), unavailable("not connected"));
-  if (!state_.accepting) return fail_later(std::move(done), unavailable(state_.reason));
+  Asked asked{std::move(done), {}};
+  if (!greeted_) return fail_later(std::move(asked), unavailable("not connected"));
+  if (!state_.accepting) return fail_later(std::move(asked), unavailable(state_.reason));
   std::string& out = stream_->out();
   if (stream_->unsent() + put.request.body.size() > ClientOptions::kMaxBuffered) {
-    return fail_later(std::move(done), {ErrorKind::full, "spool: too much waits to be written"});
+    return fail_later(std::move(asked), {ErrorKind::full, "spool: too much waits to be written"});
   }
   const size_t start = begin_frame(out);
   append(out, put);
   if (out.size() - start - kFrameHead > kMaxPayload) {
     out.resize(start);
-    return fail_later(std::move(done), {ErrorKind::full, "spool: the request is too large to be stored"});
+    return fail_later(std::move(asked), {ErrorKind::full, "spool: the request is too large to be stored"});
   }
   const uint32_t sequence = next_sequence_++;
   end_frame(out, start, FrameType::put, sequence);
-  puts_.emplace(sequence, std::move(done));
+  wait_for(sequence, std::move(asked));
+}
+
+void Client::claim(const ClaimRequest& request, ClaimDone done) {
+  Asked asked{{}, std::move(done)};
+  if (!greeted_) return fail_later(std::move(asked), unavailable("not connected"));
+  std::string& out = stream_->out();
+  const size_t start = begin_frame(out);
+  append(out, request);
+  const uint32_t sequence = next_sequence_++;
+  end_frame(out, start, FrameType::claim, sequence);
+  wait_for(sequence, std::move(asked));
+}
+
+// A spool that went away has released everything by itself.
+void Client::release(MessageId id) {
+  if (greeted_) append_frame(stream_->out(), FrameType::release, 0, id.view());
+}
+
+void Client::wait_for(uint32_t sequence, Asked asked) {
+  asked_.emplace(sequence, std::move(asked));
   deadlines_.push_back({sequence, loop_.now() + options_.put_timeout});
   if (!sweep_timer_.running()) sweep_timer_.start(std::min(options_.put_timeout, kSweep));
 }
 
 void Client::sweep() {
-  std::vector<PutDone> late;
+  std::vector<Asked> late;
   while (!deadlines_.empty()) {
-    const auto at = puts_.find(deadlines_.front().sequence);
-    if (at != puts_.end()) {
+    if (const auto at = asked_.find(deadlines_.front().sequence); at != asked_.end()) {
       if (deadlines_.front().when > loop_.now()) break;
       late.push_back(std::move(at->second));
-      puts_.erase(at);
+      asked_.erase(at);
     }
     deadlines_.pop_front();
   }
   if (!deadlines_.empty()) sweep_timer_.start(std::min(options_.put_timeout, kSweep));
-  for (const PutDone& done : late) done(unavailable("no answer in time"));
+  for (const Asked& asked : late) asked.fail(unavailable("no answer in time"));
 }
 
-void Client::record(Event event) {
+void Client::record(const Event& event, const std::vector<Claim>& claims) {
   gathering_.add(event);
+  if (!claims.empty()) confirming_.push_back({event.id, event.status, claims});
   ++lines_waiting_;
   if (gathering_.bytes().size() >= kLinesAtOnce) close_lines();
   while (lines_waiting_ > ClientOptions::kMaxEvents || line_bytes_ > ClientOptions::kMaxBuffered) drop_oldest();
@@ -229,14 +291,14 @@ void Client::record(Event event) {
 void Client::close_lines() {
   if (gathering_.empty()) return;
   line_bytes_ += gathering_.bytes().size();
-  unacknowledged_.push_back({next_number_++, std::exchange(gathering_, EventLines())});
+  unacknowledged_.push_back({next_number_++, std::exchange(gathering_, EventLines()), std::exchange(confirming_, {})});
   if (greeted_) send_lines(unacknowledged_.back());
 }
 
 void Client::send_lines(const Sent& sent) {
   std::string& out = stream_->out();
   const size_t start = begin_frame(out);
-  append(out, sent.number, sent.lines);
+  append(out, sent.number, sent.lines, sent.confirmed);
   end_frame(out, start, FrameType::events, static_cast<uint32_t>(sent.number));
 }
 

@@ -22,9 +22,15 @@ class SpoolClient {
   virtual bool available() const = 0;
   // `done` runs on a later turn, exactly once unless the client is destroyed first.
   virtual void put(const Put& put, PutDone done) = 0;
+  using ClaimDone = std::function<void(Result<ClaimResult>)>;
+  // Asks for the keys of a webhook that is about to be forwarded. ok and fresh: they are held for `request.id` until the message is
+  // put, recorded with its claims, or released. Errors as for put(). `done` as for put().
+  virtual void claim(const ClaimRequest& request, ClaimDone done) = 0;
+  virtual void release(MessageId id) = 0;
   // Queues a line of the books; kept and repeated until the spool has committed it. When kMaxEvents wait, the oldest are
-  // dropped and counted in events_dropped().
-  virtual void record(Event event) = 0;
+  // dropped and counted in events_dropped(). `claims`: of a forwarded webhook whose backend said 2xx; durable with the line.
+  virtual void record(const Event& event, const std::vector<Claim>& claims) = 0;
+  void record(const Event& event) { record(event, {}); }
   virtual void send_counters(const Counters& counters) = 0;
   virtual uint64_t events_dropped() const = 0;
   virtual size_t waiting() const = 0;  // puts and events not acknowledged

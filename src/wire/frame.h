@@ -24,6 +24,9 @@ enum class FrameType : uint8_t {
   events_ack = 5,  // spool → proxy: committed, with the events' sequence
   counters = 6,    // proxy → spool: Counters; not acknowledged
   state = 7,       // spool → proxy: accepting or refusing, why
+  claim = 8,         // proxy → spool: ClaimRequest
+  claim_result = 9,  // spool → proxy: ClaimResult with the claim's sequence
+  release = 10,      // proxy → spool: the 16-byte id whose claims are given up
 };
 
 struct Frame {

@@ -9,7 +9,9 @@ namespace belay::wire {
 namespace {
 
 constexpr uint8_t kEncoding = 1;
-constexpr size_t kMaxDestinations = 1024;
+constexpr size_t kMaxDeliveries = 1024;
+constexpr size_t kMaxShapes = 1024;
+constexpr size_t kMaxConfirmed = 1'000'000;
 constexpr size_t kMaxFields = 10'000;     // far over what any proxy limit lets in
 constexpr size_t kMaxCounters = 1'000'000;
 
@@ -162,6 +164,8 @@ void append_request_head(std::string& out, const StoredRequest& request) {
     put_text32(out, name);
     put_text32(out, value);
   }
+  put_text16(out, request.forwarded_for);
+  put_u8(out, request.tls ? 1 : 0);
   put_u8(out, request.has_body ? 1 : 0);
 }
 
@@ -177,12 +181,65 @@ bool read_request_head(Reader& in, StoredRequest& request) {
     const std::string_view name = in.text32();
     request.fields.emplace_back(name, in.text32());
   }
+  request.forwarded_for = in.text16();
+  request.tls = in.boolean();
   request.has_body = in.boolean();
   return !in.failed();
 }
 
+namespace {
+
+void append_request(std::string& out, const StoredRequest& request) {
+  BELAY_CHECK(request.fields.size() <= kMaxFields);
+  append_request_head(out, request);
+  put_text32(out, request.body);
+}
+
+bool read_request(Reader& in, StoredRequest& request) {
+  if (!read_request_head(in, request)) return false;
+  request.body = in.text32();
+  return !in.failed();
+}
+
+void append_claims(std::string& out, const std::vector<Claim>& claims) {
+  BELAY_CHECK(claims.size() <= kMaxClaims);
+  put_u8(out, static_cast<uint8_t>(claims.size()));
+  for (const Claim& claim : claims) {
+    out.append(reinterpret_cast<const char*>(claim.key.data()), claim.key.size());
+    put_be64(out, static_cast<uint64_t>(claim.window_ms));
+  }
+}
+
+std::vector<Claim> read_claims(Reader& in) {
+  const size_t count = in.u8();
+  if (count > kMaxClaims) in.fail();
+  std::vector<Claim> claims(in.failed() ? 0 : count);
+  for (Claim& claim : claims) {
+    const std::string_view key = in.take(claim.key.size());
+    std::copy(key.begin(), key.end(), claim.key.begin());
+    claim.window_ms = in.i64();
+  }
+  return claims;
+}
+
+void append_claimed_by(std::string& out, const ClaimedBy& by) {
+  out.append(by.first.view());
+  put_be16(out, by.status);
+  put_u8(out, by.claim);
+}
+
+ClaimedBy read_claimed_by(Reader& in) {
+  ClaimedBy by;
+  by.first = in.id();
+  by.status = in.u16();
+  by.claim = in.u8();
+  return by;
+}
+
+}  // namespace
+
 void append(std::string& out, const Put& put) {
-  BELAY_CHECK(put.destinations.size() <= kMaxDestinations && put.request.fields.size() <= kMaxFields);
+  BELAY_CHECK(put.deliveries.size() <= kMaxDeliveries && put.shapes.size() <= kMaxShapes);
   out.reserve(out.size() + put.request.body.size() + 2048);
   put_u8(out, kEncoding);
   append_line(out, put.event);
@@ -190,10 +247,17 @@ void append(std::string& out, const Put& put) {
   put_be16(out, put.attempt_status);
   put_text16(out, put.attempt_error);
   put_be64(out, static_cast<uint64_t>(put.delay_ms));
-  put_be16(out, static_cast<uint16_t>(put.destinations.size()));
-  for (const std::string& destination : put.destinations) put_text16(out, destination);
-  append_request_head(out, put.request);
-  put_text32(out, put.request.body);
+  append_claims(out, put.claims);
+  put_be16(out, static_cast<uint16_t>(put.deliveries.size()));
+  for (const PutDelivery& delivery : put.deliveries) {
+    put_text16(out, delivery.destination);
+    put_be16(out, delivery.route);
+    put_be16(out, delivery.shape);
+    put_text16(out, delivery.dead);
+  }
+  append_request(out, put.request);
+  put_be16(out, static_cast<uint16_t>(put.shapes.size()));
+  for (const StoredRequest& shape : put.shapes) append_request(out, shape);
 }
 
 Result<Put> decode_put(std::string_view bytes) {
@@ -208,11 +272,23 @@ Result<Put> decode_put(std::string_view bytes) {
   put.attempt_status = in.u16();
   put.attempt_error = in.text16();
   put.delay_ms = in.i64();
-  const size_t destinations = in.u16();
-  if (destinations > kMaxDestinations) in.fail();
-  for (size_t i = 0; i < destinations && !in.failed(); ++i) put.destinations.emplace_back(in.text16());
-  if (!read_request_head(in, put.request)) return broken("put");
-  put.request.body = in.text32();
+  put.claims = read_claims(in);
+  const size_t deliveries = in.u16();
+  if (deliveries > kMaxDeliveries) in.fail();
+  for (size_t i = 0; i < deliveries && !in.failed(); ++i) {
+    PutDelivery& delivery = put.deliveries.emplace_back();
+    delivery.destination = in.text16();
+    delivery.route = in.u16();
+    delivery.shape = in.u16();
+    delivery.dead = in.text16();
+  }
+  if (!read_request(in, put.request)) return broken("put");
+  const size_t shapes = in.u16();
+  if (shapes > kMaxShapes) in.fail();
+  for (size_t i = 0; i < shapes && !in.failed(); ++i) static_cast<void>(read_request(in, put.shapes.emplace_back()));
+  for (const PutDelivery& delivery : put.deliveries) {
+    if (delivery.shape > put.shapes.size()) in.fail();
+  }
   if (!in.finished()) return broken("put");
   return put;
 }
@@ -222,6 +298,7 @@ void append(std::string& out, const PutResult& result) {
   out.append(result.id.view());
   put_u8(out, static_cast<uint8_t>(result.state));
   put_text16(out, result.reason);
+  append_claimed_by(out, result.by);
 }
 
 Result<PutResult> decode_put_result(std::string_view bytes) {
@@ -229,16 +306,57 @@ Result<PutResult> decode_put_result(std::string_view bytes) {
   PutResult result;
   result.id = in.id();
   const uint8_t state = in.u8();
-  if (state < static_cast<uint8_t>(PutState::stored) || state > static_cast<uint8_t>(PutState::refused)) in.fail();
+  if (state < static_cast<uint8_t>(PutState::stored) || state > static_cast<uint8_t>(PutState::claimed)) in.fail();
   result.state = static_cast<PutState>(state);
   result.reason = in.text16();
+  result.by = read_claimed_by(in);
   if (!in.finished()) return broken("put result");
   return result;
 }
 
-void append(std::string& out, uint64_t number, const EventLines& lines) {
+void append(std::string& out, const ClaimRequest& request) {
+  put_u8(out, kEncoding);
+  out.append(request.id.view());
+  append_claims(out, request.claims);
+}
+
+Result<ClaimRequest> decode_claim_request(std::string_view bytes) {
+  Reader in = open(bytes);
+  ClaimRequest request;
+  request.id = in.id();
+  request.claims = read_claims(in);
+  if (!in.finished() || request.claims.empty()) return broken("claim");
+  return request;
+}
+
+void append(std::string& out, const ClaimResult& result) {
+  put_u8(out, kEncoding);
+  out.append(result.id.view());
+  put_u8(out, static_cast<uint8_t>(result.state));
+  append_claimed_by(out, result.by);
+}
+
+Result<ClaimResult> decode_claim_result(std::string_view bytes) {
+  Reader in = open(bytes);
+  ClaimResult result;
+  result.id = in.id();
+  const uint8_t state = in.u8();
+  if (state < static_cast<uint8_t>(ClaimState::fresh) || state > static_cast<uint8_t>(ClaimState::busy)) in.fail();
+  result.state = static_cast<ClaimState>(state);
+  result.by = read_claimed_by(in);
+  if (!in.finished()) return broken("claim result");
+  return result;
+}
+
+void append(std::string& out, uint64_t number, const EventLines& lines, const std::vector<Confirmed>& confirmed) {
   put_u8(out, kEncoding);
   put_be64(out, number);
+  put_be32(out, static_cast<uint32_t>(confirmed.size()));
+  for (const Confirmed& one : confirmed) {
+    out.append(one.id.view());
+    put_be16(out, one.status);
+    append_claims(out, one.claims);
+  }
   put_be32(out, static_cast<uint32_t>(lines.count()));
   out.append(lines.bytes());
 }
@@ -247,6 +365,14 @@ Result<Events> decode_events(std::string_view bytes) {
   Reader in = open(bytes);
   Events events;
   events.number = in.u64();
+  const size_t confirmed = in.u32();
+  if (confirmed > kMaxConfirmed) in.fail();
+  for (size_t i = 0; i < confirmed && !in.failed(); ++i) {
+    Confirmed& one = events.confirmed.emplace_back();
+    one.id = in.id();
+    one.status = in.u16();
+    one.claims = read_claims(in);
+  }
   const size_t count = in.u32();
   if (in.failed()) return broken("events");
   auto lines = EventLines::parse(in.rest());

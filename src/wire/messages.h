@@ -38,6 +38,8 @@ struct StoredRequest {
   std::string path_rest;
   std::string path;                                         // of a transform: used on the destination's host in place of its url's; else empty
   std::vector<std::pair<std::string, std::string>> fields;  // order and case as received
+  std::string forwarded_for;  // for X-Forwarded-For: the sender, behind what a trusted proxy said
+  bool tls = false;           // the sender's connection: X-Forwarded-Proto
   std::string body;
   bool has_body = false;
 };
@@ -60,24 +62,79 @@ struct Event {
   Trust trust = Trust::unknown;  // of the source
 };
 
+// A key that is taken once within its window: of `dedupe`, or of a signature scheme's `replay`.
+using ClaimKey = std::array<uint8_t, 16>;  // hash of the source and of what it names
+struct Claim {
+  ClaimKey key{};
+  int64_t window_ms = 0;  // from the receipt of who claims it
+};
+inline constexpr size_t kMaxClaims = 4;  // of one request
+
+// Who had a key before, and what that sender was told.
+struct ClaimedBy {
+  MessageId first;
+  uint16_t status = 0;
+  uint8_t claim = 0;  // which of the request's claims
+};
+
+// One delivery of a put.
+struct PutDelivery {
+  std::string destination;
+  uint16_t route = 0;  // of the source, from 0
+  uint16_t shape = 0;  // what is sent: 0 the request as received, n Put::shapes[n - 1]
+  std::string dead;    // why it can never be sent (its transform failed): stored as dead; empty: to be sent
+};
+
 // Store this and acknowledge when it is durable.
 struct Put {
-  Event event;                            // event.outcome = spooled; event.id names the message
-  StoredRequest request;
-  std::vector<std::string> destinations;  // one delivery each
-  // Destination 0 was tried once already by the proxy (forward, then spool): counts as its first attempt.
+  Event event;                          // event.id names the message; outcome spooled, or rejected: kept for quarantine
+  StoredRequest request;                // as received
+  std::vector<StoredRequest> shapes;    // what transforms of routes made of it
+  std::vector<PutDelivery> deliveries;  // at most one per destination; none: quarantine
+  std::vector<Claim> claims;            // decided in the same commit
+  // Delivery 0 was tried once already by the proxy (forward, then spool): counts as its first attempt.
   bool first_attempt_failed = false;
   uint16_t attempt_status = 0;
   std::string attempt_error;
   int64_t delay_ms = 0;                   // earliest first attempt from now; Retry-After of the failed forward
 };
 
-enum class PutState : uint8_t { stored = 1, duplicate = 2, refused = 3 };
+enum class PutState : uint8_t {
+  stored = 1,
+  repeated = 2,  // this id was stored before: the same put again
+  refused = 3,
+  claimed = 4,   // another message had one of its claims: nothing was stored
+};
 
 struct PutResult {
   MessageId id;
   PutState state = PutState::stored;
   std::string reason;  // refused: "disk full", "store damaged", …
+  ClaimedBy by;        // claimed
+};
+
+// Asks for keys before a forward. Fresh ones are held for the asking worker until its message is stored, confirmed with its
+// line of the books, or released; a worker that goes away releases all it holds.
+struct ClaimRequest {
+  MessageId id;
+  std::vector<Claim> claims;
+};
+enum class ClaimState : uint8_t {
+  fresh = 1,
+  claimed = 2,
+  busy = 3,  // a twin is under way and did not end in time
+};
+struct ClaimResult {
+  MessageId id;
+  ClaimState state = ClaimState::fresh;
+  ClaimedBy by;
+};
+
+// A forwarded webhook whose backend said 2xx: its claims are durable with its line.
+struct Confirmed {
+  MessageId id;
+  uint16_t status = 0;
+  std::vector<Claim> claims;
 };
 
 // Lines of the books in their byte form, one after another, so that recording a request costs one append and no Event is
@@ -125,6 +182,7 @@ struct Hello {
 struct Events {
   uint64_t number = 0;                 // ascending per client, from 1
   EventLines lines;
+  std::vector<Confirmed> confirmed;
 };
 
 struct State {
@@ -148,7 +206,9 @@ struct Counters {
 // Appended, so that a put's body is copied once: into the bytes that go out.
 void append(std::string& out, const Put& put);
 void append(std::string& out, const PutResult& result);
-void append(std::string& out, uint64_t number, const EventLines& lines);
+void append(std::string& out, uint64_t number, const EventLines& lines, const std::vector<Confirmed>& confirmed);
+void append(std::string& out, const ClaimRequest& request);
+void append(std::string& out, const ClaimResult& result);
 void append(std::string& out, const Counters& counters);
 void append(std::string& out, const Hello& hello);
 void append(std::string& out, const State& state);
@@ -163,6 +223,8 @@ std::string encode(const T& value) {
 Result<Put> decode_put(std::string_view bytes);
 Result<PutResult> decode_put_result(std::string_view bytes);
 Result<Events> decode_events(std::string_view bytes);
+Result<ClaimRequest> decode_claim_request(std::string_view bytes);
+Result<ClaimResult> decode_claim_result(std::string_view bytes);
 Result<Counters> decode_counters(std::string_view bytes);
 Result<Hello> decode_hello(std::string_view bytes);
 Result<State> decode_state(std::string_view bytes);

@@ -41,7 +41,16 @@ class FakeSpool final : public wire::SpoolClient {
     puts.push_back(put);
     waiting_.push_back(std::move(done));
   }
-  void record(wire::Event event) override { events.push_back(std::move(event)); }
+  void claim(const wire::ClaimRequest& request, ClaimDone done) override {
+    claims.push_back(request);
+    claiming_.push_back(std::move(done));
+  }
+  void release(MessageId id) override { released.push_back(id); }
+  using SpoolClient::record;
+  void record(const wire::Event& event, const std::vector<wire::Claim>& taken) override {
+    events.push_back(event);
+    confirmed.push_back(taken);
+  }
   void send_counters(const wire::Counters&) override {}
   uint64_t events_dropped() const override { return 0; }
   size_t waiting() const override { return waiting_.size(); }
@@ -54,15 +63,25 @@ class FakeSpool final : public wire::SpoolClient {
     done(std::move(result));
   }
   void answer(wire::PutState state, const std::string& reason = {}) {
-    answer(wire::PutResult{puts.back().event.id, state, reason});
+    answer(wire::PutResult{puts.back().event.id, state, reason, {}});
+  }
+  // Answers the oldest claim.
+  void answer_claim(Result<wire::ClaimResult> result) {
+    const ClaimDone done = std::move(claiming_.front());
+    claiming_.pop_front();
+    done(std::move(result));
   }
 
   bool up = true;
   std::vector<wire::Put> puts;
   std::vector<wire::Event> events;
+  std::vector<std::vector<wire::Claim>> confirmed;  // by event
+  std::vector<wire::ClaimRequest> claims;
+  std::vector<MessageId> released;
 
  private:
   std::deque<PutDone> waiting_;
+  std::deque<ClaimDone> claiming_;
 };
 
 // One request and its walk.

@@ -156,6 +156,6 @@ TEST_CASE("the_largest_webhook_that_limits_let_in_fits_into_one_frame_to_the_spo
   put.event.path = put.request.target = put.request.path_rest = target;
   for (int i = 0; i < 10'000; ++i) put.request.fields.emplace_back("a", "");  // the most that limits.headers allows
   put.request.body.assign(conf::kMaxBody, 'b');
-  put.destinations.assign(100, std::string(100, 'd'));
+  put.deliveries.assign(100, {std::string(100, 'd'), 0, 0, {}});
   CHECK(wire::encode(put).size() <= wire::kMaxPayload);
 }

@@ -94,7 +94,7 @@ struct Flow {
     put.request.fields = {{"Content-Type", "text/plain"}};
     put.request.body = body;
     put.request.has_body = true;
-    put.destinations = {to};
+    put.deliveries = {{to, 0, 0, {}}};
     client->put(put, [this](Result<wire::PutResult> result) {
       if (result && result->state == wire::PutState::stored) ++stored;
       else ++refused;

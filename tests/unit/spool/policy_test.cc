@@ -127,13 +127,16 @@ TEST_CASE("records_come_back_as_they_were_and_any_damage_is_noticed") {
       CHECK_FALSE(read_delivery(std::string_view(stored).substr(0, length)).ok());
     }
 
-    Message message{wire::test::event(random), wire::test::request(random, 500)};
+    Message message{wire::test::event(random), wire::test::request(random, 500), {wire::test::request(random, 500)}};
     stored.clear();
-    append_sealed(stored, message, false);
+    append_sealed(stored, message, 1000);
     auto same = read_message(stored);
     REQUIRE(same.ok());
     CHECK(same->message.request.body == message.request.body);
     CHECK(same->message.request.fields == message.request.fields);
+    REQUIRE(same->message.shapes.size() == 1);
+    CHECK(same->message.shapes[0].body == message.shapes[0].body);
+    CHECK(same->message.shapes[0].path == message.shapes[0].path);
     stored[stored.size() / 2] = static_cast<char>(stored[stored.size() / 2] ^ 1);
     CHECK_FALSE(read_message(stored).ok());
   }
@@ -200,18 +203,21 @@ TEST_CASE("a_put_becomes_one_delivery_per_destination_with_the_proxys_attempt_co
   upstream::Destinations known;
   known["crm"] = std::make_shared<upstream::Destination>(destination());
   wire::Put put = wire::test::put(random);
-  put.destinations = {"crm", "gone"};
+  put.deliveries = {{"crm", 0, 0, {}}, {"gone", 3, 0, {}}, {"erp", 4, 0, "transform: no such key: total"}};
   put.first_attempt_failed = true;
   put.attempt_status = 503;
   put.delay_ms = 0;
   const WallTime now = wall_from_ms(1'700'000'000'000);
   const NewMessage planned = plan(put, known, now, random);
-  REQUIRE(planned.deliveries.size() == 2);
+  REQUIRE(planned.deliveries.size() == 3);
   CHECK(planned.deliveries[0].attempts == 1);
   CHECK(planned.deliveries[0].history.at(0).status == 503);
   CHECK(planned.deliveries[0].due == now + Duration(1000));
   CHECK(planned.deliveries[1].attempts == 0);
   CHECK(planned.deliveries[1].due == now);
+  CHECK(planned.deliveries[1].route == 3);
+  CHECK(planned.deliveries[2].state == DeliveryState::dead);
+  CHECK(planned.deliveries[2].reason == "transform: no such key: total");
   CHECK(planned.message->request.body == put.request.body);
 }
 

@@ -42,6 +42,14 @@ void check_every_cut_is_refused(const std::string& whole, Decode decode) {
   CHECK_FALSE(decode(whole + '\0').ok());
 }
 
+void check_same(const std::vector<Claim>& got, const std::vector<Claim>& sent) {
+  REQUIRE(got.size() == sent.size());
+  for (size_t i = 0; i < sent.size(); ++i) {
+    CHECK(got[i].key == sent[i].key);
+    CHECK(got[i].window_ms == sent[i].window_ms);
+  }
+}
+
 TEST_CASE("a_put_comes_back_as_it_was") {
   SeededRandom random(1);
   for (int round = 0; round < kRounds; ++round) {
@@ -55,7 +63,22 @@ TEST_CASE("a_put_comes_back_as_it_was") {
     CHECK(got->request.fields == sent.request.fields);
     CHECK(got->request.has_body == sent.request.has_body);
     CHECK(got->request.body == sent.request.body);
-    CHECK(got->destinations == sent.destinations);
+    CHECK(got->request.path == sent.request.path);
+    CHECK(got->request.forwarded_for == sent.request.forwarded_for);
+    CHECK(got->request.tls == sent.request.tls);
+    REQUIRE(got->shapes.size() == sent.shapes.size());
+    for (size_t i = 0; i < sent.shapes.size(); ++i) {
+      CHECK(got->shapes[i].body == sent.shapes[i].body);
+      CHECK(got->shapes[i].fields == sent.shapes[i].fields);
+    }
+    REQUIRE(got->deliveries.size() == sent.deliveries.size());
+    for (size_t i = 0; i < sent.deliveries.size(); ++i) {
+      CHECK(got->deliveries[i].destination == sent.deliveries[i].destination);
+      CHECK(got->deliveries[i].route == sent.deliveries[i].route);
+      CHECK(got->deliveries[i].shape == sent.deliveries[i].shape);
+      CHECK(got->deliveries[i].dead == sent.deliveries[i].dead);
+    }
+    check_same(got->claims, sent.claims);
     CHECK(got->first_attempt_failed == sent.first_attempt_failed);
     CHECK(got->attempt_status == sent.attempt_status);
     CHECK(got->attempt_error == sent.attempt_error);
@@ -72,10 +95,15 @@ TEST_CASE("lines_of_the_books_come_back_in_order") {
     lines.add(sent.back());
   }
   std::string bytes;
-  append(bytes, 77, lines);
+  const Confirmed confirmed{test::id(random), 201, test::claims(random)};
+  append(bytes, 77, lines, {confirmed});
   auto got = decode_events(bytes);
   REQUIRE(got.ok());
   CHECK(got->number == 77);
+  REQUIRE(got->confirmed.size() == 1);
+  CHECK(got->confirmed[0].id == confirmed.id);
+  CHECK(got->confirmed[0].status == 201);
+  check_same(got->confirmed[0].claims, confirmed.claims);
   REQUIRE(got->lines.count() == sent.size());
   std::string_view rest = got->lines.bytes();
   for (const Event& event : sent) {
@@ -125,12 +153,27 @@ TEST_CASE("a_line_written_before_lines_had_a_trust_is_read_and_a_trust_nobody_kn
 TEST_CASE("answers_counters_hello_and_state_come_back_as_they_were") {
   SeededRandom random(4);
   for (int round = 0; round < kRounds; ++round) {
-    const PutResult result{test::id(random), static_cast<PutState>(1 + test::below(random, 3)), test::bytes(random, 50)};
+    const PutResult result{test::id(random), static_cast<PutState>(1 + test::below(random, 4)), test::bytes(random, 50),
+                           {test::id(random), 202, 1}};
     auto got_result = decode_put_result(encode(result));
     REQUIRE(got_result.ok());
     CHECK(got_result->id == result.id);
     CHECK(got_result->state == result.state);
     CHECK(got_result->reason == result.reason);
+    CHECK(got_result->by.first == result.by.first);
+    CHECK(got_result->by.status == result.by.status);
+    CHECK(got_result->by.claim == result.by.claim);
+
+    const ClaimRequest request{test::id(random), {{{1, 2, 3}, 5'000}}};
+    auto got_request = decode_claim_request(encode(request));
+    REQUIRE(got_request.ok());
+    CHECK(got_request->id == request.id);
+    check_same(got_request->claims, request.claims);
+    const ClaimResult claim{test::id(random), static_cast<ClaimState>(1 + test::below(random, 3)), {test::id(random), 200, 0}};
+    auto got_claim = decode_claim_result(encode(claim));
+    REQUIRE(got_claim.ok());
+    CHECK(got_claim->state == claim.state);
+    CHECK(got_claim->by.first == claim.by.first);
 
     Counters counters{random.next(), {}};
     for (size_t i = test::below(random, 5); i > 0; --i) {
@@ -165,9 +208,11 @@ TEST_CASE("whatever_is_cut_short_or_too_long_is_refused") {
   EventLines lines;
   for (int i = 0; i < 3; ++i) lines.add(test::event(random));
   std::string events;
-  append(events, 1, lines);
+  append(events, 1, lines, {{test::id(random), 200, test::claims(random)}});
   check_every_cut_is_refused(events, decode_events);
-  check_every_cut_is_refused(encode(PutResult{test::id(random), PutState::refused, "disk full"}), decode_put_result);
+  check_every_cut_is_refused(encode(PutResult{test::id(random), PutState::refused, "disk full", {}}), decode_put_result);
+  check_every_cut_is_refused(encode(ClaimRequest{test::id(random), {{{1}, 2}}}), decode_claim_request);
+  check_every_cut_is_refused(encode(ClaimResult{test::id(random), ClaimState::busy, {}}), decode_claim_result);
   check_every_cut_is_refused(encode(Counters{1, {{"a", "b", 2}, {"c", "d", 3}}}), decode_counters);
   check_every_cut_is_refused(encode(Hello{1, {}}), decode_hello);
   check_every_cut_is_refused(encode(State{true, "why"}), decode_state);
@@ -188,8 +233,8 @@ TEST_CASE("random_damage_never_reads_outside_the_bytes") {  // sanitizers watch
 }
 
 TEST_CASE("values_outside_their_enums_are_refused") {
-  std::string result = encode(PutResult{MessageId{}, PutState::refused, ""});
-  result[17] = 4;
+  std::string result = encode(PutResult{MessageId{}, PutState::refused, "", {}});
+  result[17] = 5;
   CHECK_FALSE(decode_put_result(result).ok());
   result[17] = 0;
   CHECK_FALSE(decode_put_result(result).ok());

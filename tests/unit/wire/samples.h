@@ -48,8 +48,20 @@ inline StoredRequest request(Random& random, size_t max_body) {
     const std::string name = bytes(random, 20);
     made.fields.emplace_back(name, bytes(random, 100));
   }
+  made.path = bytes(random, 20);
+  made.forwarded_for = bytes(random, 30);
+  made.tls = below(random, 2) == 1;
   made.has_body = below(random, 2) == 1;
   made.body = bytes(random, max_body);
+  return made;
+}
+
+inline std::vector<Claim> claims(Random& random) {
+  std::vector<Claim> made(below(random, kMaxClaims + 1));
+  for (Claim& claim : made) {
+    for (uint8_t& byte : claim.key) byte = static_cast<uint8_t>(random.next());
+    claim.window_ms = static_cast<int64_t>(random.next() >> 1);
+  }
   return made;
 }
 
@@ -57,7 +69,12 @@ inline Put put(Random& random, size_t max_body = 2000) {
   Put made;
   made.event = event(random);
   made.request = request(random, max_body);
-  for (size_t i = 1 + below(random, 4); i > 0; --i) made.destinations.push_back(bytes(random, 30));
+  for (size_t i = below(random, 3); i > 0; --i) made.shapes.push_back(request(random, max_body));
+  for (size_t i = 1 + below(random, 4); i > 0; --i) {
+    made.deliveries.push_back({bytes(random, 30), static_cast<uint16_t>(random.next()),
+                               static_cast<uint16_t>(below(random, made.shapes.size() + 1)), bytes(random, 10)});
+  }
+  made.claims = claims(random);
   made.first_attempt_failed = below(random, 2) == 1;
   made.attempt_status = static_cast<uint16_t>(random.next());
   made.attempt_error = bytes(random, 80);

@@ -1,0 +1,26 @@
+// Claims as they stand in the store: keys that a message has taken for a window (`dedupe`, and a scheme's `replay`). A claim
+// exists only together with the stored message or with the line of a forwarded one (P5): both are written in one transaction with
+// it. A damaged claim counts as none: at worst a webhook is delivered twice, never lost. Writer's and readers' threads.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "spool/environment.h"
+#include "spool/tables.h"
+
+namespace belay::spool {
+
+// Who has the key at `now`; `number` is passed on in the answer.
+std::optional<wire::ClaimedBy> find_claim(lmdb::Transaction& transaction, const Tables& tables, const wire::ClaimKey& key, uint8_t number,
+                                          WallTime now);
+// The first of these that another message than `id` has.
+std::optional<wire::ClaimedBy> find_claims(lmdb::Transaction& transaction, const Tables& tables, const std::vector<wire::Claim>& claims,
+                                           const MessageId& id, WallTime now);
+// Takes each key that nobody has at `now`, until `from` + its window.
+void take_claims(lmdb::WriteTransaction& transaction, const Tables& tables, const std::vector<wire::Claim>& claims, const MessageId& id,
+                 uint16_t status, WallTime from, WallTime now);
+// Forgets up to `max` claims that have ended; how many.
+uint32_t prune_claims(lmdb::WriteTransaction& transaction, const Tables& tables, WallTime now, uint32_t max);
+
+}  // namespace belay::spool

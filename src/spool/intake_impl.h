@@ -1,0 +1,112 @@
+// The intake's working parts, shared by its three files: intake.cc (connections and puts), intake_claims.cc (keys that are asked
+// for), intake_lines.cc (lines of the books). One per intake, on its loop.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/random.h"
+#include "event/stream.h"
+#include "spool/claim_holds.h"
+#include "spool/intake.h"
+#include "wire/frame_stream.h"
+
+namespace belay::spool {
+
+using wire::FrameType;
+
+// Where the answer to a put or a claim goes.
+struct Asked {
+  uint64_t connection;
+  uint32_t sequence;
+  MessageId id;
+};
+
+// A claim whose keys are held, to be looked up in the store.
+struct Lookup {
+  Asked asked;
+  std::vector<wire::Claim> claims;
+};
+
+struct Intake::Impl {
+  struct Connection final : wire::FrameHandler {
+    Connection(Impl& intake, uint64_t connection_number, int fd)
+        : owner(intake), number(connection_number), stream(intake.loop, fd, *this) {}
+    void on_open() override {}
+    bool on_frame(const wire::Frame& frame) override { return owner.on_frame(*this, frame); }
+    void on_ended(const Error& reason) override { owner.on_ended(*this, reason); }
+
+    Impl& owner;
+    uint64_t number;
+    bool greeted = false;
+    wire::Hello peer;
+    std::deque<wire::Events> lines;  // not committed; the first `committing` are under way
+    size_t committing = 0;
+    bool failed = false;
+    wire::FrameStream stream;
+  };
+
+  Impl(event::Loop& event_loop, Store& the_store, const Clock& the_clock, IntakeHooks the_hooks)
+      : loop(event_loop),
+        store(the_store),
+        clock(the_clock),
+        hooks(std::move(the_hooks)),
+        state_timer(loop, [this] { tell_state(); }),
+        turn_end(loop, [this] { end_turn(); }) {
+    state_timer.start(kStateEvery);
+  }
+  ~Impl() {
+    if (listen_fd >= 0) close(listen_fd);
+  }
+
+  void accept(int fd);
+  bool on_frame(Connection& connection, const wire::Frame& frame);
+  bool on_put(Connection& connection, const wire::Frame& frame);
+  void add_put(const Asked& who, NewMessage planned);
+  void take_put(const Asked& who, const std::shared_ptr<NewMessage>& planned);
+  bool on_claim(Connection& connection, const wire::Frame& frame);
+  void take_claim(Lookup lookup);
+  void look_up();
+  void looked_up(const std::vector<Lookup>& who, Result<std::vector<std::optional<wire::ClaimedBy>>> found);
+  void on_ended(Connection& connection, const Error& reason);
+  void end_turn();
+  void commit_puts();
+  void committed(const std::vector<Asked>& who, std::vector<NewMessage>& puts, Result<Committed> result);
+  void hand_over(std::vector<NewMessage>& puts, const Committed& result);
+  static Batch lines_of(const Connection& connection, size_t from);
+  void commit_lines(Connection& connection);
+  void commit_last_lines(const Connection& connection);
+  void lines_committed(uint64_t number, bool ok);
+  void release_confirmed(const std::vector<MessageId>& ids);
+  void answer(const Asked& asked, const wire::PutResult& result);
+  void answer(const Asked& asked, const wire::ClaimResult& result);
+  void tell_state();
+  void send_state(Connection& connection);
+  Connection* find(uint64_t number);
+
+  event::Loop& loop;
+  Store& store;
+  const Clock& clock;
+  IntakeHooks hooks;
+  SystemRandom random;
+  int listen_fd = -1;
+  std::unique_ptr<event::Listener> listener;
+  std::shared_ptr<const upstream::Destinations> destinations = std::make_shared<upstream::Destinations>();
+  std::unordered_map<uint64_t, std::unique_ptr<Connection>> connections;
+  uint64_t next_connection = 1;
+  std::vector<NewMessage> puts;  // of this turn
+  std::vector<Asked> asked;
+  std::vector<Lookup> lookups;   // of this turn
+  ClaimHolds holds;
+  wire::State told;
+  event::Timer state_timer;
+  event::Loop::TurnEnd turn_end;
+  // Outlives the intake in callbacks of the store.
+  std::shared_ptr<bool> alive = std::make_shared<bool>(true);
+};
+
+}  // namespace belay::spool
