@@ -1,11 +1,10 @@
 #include "modules/dedupe/dedupe.h"
 
-#include <openssl/evp.h>
-
 #include <algorithm>
 
 #include "base/bytes.h"
 #include "base/log.h"
+#include "base/sha256.h"
 #include "modules/context.h"
 #include "rules/expression.h"
 
@@ -61,17 +60,12 @@ std::unique_ptr<pipeline::Handler> build(const conf::Node& settings, pipeline::B
   return context.problems.all().size() == before ? std::move(dedupe) : nullptr;
 }
 
-void update(EVP_MD_CTX* digest, std::string_view bytes) { BELAY_CHECK(EVP_DigestUpdate(digest, bytes.data(), bytes.size()) == 1); }
-
 }  // namespace
 
 wire::ClaimKey claim_key(std::string_view source, std::string_view kind, std::string_view value) {
-  static thread_local EVP_MD_CTX* const digest = EVP_MD_CTX_new();
-  std::array<unsigned char, EVP_MAX_MD_SIZE> hash;
-  BELAY_CHECK(digest != nullptr && EVP_DigestInit_ex(digest, EVP_sha256(), nullptr) == 1);
   // Names of sources hold no zero byte, so no source can reach into another's keys.
-  for (const std::string_view part : {source, std::string_view("\0", 1), kind, std::string_view("\0", 1), value}) update(digest, part);
-  BELAY_CHECK(EVP_DigestFinal_ex(digest, hash.data(), nullptr) == 1);
+  constexpr std::string_view kZero("\0", 1);
+  const Sha256 hash = sha256({source, kZero, kind, kZero, value});
   wire::ClaimKey key;
   std::copy_n(hash.begin(), key.size(), key.begin());
   return key;

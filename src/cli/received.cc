@@ -1,13 +1,10 @@
 #include "cli/received.h"
 
 #include <fmt/format.h>
-#include <openssl/evp.h>
-
-#include <array>
 
 #include "admin/json_writer.h"
 #include "base/bytes.h"
-#include "base/check.h"
+#include "base/sha256.h"
 #include "cli/human.h"
 
 namespace belay::cli {
@@ -22,10 +19,8 @@ std::string target_of(const event::SimpleRequest& request) {
 }
 
 std::string sha256_hex(std::string_view bytes) {
-  std::array<unsigned char, EVP_MAX_MD_SIZE> digest;
-  unsigned size = 0;
-  BELAY_CHECK(EVP_Digest(bytes.data(), bytes.size(), digest.data(), &size, EVP_sha256(), nullptr) == 1);
-  return hex_encode({reinterpret_cast<const char*>(digest.data()), size});
+  const Sha256 hash = sha256({bytes});
+  return hex_encode({reinterpret_cast<const char*>(hash.data()), hash.size()});
 }
 
 // The body's beginning in one line: runs of white space become one space.

@@ -312,3 +312,62 @@ TEST_CASE("log: every_request_is_one_json_line_without_raw_control_bytes") {
   CHECK_EQ(log.find("hidden"), std::string::npos);
   for (const std::string word : {"\"forwarded\"", "\"rejected\"", "\"match", "\\u0007"}) CHECK_NE(log.find(word), std::string::npos);
 }
+
+TEST_CASE("filter: only_what_matches_reaches_the_backend") {
+  const TempFolder folder;
+  Backend backend(folder);
+  Gateway gateway(folder, {.rules = R"(sources:
+  s: { match: { path: /s }, trust: open, filter: "kind == 'order'", routes: [{ to: backend }] }
+)" + destination(backend)});
+  CHECK_EQ(status_of(gateway, request("POST", "/s", {}, R"({"kind": "note"})")), 200);
+  CHECK_EQ(backend.seen_count(), 0);
+  CHECK_EQ(status_of(gateway, request("POST", "/s", {}, R"({"kind": "order"})")), 200);
+  CHECK_EQ(backend.seen_count(), 1);
+}
+
+TEST_CASE("dedupe: a_webhook_is_delivered_once_in_both_modes_also_after_the_spool_was_killed") {
+  const TempFolder folder;
+  Backend backend(folder);
+  Gateway gateway(folder, {.rules = R"(sources:
+  now:   { match: { path: /now }, trust: open, dedupe: { key: id }, routes: [{ to: backend }] }
+  later: { match: { path: /later }, trust: open, mode: spool, dedupe: { key: id }, reply: { status: 202 }, routes: [{ to: backend }] }
+)" + destination(backend)});
+  for (const char* path : {"/now", "/later"}) {
+    INFO(path);
+    const size_t before = backend.seen_count();
+    CHECK_GE(status_of(gateway, request("POST", path, {}, R"({"id": 1})")), 200);
+    REQUIRE(wait_for([&] { return backend.seen_count() == before + 1; }));
+    const auto again = send_once(gateway.address(), request("POST", path, {}, R"({"id": 1, "retry": true})"));
+    REQUIRE(again.has_value());
+    CHECK_EQ(again->status / 100, 2);
+    CHECK_EQ(status_of(gateway, request("POST", path, {}, R"({"id": 2})")) / 100, 2);
+    CHECK(wait_for([&] { return backend.seen_count() == before + 2; }));
+  }
+  // What is claimed outlives the spool; wait for the lines of forwarded ones to be committed first.
+  CHECK(wait_for([&] { return gateway.belay({"events", "--status", "forwarded", "--json"}).out.find("\"now\"") != std::string::npos; }));
+  kill(gateway.spool(), SIGKILL);
+  CHECK(wait_for([&] { return status_of(gateway, request("POST", "/later", {}, R"({"id": 1})")) == 202; }));
+  CHECK(wait_for([&] { return gateway.belay({"events", "--status", "duplicate", "--source", "later", "--json"}).out.size() > 0; }));
+  CHECK_EQ(status_of(gateway, request("POST", "/now", {}, R"({"id": 2})")), 200);
+  CHECK_EQ(backend.seen_count(), 4);
+}
+
+TEST_CASE("dedupe: of_twins_that_come_at_once_one_reaches_the_backend") {
+  const TempFolder folder;
+  Backend backend(folder);
+  Gateway gateway(folder, {.rules = R"(sources:
+  s: { match: { path: /s }, trust: open, dedupe: { key: id }, routes: [{ to: backend }] }
+)" + destination(backend), .proxy = "  workers: 2\n"});
+  backend.mode("slow 300");
+  std::vector<std::unique_ptr<Connection>> twins;
+  for (int i = 0; i < 20; ++i) {
+    twins.push_back(std::make_unique<Connection>(gateway.address()));
+    twins.back()->send(request("POST", "/s", {}, R"({"id": "twin"})"));
+  }
+  for (auto& twin : twins) {
+    const auto answer = twin->read_answer();
+    REQUIRE(answer.has_value());
+    CHECK_EQ(answer->status, 200);
+  }
+  CHECK_EQ(backend.seen_count(), 1);
+}

@@ -35,6 +35,9 @@ class FaultyStore final : public Store {
   }
   void release(MessageId message, DestinationId destination) override { store_->release(message, destination); }
   std::vector<DestinationId> waiting_destinations() const override { return store_->waiting_destinations(); }
+  void find_claims(std::vector<wire::ClaimKey> keys, WallTime now, Done<std::vector<std::optional<wire::ClaimedBy>>> done) override {
+    store_->find_claims(std::move(keys), now, std::move(done));
+  }
   void load(MessageId id, Done<Message> done) override { store_->load(id, std::move(done)); }
   void deliveries(MessageId id, Done<std::vector<Delivery>> done) override { store_->deliveries(id, std::move(done)); }
   void events(const EventQuery& query, std::optional<MessageId> before, uint32_t max, Done<EventPage> done) override {
