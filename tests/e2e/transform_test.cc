@@ -142,3 +142,33 @@ TEST_CASE("transform: framing_is_right_when_method_or_body_go") {
   CHECK_EQ(head.method, "HEAD");
   CHECK_EQ(head.body, "HEAD");
 }
+
+TEST_CASE("transform: each_route_stores_what_it_made_and_what_cannot_be_made_is_dead_with_its_reason") {
+  const TempFolder folder;
+  Backend a(folder, "a"), b(folder, "b");
+  Gateway gateway(folder, {.rules = R"(sources:
+  erp:
+    match: { path: /erp }
+    trust: open
+    mode: spool
+    reply: { status: 202 }
+    routes:
+      - { to: a, transform: { body: { id: "{{ order.id }}" }, path: "/a/{{ order.id }}" } }
+      - { to: b, transform: { text: "{{ order.id }};{{ order.total }}", as: text } }
+      - { to: c, transform: { text: "{{ order.gone }}" } }
+destinations:
+  a: { url: "http://)" + a.address() + R"(/in" }
+  b: { url: "http://)" + b.address() + R"(/in" }
+  c: { url: "http://)" + b.address() + R"(/c" }
+)"});
+  const auto answer = send_once(gateway.address(), request("POST", "/erp", {{"Content-Type", "application/json"}}, R"({"order":{"id":7,"total":1.50}})"));
+  REQUIRE(answer.has_value());
+  CHECK_EQ(answer->status, 202);
+  REQUIRE(wait_for([&] { return a.seen_count() == 1 && b.seen_count() == 1; }));
+  CHECK_EQ(a.seen()[0].body, R"({"id":7})");
+  CHECK_EQ(a.seen()[0].target, "/a/7");
+  CHECK_EQ(b.seen()[0].body, "7;1.50");
+  CHECK_EQ(b.seen()[0].target, "/in");
+  const std::string dead = gateway.belay({"events", "--status", "dead", "--json"}).out;
+  CHECK_NE(dead.find("transform: route 3: no such key: gone"), std::string::npos);
+}
