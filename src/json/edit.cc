@@ -101,6 +101,7 @@ Result<void> Edit::rename(std::string_view path, std::string_view name) {
   if (at.remove || at.renamed) {
     return invalid(quoted(path) + " is named by " + std::string(at.remove ? "remove" : "rename") + " already");
   }
+  if (!is_utf8(name)) return invalid(quoted(name) + " is no name: it is not UTF-8");
   at.renamed = true;
   at.new_name = Key(name);
   return {};

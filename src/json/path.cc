@@ -11,6 +11,7 @@ class PathParser {
   explicit PathParser(std::string_view text) : text_(text) {}
 
   Result<std::vector<Step>> parse() {
+    if (!is_utf8(text_)) return invalid("'" + printable(text_, 80) + "' is no path: it is not UTF-8");
     bool first = true;
     do {
       if (steps_.size() == kMaxPathSteps) return wrong("more than " + std::to_string(kMaxPathSteps) + " steps");

@@ -27,7 +27,7 @@ struct Step {
   }
 };
 
-// At least one step. Errors say what is wrong and at which byte.
+// At least one step; names are UTF-8. Errors say what is wrong and at which byte.
 Result<std::vector<Step>> parse_path(std::string_view text);
 
 }  // namespace belay::json

@@ -159,6 +159,8 @@ TEST_CASE("a_path_says_where_it_is_wrong") {
   CHECK_EQ(refusal({setting("a[1")}), "'a[1' is no path: expected ']' at byte 3");
   CHECK_EQ(refusal({setting("a[\"b")}), "'a[\\\"b' is no path: expected the closing quote at byte 4");
   CHECK_EQ(refusal({setting("a]")}), "'a]' is no path: expected '.' or '[' at byte 1");
+  CHECK_EQ(refusal({setting("a\xFF")}), "'a\\xff' is no path: it is not UTF-8");
+  CHECK_EQ(refusal({renaming("a", "\xFF")}), "'\\xff' is no name: it is not UTF-8");
   std::string deep = "a";
   for (size_t i = 1; i < json::kMaxPathSteps; ++i) deep += ".a";
   CHECK_EQ(refusal({setting(deep)}), "accepted");
