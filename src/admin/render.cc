@@ -43,13 +43,30 @@ void write_attempt(JsonWriter& json, const spool::Attempt& attempt) {
   json.end_object();
 }
 
-void write_delivery(JsonWriter& json, const spool::Delivery& delivery, bool with_history) {
+void write_request(JsonWriter& json, std::string_view member, const wire::StoredRequest& request) {
+  json.name(member).begin_object();
+  json.field("method", request.method);
+  json.field("target", request.target);
+  json.name("headers").begin_array();
+  for (const auto& [name, value] : request.fields) json.begin_array().text(name).text(value).end_array();
+  json.end_array();
+  if (is_utf8(request.body)) {
+    json.field("body", request.body);
+  } else {
+    json.field("body_base64", base64_encode(request.body));
+  }
+  json.end_object();
+}
+
+// `of`: the message, to show what the delivery sends when a transform made it; null: the row of a list.
+void write_delivery(JsonWriter& json, const spool::Delivery& delivery, bool with_history, const spool::Message* of) {
   using spool::DeliveryState;
   json.begin_object();
   json.field("destination", delivery.destination_name);
   json.field("state", spool::to_string(delivery.state));
   const bool waits = delivery.state == DeliveryState::queued || delivery.state == DeliveryState::scheduled;
   if (waits) json.field("due", std::optional(delivery.due));
+  json.field("route", uint64_t{delivery.route} + 1);
   json.field("attempts", delivery.attempts);
   json.optional_field("reason", delivery.reason);
   if (!delivery.history.empty()) {
@@ -63,28 +80,15 @@ void write_delivery(JsonWriter& json, const spool::Delivery& delivery, bool with
     for (const spool::Attempt& attempt : delivery.history) write_attempt(json, attempt);
     json.end_array();
   }
+  if (of != nullptr && delivery.shape != 0 && of->has_shape(delivery.shape)) write_request(json, "sent", of->shape(delivery.shape));
   json.end_object();
 }
 
-void write_deliveries(JsonWriter& json, const std::vector<spool::Delivery>& deliveries, bool with_history) {
+void write_deliveries(JsonWriter& json, const std::vector<spool::Delivery>& deliveries, bool with_history,
+                      const spool::Message* of = nullptr) {
   json.name("deliveries").begin_array();
-  for (const spool::Delivery& delivery : deliveries) write_delivery(json, delivery, with_history);
+  for (const spool::Delivery& delivery : deliveries) write_delivery(json, delivery, with_history, of);
   json.end_array();
-}
-
-void write_request(JsonWriter& json, const wire::StoredRequest& request) {
-  json.name("request").begin_object();
-  json.field("method", request.method);
-  json.field("target", request.target);
-  json.name("headers").begin_array();
-  for (const auto& [name, value] : request.fields) json.begin_array().text(name).text(value).end_array();
-  json.end_array();
-  if (is_utf8(request.body)) {
-    json.field("body", request.body);
-  } else {
-    json.field("body_base64", base64_encode(request.body));
-  }
-  json.end_object();
 }
 
 double seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
@@ -158,8 +162,8 @@ std::string render_message(const spool::MessageDetail& detail) {
   json.begin_object();
   write_event(json, detail.message.event);
   json.field("stored", true);
-  write_deliveries(json, detail.deliveries, true);
-  write_request(json, detail.message.request);
+  write_deliveries(json, detail.deliveries, true, &detail.message);
+  write_request(json, "request", detail.message.request);
   json.end_object();
   return json.take();
 }

@@ -124,8 +124,8 @@ void show_body(Page& page, const JsonView& request, std::string_view id) {
   if (shown.size() < body.size()) page.text(fmt::format("  …\n  belay show {} --raw gives all of it\n", id));
 }
 
-void show_request(Page& page, const JsonView& request, std::string_view id) {
-  page.heading("Request");
+void show_request(Page& page, const std::string& heading, const JsonView& request, std::string_view id) {
+  page.heading(heading);
   page.text(fmt::format("  {} {}\n", visible(request["method"].text(), 20), visible(request["target"].text(), kMaxLine)));
   for (const JsonView& field : request["headers"].items()) {
     const auto pair = field.items();
@@ -162,7 +162,12 @@ int show(const Options& options) {
   if (!deliveries.empty()) page.heading("Deliveries");
   for (const JsonView& delivery : deliveries) show_delivery(page, delivery, now);
   if (event["request"].present()) {
-    show_request(page, event["request"], id->to_string());
+    show_request(page, "Request", event["request"], id->to_string());
+    for (const JsonView& delivery : deliveries) {
+      if (!delivery["sent"].present()) continue;
+      show_request(page, fmt::format("Sent to {} by route {}", visible(delivery["destination"].text()), delivery["route"].number()), delivery["sent"],
+                   id->to_string());
+    }
   } else if (!event["stored"].boolean()) {
     page.text("\nIt was not stored, so only its line in the books is kept.\n");
   }

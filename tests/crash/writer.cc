@@ -29,7 +29,11 @@ NewMessage message(IdGenerator& ids, const Clock& clock) {
   made.event.outcome = wire::Outcome::spooled;
   made.event.source = "acme";
   made.event.destination = "crm";
-  made.request = {"POST", "/", "", {{"A", "b"}}, crash::body_of(made.event.id), true};
+  made.request.method = "POST";
+  made.request.target = "/";
+  made.request.fields = {{"A", "b"}};
+  made.request.body = crash::body_of(made.event.id);
+  made.request.has_body = true;
   Delivery delivery;
   delivery.message = made.event.id;
   delivery.destination = destination_id("crm");

@@ -170,5 +170,5 @@ destinations:
   CHECK_EQ(b.seen()[0].body, "7;1.50");
   CHECK_EQ(b.seen()[0].target, "/in");
   const std::string dead = gateway.belay({"events", "--status", "dead", "--json"}).out;
-  CHECK_NE(dead.find("transform: route 3: no such key: gone"), std::string::npos);
+  CHECK_NE(dead.find("transform: route 3: no such key: order.gone"), std::string::npos);
 }
