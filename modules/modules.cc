@@ -12,6 +12,7 @@
 #include "modules/limit/limit.h"
 #include "modules/log/log.h"
 #include "modules/match/match.h"
+#include "modules/reject/reject.h"
 #include "modules/route/route.h"
 #include "modules/transform/transform.h"
 #include "modules/verify/verify.h"
@@ -21,7 +22,7 @@ namespace belay::modules {
 std::span<const pipeline::Module> all() {
   // THE list, in run order. Built at the first use: the entries are constants of other files.
   static const std::array kModules = {kMatch,  kAllow,       kAuth,     kLimit, kHandshake,
-                                      kVerify, kLimitProved, kIdentify, kDedupe, kFilter, kRoute, kTransform, kDeliver, kLog};
+                                      kVerify, kLimitProved, kIdentify, kDedupe, kFilter, kRoute, kTransform, kDeliver, kReject, kLog};
   return kModules;
 }
 

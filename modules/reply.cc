@@ -1,5 +1,7 @@
 #include "modules/reply.h"
 
+#include "upstream/client.h"
+
 namespace belay::modules {
 
 void answer_for_backend(pipeline::Exchange& exchange, int status, wire::Outcome outcome, std::string_view reason,
@@ -14,6 +16,27 @@ void answer_for_backend(pipeline::Exchange& exchange, int status, wire::Outcome 
   exchange.reply.status = source.reply_status;
   exchange.reply.head = source.reply_head;
   exchange.reply.body = source.reply_body;
+}
+
+// What says who the sender is, and nobody vouches for, is not stored: a delivery passes on what is.
+static bool is_stored(const pipeline::Exchange& exchange, std::string_view field) {
+  return exchange.client.vouched || !upstream::claims_identity(field);
+}
+
+wire::StoredRequest received_request(const pipeline::Exchange& exchange) {
+  wire::StoredRequest request;
+  request.method = exchange.request.method;
+  request.target = exchange.request.target;
+  request.path_rest = exchange.path_rest;
+  request.fields.reserve(exchange.request.fields.size());
+  for (const http::Field& field : exchange.request.fields) {
+    if (is_stored(exchange, field.name)) request.fields.emplace_back(field.name, field.value);
+  }
+  request.forwarded_for = exchange.client.forwarded_for;
+  request.tls = exchange.client.tls;
+  request.body = exchange.body;
+  request.has_body = exchange.request.framing != http::Framing::none;
+  return request;
 }
 
 wire::Event event_of(const pipeline::Exchange& exchange) {

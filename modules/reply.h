@@ -15,6 +15,9 @@ inline constexpr int kRetryAfterSeconds = 5;
 void answer_for_backend(pipeline::Exchange& exchange, int status, wire::Outcome outcome, std::string_view reason,
                         std::string_view told = {});
 
+// The request as received, to be stored: without fields that name the sender where nobody vouches for them.
+wire::StoredRequest received_request(const pipeline::Exchange& exchange);
+
 // The exchange as a line of the books, with its outcome and reply as they stand.
 wire::Event event_of(const pipeline::Exchange& exchange);
 

@@ -89,25 +89,6 @@ void pass_on(Exchange& exchange, const upstream::Attempt& attempt) {
   exchange.reply_memory.hold(exchange.reply.body.capacity());
 }
 
-// What says who the sender is, and nobody vouches for, is not stored: a delivery passes on what is.
-bool stored(const Exchange& exchange, std::string_view field) { return exchange.client.vouched || !upstream::claims_identity(field); }
-
-wire::StoredRequest received_request(const Exchange& exchange) {
-  wire::StoredRequest request;
-  request.method = exchange.request.method;
-  request.target = exchange.request.target;
-  request.path_rest = exchange.path_rest;
-  request.fields.reserve(exchange.request.fields.size());
-  for (const http::Field& field : exchange.request.fields) {
-    if (stored(exchange, field.name)) request.fields.emplace_back(field.name, field.value);
-  }
-  request.forwarded_for = exchange.client.forwarded_for;
-  request.tls = exchange.client.tls;
-  request.body = exchange.body;
-  request.has_body = exchange.request.framing != http::Framing::none;
-  return request;
-}
-
 // The deliveries of everything selected, behind the first `skip`, with what each of them sends.
 void add_deliveries(wire::Put& put, const Exchange& exchange, size_t skip) {
   for (const pipeline::Selected& route : exchange.selected) {

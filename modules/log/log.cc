@@ -73,7 +73,7 @@ class Log final : public pipeline::Handler {
       lines_.end_line();
     }
     // What is stored came with its own line (wire::Put).
-    if (exchange.services.spool != nullptr && exchange.outcome != wire::Outcome::spooled) record(exchange);
+    if (exchange.services.spool != nullptr && exchange.outcome != wire::Outcome::spooled && !exchange.line_kept) record(exchange);
     return pipeline::Verdict::next;
   }
 

@@ -97,6 +97,7 @@ void Exchange::reset() {
   context.reset();
   reply.status = 0;
   reply.close = false;
+  line_kept = false;
   outcome = wire::Outcome::failed;
   backend_us = 0;
   ruleset_ = nullptr;

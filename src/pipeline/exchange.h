@@ -146,6 +146,7 @@ class Exchange {
   MemoryShare reply_memory;         // reply.body of a backend, in limits.memory
   wire::Outcome outcome = wire::Outcome::failed;
   std::string reason;               // "verify: signature does not match"
+  bool line_kept = false;           // its line of the books went to the spool with its request
   std::string destination;
   uint32_t backend_us = 0;
   ClaimHold claim_hold;

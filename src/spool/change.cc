@@ -176,11 +176,12 @@ void Change::add_lines(const wire::EventLines& lines) {
   for (std::string_view rest = lines.bytes(); !rest.empty();) {
     auto event = wire::next_event(rest);
     BELAY_CHECK_NOTE(event.ok(), "EventLines holds a line that was never checked");
-    if (event->outcome == wire::Outcome::failed) {
-      if (!is_new(messages_, event->id.view())) {
-        ++stored;
-        continue;
-      }
+    const bool failed = event->outcome == wire::Outcome::failed;
+    if ((failed || event->outcome == wire::Outcome::rejected) && !is_new(messages_, event->id.view())) {
+      if (failed) ++stored;
+      continue;
+    }
+    if (failed) {
       static_cast<void>(is_new(failed_, event->id.view()));
       put_ordered(failed_, event->id.view(), {});
     }

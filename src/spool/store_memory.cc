@@ -197,7 +197,8 @@ void MemoryStore::add_lines(const wire::EventLines& lines) {
   for (std::string_view rest = lines.bytes(); !rest.empty();) {
     auto event = wire::next_event(rest);
     BELAY_CHECK(event.ok());
-    if (event->outcome == wire::Outcome::failed && messages_.contains(event->id)) continue;  // it counts as spooled
+    const bool refused = event->outcome == wire::Outcome::failed || event->outcome == wire::Outcome::rejected;
+    if (refused && messages_.contains(event->id)) continue;  // its own line counts
     lines_.emplace(event->id, event->copy());
   }
 }

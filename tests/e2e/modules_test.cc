@@ -371,3 +371,25 @@ TEST_CASE("dedupe: of_twins_that_come_at_once_one_reaches_the_backend") {
   }
   CHECK_EQ(backend.seen_count(), 1);
 }
+
+TEST_CASE("reject: what_verify_refuses_is_kept_whole_for_a_person_and_counted_once") {
+  const TempFolder folder;
+  Backend backend(folder);
+  Gateway gateway(folder, {.rules = R"(sources:
+  s: { match: { path: /s }, preset: netsuite, secrets: { signing: "${env:S}" }, reject: { quarantine: [verify] }, routes: [{ to: backend }] }
+)" + destination(backend), .environment = {{"S", "s3cret"}}});
+  const auto refused = send_once(gateway.address(), request("POST", "/s", {{"X-Netsuite-Signature-256", "00"}, {"X-Odd", "kept"}}, R"({"n": 1})"));
+  REQUIRE(refused.has_value());
+  CHECK_EQ(refused->status, 401);
+  std::string line;
+  REQUIRE(wait_for([&] {
+    line = gateway.belay({"events", "--status", "rejected", "--json"}).out;
+    return !line.empty();
+  }));
+  CHECK_EQ(std::count(line.begin(), line.end(), '\n'), 1);
+  const size_t at = line.find("\"id\":\"") + 6;
+  const std::string raw = gateway.belay({"show", line.substr(at, 36), "--raw"}).out;
+  CHECK_NE(raw.find("X-Odd: kept\r\n"), std::string::npos);
+  CHECK_NE(raw.find(R"({"n": 1})"), std::string::npos);
+  CHECK_EQ(backend.seen_count(), 0);
+}
