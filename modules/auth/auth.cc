@@ -4,9 +4,9 @@
 
 #include "base/bytes.h"
 #include "http/parser.h"
-#include "modules/request.h"
-#include "modules/secrets.h"
-#include "modules/verify/jwt.h"
+#include "http/credentials.h"
+#include "signature/secrets.h"
+#include "signature/jwt.h"
 
 namespace belay::modules {
 
@@ -46,8 +46,8 @@ class Check {
 // The value behind an auth scheme; nullopt when it is not there exactly once.
 std::optional<std::string_view> authorization(const Exchange& exchange, std::string_view scheme) {
   std::string_view value;
-  if (single_header(exchange.request.fields, "Authorization", value) != Presence::once) return std::nullopt;
-  return credentials(value, scheme);
+  if (http::single_header(exchange.request.fields, "Authorization", value) != http::Presence::once) return std::nullopt;
+  return http::credentials(value, scheme);
 }
 
 class Bearer final : public Check {
@@ -55,7 +55,7 @@ class Bearer final : public Check {
   explicit Bearer(conf::Secret secret) : secret_(std::move(secret)) {}
   bool holds(const Exchange& exchange) const override {
     const auto token = authorization(exchange, "Bearer");
-    return token && matches_any(secret_, *token, exchange.received);
+    return token && signature::matches_any(secret_, *token, exchange.received);
   }
   std::string_view challenge() const override { return "Bearer"; }
 
@@ -73,7 +73,7 @@ class Basic final : public Check {
     if (colon == std::string::npos) return false;
     const std::string_view given(*pair);
     const bool user = constant_time_equals(user_, given.substr(0, colon));
-    const bool password = matches_any(password_, given.substr(colon + 1), exchange.received);
+    const bool password = signature::matches_any(password_, given.substr(colon + 1), exchange.received);
     return user && password;
   }
   std::string_view challenge() const override { return "Basic realm=\"belay\", charset=\"UTF-8\""; }
@@ -90,12 +90,12 @@ class Named final : public Check {
   bool holds(const Exchange& exchange) const override {
     if (in_ == In::query) {
       std::string value;
-      return single_query(exchange.request.query, name_, value) == Presence::once &&
-             matches_any(secret_, value, exchange.received);
+      return http::single_query(exchange.request.query, name_, value) == http::Presence::once &&
+             signature::matches_any(secret_, value, exchange.received);
     }
     std::string_view value;
-    return single_header(exchange.request.fields, name_, value) == Presence::once &&
-           matches_any(secret_, value, exchange.received);
+    return http::single_header(exchange.request.fields, name_, value) == http::Presence::once &&
+           signature::matches_any(secret_, value, exchange.received);
   }
 
  private:
@@ -106,7 +106,7 @@ class Named final : public Check {
 
 class Jwt final : public Check {
  public:
-  explicit Jwt(std::unique_ptr<JwtRule> rule) : rule_(std::move(rule)) {}
+  explicit Jwt(std::unique_ptr<signature::JwtRule> rule) : rule_(std::move(rule)) {}
   bool holds(const Exchange& exchange) const override {
     const auto token = authorization(exchange, "Bearer");
     return token && rule_->check(*token, exchange.received).empty();
@@ -114,7 +114,7 @@ class Jwt final : public Check {
   std::string_view challenge() const override { return "Bearer"; }
 
  private:
-  std::unique_ptr<JwtRule> rule_;
+  std::unique_ptr<signature::JwtRule> rule_;
 };
 
 class Tls final : public Check {
@@ -216,7 +216,7 @@ std::unique_ptr<Check> Reader::jwt(const conf::Node& node) const {
     return nullptr;
   }
   const conf::Secret values = conf::read_secret(secret, context.secrets, problems());
-  auto rule = JwtRule::build(node, values, problems());
+  auto rule = signature::JwtRule::build(node, values, problems());
   if (!rule) return nullptr;
   return std::make_unique<Jwt>(std::move(rule));
 }

@@ -5,7 +5,6 @@
 #include "base/bytes.h"
 #include "base/log.h"
 #include "base/sha256.h"
-#include "modules/context.h"
 #include "rules/expression.h"
 
 namespace belay::modules {
@@ -32,7 +31,7 @@ class Dedupe final : public pipeline::Handler {
 
 std::string Dedupe::value_of(Exchange& exchange) const {
   if (!key) return exchange.event.id;
-  const auto value = key->evaluate(RequestContext::of(exchange));
+  const auto value = key->evaluate(exchange.context());
   auto text = value ? value->to_text() : Result<std::string>(value.error());
   if (text) return std::move(*text);
   log::debug("dedupe: the key of source {} cannot be evaluated: {}", exchange.source->name, printable(text.error().message));

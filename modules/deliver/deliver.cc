@@ -158,7 +158,7 @@ class Deliver final : public pipeline::Handler {
 
 Verdict Deliver::handle(Exchange& exchange) const {
   BELAY_CHECK_NOTE(!exchange.selected.empty(), "deliver without a destination: route answers when there is none");
-  exchange.context.reset();  // no expression is evaluated from here on: a parked exchange holds no parsed payload
+  exchange.drop_context();  // a parked exchange holds no parsed payload
   if (spool_first_ || exchange.spool_only)
     return store(exchange, 0, {}) ? Verdict::parked : Verdict::reply;
   if (exchange.dedupe || exchange.replay) {

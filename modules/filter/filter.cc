@@ -1,7 +1,6 @@
 #include "modules/filter/filter.h"
 
 #include "base/bytes.h"
-#include "modules/context.h"
 #include "modules/reply.h"
 #include "rules/expression.h"
 
@@ -22,7 +21,7 @@ class Filter final : public pipeline::Handler {
 
 Verdict Filter::handle(Exchange& exchange) const {
   for (size_t i = 0; i < conditions.size(); ++i) {
-    const auto holds = conditions[i]->test(RequestContext::of(exchange));
+    const auto holds = conditions[i]->test(exchange.context());
     if (holds && *holds) continue;
     std::string reason = "filter";
     if (conditions.size() > 1) reason += " " + std::to_string(i + 1);

@@ -1,8 +1,8 @@
 #include "modules/handshake/handshake.h"
 
 #include "base/bytes.h"
+#include "http/credentials.h"
 #include "http/writer.h"
-#include "modules/request.h"
 #include "modules/verify/verify.h"
 
 namespace belay::modules {
@@ -37,7 +37,7 @@ std::vector<conf::Node> challenges_of(const conf::Node& node) {
 }
 
 // What an expression may name: everything, and of the secrets those that the source has.
-rules::Names names_with(const SecretTable& secrets) {
+rules::Names names_with(const signature::SecretTable& secrets) {
   rules::Names names = rules::Names::signature();
   for (const auto& [name, secret] : secrets) names.secrets.push_back(name);
   if (secrets.empty()) names.variables &= ~(1U << static_cast<int>(rules::Variable::secret));
@@ -109,8 +109,8 @@ bool Handshake::read(const conf::Node& node, conf::Problems& problems, Challenge
   return problems.all().size() == before;
 }
 
-std::unique_ptr<Handshake> Handshake::build(const conf::Node& node, std::unique_ptr<const Scheme> scheme,
-                                            SecretTable secrets, conf::Problems& problems) {
+std::unique_ptr<Handshake> Handshake::build(const conf::Node& node, std::unique_ptr<const signature::Scheme> scheme,
+                                            signature::SecretTable secrets, conf::Problems& problems) {
   auto handshake = std::make_unique<Handshake>();
   handshake->secrets_ = std::move(secrets);
   const std::vector<conf::Node> nodes = challenges_of(node);
@@ -130,36 +130,38 @@ std::unique_ptr<Handshake> Handshake::build(const conf::Node& node, std::unique_
 
 Verdict Handshake::handle(Exchange& exchange) const {
   if (exchange.body.size() > kMaxBody) return Verdict::next;
-  const std::string timestamp = reads_time_ && scheme_ ? scheme_->timestamp_of(exchange) : std::string();
-  RequestContext& context = RequestContext::of(exchange);
+  const std::string timestamp = reads_time_ && scheme_ ? scheme_->timestamp_of(exchange.context()) : std::string();
+  payload::RequestContext& context = exchange.context();
+  const signature::LentSecrets secrets(secrets_, exchange.received);
   Verdict verdict = Verdict::next;
   for (const Challenge& challenge : challenges_) {
-    context.lend(timestamp, &secrets_, exchange.received);
+    context.lend(timestamp, &secrets);
     const auto applies = challenge.when->test(context);
     if (!applies || !*applies) continue;
-    verdict = answer(challenge, timestamp, exchange);
+    verdict = answer(challenge, timestamp, secrets, exchange);
     break;
   }
-  context.lend({}, nullptr, exchange.received);
+  context.lend({}, nullptr);
   return verdict;
 }
 
-Verdict Handshake::answer(const Challenge& challenge, std::string_view timestamp, Exchange& exchange) const {
-  RequestContext& context = RequestContext::of(exchange);
+Verdict Handshake::answer(const Challenge& challenge, std::string_view timestamp, const signature::LentSecrets& secrets,
+                          Exchange& exchange) const {
+  payload::RequestContext& context = exchange.context();
   if (challenge.verified) {
-    if (const std::string_view reason = scheme_->check(exchange, exchange.received); !reason.empty()) {
+    if (const std::string_view reason = scheme_->check(exchange.context(), exchange.received); !reason.empty()) {
       refuse_proof(exchange, reason);
       return Verdict::reply;
     }
     exchange.verified = true;
-    context.lend(timestamp, &secrets_, exchange.received);  // the check has taken them back
+    context.lend(timestamp, &secrets);  // the check has taken them back
   }
   if (challenge.token) {
     const bool signs = challenge.body && challenge.body->reads(rules::Variable::secret);
     const rules::Value token = challenge.token->run(context).plain(context.arena());
     const bool text = !token.is_error() && token.kind() == rules::Kind::string && !token.text().empty();
     if (!text || token.text().size() > (signs ? kMaxSigned : kMaxToken) ||
-        !(signs ? is_base64_text(token.text()) : is_token_text(token.text()))) {
+        !(signs ? http::is_base64_text(token.text()) : http::is_token_text(token.text()))) {
       exchange.answer(400, wire::Outcome::rejected, "handshake: the challenge does not look like a token");
       return Verdict::reply;
     }
@@ -180,7 +182,7 @@ Verdict Handshake::answer(const Challenge& challenge, std::string_view timestamp
 namespace {
 
 std::unique_ptr<pipeline::Handler> build_module(const conf::Node& settings, pipeline::BuildContext& context) {
-  std::unique_ptr<const Scheme> scheme;
+  std::unique_ptr<const signature::Scheme> scheme;
   if (needs_scheme(settings)) {
     const conf::Node& verify = context.source->settings_of("verify");
     if (!verify.present()) {
@@ -193,7 +195,7 @@ std::unique_ptr<pipeline::Handler> build_module(const conf::Node& settings, pipe
   }
   return Handshake::build(
       settings, std::move(scheme),
-      read_secret_table(context.source->named->node.at("secrets"), context.secrets, context.problems), context.problems);
+      signature::read_secret_table(context.source->named->node.at("secrets"), context.secrets, context.problems), context.problems);
 }
 
 }  // namespace

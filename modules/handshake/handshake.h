@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "modules/verify/scheme.h"
+#include "signature/scheme.h"
 #include "pipeline/module.h"
 #include "rules/template.h"
 
@@ -23,8 +23,8 @@ class Handshake final : public pipeline::Handler {
   static constexpr size_t kMaxChallenges = 8;
 
   // `scheme` may be null when no challenge needs it. Null with problems recorded.
-  static std::unique_ptr<Handshake> build(const conf::Node& node, std::unique_ptr<const Scheme> scheme,
-                                          SecretTable secrets, conf::Problems& problems);
+  static std::unique_ptr<Handshake> build(const conf::Node& node, std::unique_ptr<const signature::Scheme> scheme,
+                                          signature::SecretTable secrets, conf::Problems& problems);
 
   pipeline::Verdict handle(pipeline::Exchange& exchange) const override;
 
@@ -39,11 +39,12 @@ class Handshake final : public pipeline::Handler {
     bool reads(rules::Variable variable) const;
   };
   bool read(const conf::Node& node, conf::Problems& problems, Challenge& out) const;
-  pipeline::Verdict answer(const Challenge& challenge, std::string_view timestamp, pipeline::Exchange& exchange) const;
+  pipeline::Verdict answer(const Challenge& challenge, std::string_view timestamp, const signature::LentSecrets& secrets,
+                           pipeline::Exchange& exchange) const;
 
   std::vector<Challenge> challenges_;
-  std::unique_ptr<const Scheme> scheme_;
-  SecretTable secrets_;  // $secret
+  std::unique_ptr<const signature::Scheme> scheme_;
+  signature::SecretTable secrets_;  // $secret
   bool reads_time_ = false;
 };
 

@@ -1,6 +1,5 @@
 #include "modules/identify/identify.h"
 
-#include "modules/context.h"
 #include "rules/expression.h"
 
 namespace belay::modules {
@@ -24,7 +23,7 @@ class Identify final : public pipeline::Handler {
   };
 
   pipeline::Verdict handle(pipeline::Exchange& exchange) const override {
-    rules::Context& context = RequestContext::of(exchange);
+    rules::Context& context = exchange.context();
     for (const Fact& fact : facts) {
       const rules::Value value = fact.expression->run(context);
       std::string& text = exchange.event.*fact.into;

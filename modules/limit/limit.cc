@@ -6,7 +6,6 @@
 #include <array>
 
 #include "base/bytes.h"
-#include "modules/context.h"
 #include "pipeline/rate_rule.h"
 #include "rules/expression.h"
 
@@ -59,7 +58,7 @@ struct Rule {
       case Per::client: return client_key(exchange, seed);
       case Per::expression: break;
     }
-    const rules::Value value = key->run(RequestContext::of(exchange));
+    const rules::Value value = key->run(exchange.context());
     const auto text = value.to_text();
     if (!text) return std::nullopt;
     return XXH3_64bits_withSeed(text->data(), text->size(), seed);

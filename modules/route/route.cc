@@ -4,7 +4,6 @@
 
 #include "base/bytes.h"
 #include "base/log.h"
-#include "modules/context.h"
 #include "modules/reply.h"
 #include "rules/expression.h"
 
@@ -53,7 +52,7 @@ Verdict Router::handle(Exchange& exchange) const {
   std::string unread;  // why the first condition that could not be evaluated could not
   for (const Route& route : routes) {
     if (route.when) {
-      const auto holds = route.when->test(RequestContext::of(exchange));
+      const auto holds = route.when->test(exchange.context());
       if (!holds) {
         if (unread.empty()) unread = holds.error().message;
         log::debug("route: a condition of source {} cannot be evaluated: {}", exchange.source->name,

@@ -1,6 +1,5 @@
 #include "modules/transform/transform.h"
 
-#include "modules/context.h"
 #include "modules/reply.h"
 #include "modules/transform/head.h"
 #include "modules/transform/payload.h"
@@ -52,7 +51,7 @@ class Transform {
   }
 
   Result<std::shared_ptr<const wire::StoredRequest>> apply(Exchange& exchange) const {
-    rules::Context& context = RequestContext::of(exchange);
+    rules::Context& context = exchange.context();
     const http::RequestHead& from = exchange.request;
     auto made = std::make_shared<wire::StoredRequest>();
     made->method = head_->method().empty() ? from.method : head_->method();

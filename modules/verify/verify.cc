@@ -1,6 +1,6 @@
 #include "modules/verify/verify.h"
 
-#include "modules/verify/scheme.h"
+#include "signature/scheme.h"
 
 namespace belay::modules {
 
@@ -8,10 +8,10 @@ namespace {
 
 class Verify final : public pipeline::Handler {
  public:
-  explicit Verify(std::unique_ptr<const Scheme> scheme) : scheme_(std::move(scheme)) {}
+  explicit Verify(std::unique_ptr<const signature::Scheme> scheme) : scheme_(std::move(scheme)) {}
 
   pipeline::Verdict handle(pipeline::Exchange& exchange) const override {
-    const std::string_view reason = scheme_->check(exchange, exchange.received);
+    const std::string_view reason = scheme_->check(exchange.context(), exchange.received);
     if (reason.empty()) {
       exchange.verified = true;
       return pipeline::Verdict::next;
@@ -21,7 +21,7 @@ class Verify final : public pipeline::Handler {
   }
 
  private:
-  std::unique_ptr<const Scheme> scheme_;
+  std::unique_ptr<const signature::Scheme> scheme_;
 };
 
 std::unique_ptr<pipeline::Handler> build(const conf::Node& settings, pipeline::BuildContext& context) {
@@ -33,15 +33,15 @@ std::unique_ptr<pipeline::Handler> build(const conf::Node& settings, pipeline::B
 
 }  // namespace
 
-std::unique_ptr<Scheme> build_scheme_of(const conf::Node& settings, pipeline::BuildContext& context) {
+std::unique_ptr<signature::Scheme> build_scheme_of(const conf::Node& settings, pipeline::BuildContext& context) {
   if (settings.at("replay").present()) {
     context.problems.add(settings.at("replay").position(), "replay protection is not part of this version",
                          "remove replay; timestamp.tolerance bounds the age");
     return nullptr;
   }
-  const SecretTable secrets =
-      read_secret_table(context.source->named->node.at("secrets"), context.secrets, context.problems);
-  return Scheme::build(settings, secrets, context.source->named->position, context.problems);
+  const signature::SecretTable secrets =
+      signature::read_secret_table(context.source->named->node.at("secrets"), context.secrets, context.problems);
+  return signature::Scheme::build(settings, secrets, context.source->named->position, context.problems);
 }
 
 void refuse_proof(pipeline::Exchange& exchange, std::string_view reason) {

@@ -4,13 +4,13 @@
 #include <memory>
 #include <string_view>
 
-#include "modules/verify/scheme.h"
+#include "signature/scheme.h"
 #include "pipeline/module.h"
 
 namespace belay::modules {
 
 // The scheme of a source's `verify`, with its secrets; null with problems recorded. Shared with handshake.
-std::unique_ptr<Scheme> build_scheme_of(const conf::Node& settings, pipeline::BuildContext& context);
+std::unique_ptr<signature::Scheme> build_scheme_of(const conf::Node& settings, pipeline::BuildContext& context);
 
 // The 401 for a failed check.
 void refuse_proof(pipeline::Exchange& exchange, std::string_view reason);

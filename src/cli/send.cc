@@ -122,7 +122,7 @@ Result<Sender::Answer> send_file(const Options& options, const SigningPreset& pr
   if (!loose) return loose.error();
   (*loose)->set(std::move(*fields), std::move(*body));
   pipeline::Exchange& exchange = (*loose)->exchange();
-  const auto made = preset.scheme().sign(exchange, now_of(options.signing));
+  const auto made = preset.scheme().sign(exchange.context(), now_of(options.signing));
   if (!made) return made.error();
   http::Fields all = exchange.request.fields;
   for (const auto& [name, value] : made->fields) all.add(name, value);

@@ -26,11 +26,11 @@ std::string one_line(const conf::Problems& problems) {
 
 // The secret names a preset uses. A value may hold '=' itself (base64), so only these count as NAME=.
 std::vector<std::string> secret_names(const conf::Node& verify, conf::Problems& problems) {
-  return {modules::KeyRule::read(verify.at("key"), problems).secret};
+  return {signature::KeyRule::read(verify.at("key"), problems).secret};
 }
 
-modules::SecretTable secrets_of(const std::vector<std::string>& given, const std::vector<std::string>& names) {
-  modules::SecretTable table;
+signature::SecretTable secrets_of(const std::vector<std::string>& given, const std::vector<std::string>& names) {
+  signature::SecretTable table;
   for (const std::string& text : given) {
     std::string name = names.front(), value = text;
     const size_t equals = text.find('=');
@@ -81,18 +81,18 @@ Result<SigningPreset> SigningPreset::load(const SigningFlags& flags) {
   const conf::Node& verify = preset.node_.at("verify");
   if (!verify.present()) return invalid("preset '" + flags.preset + "' has no verify: its sender proves nothing");
   if (!flags.params.empty()) return invalid("preset '" + flags.preset + "' takes no --param");
-  const modules::SecretTable secrets = secrets_of(flags.secrets, secret_names(verify, problems));
+  const signature::SecretTable secrets = secrets_of(flags.secrets, secret_names(verify, problems));
   for (const auto& [name, values] : secrets) {
     for (const conf::SecretValue& value : values) {
       // Fail closed: anybody can sign with an empty secret.
       if (value.value.empty()) return Error{ErrorKind::refused, "the secret is empty"};
     }
   }
-  preset.scheme_ = modules::Scheme::build(verify, secrets, {}, problems);
+  preset.scheme_ = signature::Scheme::build(verify, secrets, {}, problems);
   const conf::Node& handshake = preset.node_.at("handshake");
   if (preset.scheme_ && handshake.present()) {
     preset.handshake_ =
-        modules::Handshake::build(handshake, modules::Scheme::build(verify, secrets, {}, problems), secrets, problems);
+        modules::Handshake::build(handshake, signature::Scheme::build(verify, secrets, {}, problems), secrets, problems);
   }
   if (!preset.scheme_ || !problems.empty()) return Error{ErrorKind::refused, one_line(problems)};
   return preset;

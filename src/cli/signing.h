@@ -12,7 +12,7 @@
 #include "base/result.h"
 #include "conf/configuration.h"
 #include "modules/handshake/handshake.h"
-#include "modules/verify/scheme.h"
+#include "signature/scheme.h"
 #include "pipeline/module.h"
 
 namespace belay::cli {
@@ -32,7 +32,7 @@ class SigningPreset {
  public:
   static Result<SigningPreset> load(const SigningFlags& flags);
 
-  const modules::Scheme& scheme() const { return *scheme_; }
+  const signature::Scheme& scheme() const { return *scheme_; }
   const modules::Handshake* handshake() const { return handshake_.get(); }  // null when the preset has none
   // The header that carries what identify calls `fact` ("type", "id"); empty when it stands elsewhere.
   std::string header_of(std::string_view fact) const;
@@ -40,7 +40,7 @@ class SigningPreset {
  private:
   conf::PresetSet presets_;
   conf::Node node_;
-  std::unique_ptr<modules::Scheme> scheme_;
+  std::unique_ptr<signature::Scheme> scheme_;
   std::unique_ptr<modules::Handshake> handshake_;
 };
 

@@ -36,7 +36,7 @@ int verify(const Options& options) {
   pipeline::Exchange& exchange = (*loose)->exchange();
   if (!options.url.empty()) {
     if (const auto url = http::parse_url(options.url); !url) return refuse(invalid("--url: " + url.error().message));
-    modules::RequestContext::of(exchange).set_url(options.url);
+    exchange.context().set_url(options.url);
   }
   if (preset->handshake() != nullptr && preset->handshake()->handle(exchange) == pipeline::Verdict::reply) {
     if (exchange.outcome != wire::Outcome::filtered) return refuse({ErrorKind::refused, exchange.reason});
@@ -44,7 +44,7 @@ int verify(const Options& options) {
     fmt::print("{}\n", exchange.reply.body);
     return 0;
   }
-  const std::string_view reason = preset->scheme().check(exchange, exchange.received);
+  const std::string_view reason = preset->scheme().check(exchange.context(), exchange.received);
   if (!reason.empty()) return refuse({ErrorKind::refused, std::string(reason)});
   fmt::print("valid ({})\n", pipeline::to_string(preset->scheme().trust()));
   return 0;

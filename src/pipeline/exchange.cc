@@ -40,6 +40,27 @@ Resume Exchange::park() {
   return {resume_target_, tickets_};
 }
 
+payload::RequestContext& Exchange::context() {
+  if (!client.unix_socket && client.cached_text.empty()) client.cached_text = client.address.to_string();
+  const payload::RequestView view{
+      .head = &request,
+      .body = body,
+      .client = client.unix_socket ? std::string_view("unix:") : std::string_view(client.cached_text),
+      .tls_subject = client.tls_subject,
+      .tls = client.tls,
+      .source = source != nullptr ? std::string_view(source->name) : std::string_view(),
+      .captures = &captures,
+      .event = &event,
+      .received = received,
+  };
+  if (context_) {
+    context_->set_view(view);  // the body may have come since
+  } else {
+    context_.emplace(view);
+  }
+  return *context_;
+}
+
 void Exchange::answer(int status, wire::Outcome outcome_in, std::string_view reason_in, int retry_after, std::string_view told) {
   outcome = outcome_in;
   reason.assign(reason_in);
@@ -94,7 +115,7 @@ void Exchange::reset() {
   selected.clear();
   made_memory.hold(0);
   spool_only = false;
-  context.reset();
+  context_.reset();
   reply.status = 0;
   reply.close = false;
   line_kept = false;

@@ -15,8 +15,8 @@
 #include "base/ip.h"
 #include "base/memory_budget.h"
 #include "http/message.h"
+#include "payload/request_context.h"
 #include "pipeline/forward_place.h"
-#include "rules/context.h"
 #include "upstream/client.h"
 #include "wire/client.h"
 #include "wire/messages.h"
@@ -57,10 +57,7 @@ struct Reply {
   bool close = false; // close the connection after it
 };
 
-// What identify found; also the log's and the books' columns.
-struct EventFacts {
-  std::string type, id, resource, time;
-};
+using payload::EventFacts;
 
 // Keys that the spool holds for a webhook while it is forwarded. Given up when this ends, unless they were confirmed.
 class ClaimHold {
@@ -131,7 +128,7 @@ class Exchange {
 
   // Found on the way.
   const Source* source = nullptr;
-  std::vector<std::pair<std::string_view, std::string>> captures;  // {name} of match.path, percent-decoded
+  payload::Captures captures;                                      // {name} of match.path
   std::string_view path_rest;                                      // behind the prefix of match.path
   EventFacts event;
   bool verified = false;
@@ -139,7 +136,6 @@ class Exchange {
   MemoryShare made_memory;                  // bodies of their requests, in limits.memory
   std::optional<wire::Claim> dedupe, replay;  // keys that this webhook takes when it is accepted; a second one is a duplicate, or a replay
   bool spool_only = false;                  // limit with `over: spool`: store and deliver later, whatever the mode
-  std::unique_ptr<rules::Context> context;  // made by the first module that evaluates an expression: one parse for all
 
   // Output.
   Reply reply;
@@ -153,6 +149,11 @@ class Exchange {
   http::Fields sent_fields;                      // of a forward whose request a transform made
   std::unique_ptr<upstream::Client::Call> call;  // a forward under way; dies with the exchange
   ForwardPlace place;                            // held while `call` is under way
+
+  // What expressions read of this request; made on the first call and kept: one parse for all modules.
+  payload::RequestContext& context();
+  bool has_context() const { return context_.has_value(); }
+  void drop_context() { context_.reset(); }  // nothing is evaluated from here on
 
   // Fills reply with Belay's own JSON answer {"status","id","reason"} and sets outcome and reason. `retry_after` < 0: none.
   // For spooled, filtered and duplicate ones `deliver` puts source.reply over it.
@@ -177,6 +178,7 @@ class Exchange {
   friend class Resume;
   std::shared_ptr<Resume::Target> resume_target_;  // made at the first park, kept; alive while the exchange is
   uint64_t tickets_ = 0;
+  std::optional<payload::RequestContext> context_;
   const Ruleset* ruleset_ = nullptr;  // of the walk under way
   std::function<void(RunState)> resumed_;
   bool parked_ = false;

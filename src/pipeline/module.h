@@ -15,6 +15,7 @@
 #include "conf/configuration.h"
 #include "pipeline/exchange.h"
 #include "pipeline/shared_memory.h"
+#include "signature/trust.h"
 #include "upstream/client.h"
 #include "wire/client.h"
 
@@ -45,9 +46,8 @@ class Handler {
   virtual void turn_end() const {}
 };
 
-// Of a source: the strongest of what its handlers prove.
-using wire::Trust;
-using wire::to_string;
+using signature::Trust;  // of a source: the strongest of what its handlers prove
+using signature::to_string;
 
 struct Ruleset;
 

@@ -63,17 +63,6 @@ std::string_view to_string(Outcome outcome) {
   return "unknown";
 }
 
-std::string_view to_string(Trust trust) {
-  switch (trust) {
-    case Trust::unknown: return "";
-    case Trust::open: return "open";
-    case Trust::token: return "token";
-    case Trust::signed_body: return "signed";
-    case Trust::signed_fresh: return "signed+fresh";
-  }
-  return "";
-}
-
 // A line: length (2), then fixed parts, then nine texts, then what was added later: trust (1). kMaxText keeps the whole below 64 KB.
 void append_line(std::string& out, const Event& event) {
   static_assert(9 * (EventLines::kMaxText + 2) + 64 < UINT16_MAX);

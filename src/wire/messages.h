@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/id.h"
 #include "base/result.h"
+#include "signature/trust.h"
 
 namespace belay::wire {
 
@@ -27,9 +28,8 @@ enum class Outcome : uint8_t {
 };
 std::string_view to_string(Outcome outcome);
 
-// How far a source's rules let its webhooks be believed, ascending; unknown: no source, or a line of an earlier release.
-enum class Trust : uint8_t { unknown = 0, open = 1, token = 2, signed_body = 3, signed_fresh = 4 };
-std::string_view to_string(Trust trust);  // "" "open" "token" "signed" "signed+fresh"
+using signature::Trust;
+using signature::to_string;
 
 // A request as received, whole: what a delivery sends and what replay reads.
 struct StoredRequest {

@@ -327,7 +327,7 @@ TEST_CASE("a_parked_exchange_holds_no_parsed_payload") {
   kit.services.upstream = &backend.client;
   const auto walked = kit.post({}, "{\"a\": 1}");
   CHECK_EQ(walked->state, Runner::State::parked);
-  CHECK(walked->exchange->context == nullptr);
+  CHECK_FALSE(walked->exchange->has_context());
   REQUIRE(settled(backend, *walked));
 }
 

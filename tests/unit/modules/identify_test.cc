@@ -1,5 +1,4 @@
 #include "kit.h"
-#include "modules/context.h"
 
 using namespace belay;
 using namespace belay::test;
@@ -29,18 +28,17 @@ TEST_CASE("a_form_is_read_up_to_its_limit_of_pairs_and_one_more_is_as_broken_jso
   Kit kit(source("trust: open, identify: { type: last, id: 'size($form)', resource: '$form.all(\"n1\")[1]' }"),
           &modules::kIdentify);
   std::string form = "n1=first&last=7&n1=second&n0";
-  for (size_t i = 4; i < modules::RequestContext::kMaxFormPairs; ++i) form += "&n" + std::to_string(i) + "=v";
+  for (size_t i = 4; i < payload::RequestContext::kMaxFormPairs; ++i) form += "&n" + std::to_string(i) + "=v";
   const auto type = [](const char* value) { return Fields{{"Content-Type", value}}; };
   const auto read = kit.post(type("application/x-www-form-urlencoded; charset=utf-8"), form);
   CHECK_EQ(read->exchange->event.type, "7");
-  CHECK_EQ(read->exchange->event.id, std::to_string(modules::RequestContext::kMaxFormPairs - 1));
+  CHECK_EQ(read->exchange->event.id, std::to_string(payload::RequestContext::kMaxFormPairs - 1));
   CHECK_EQ(read->exchange->event.resource, "second");
   const auto long_one = kit.post(type("application/x-www-form-urlencoded"), form + "&x=1");
   CHECK_EQ(long_one->status(), 200);
   CHECK_EQ(long_one->exchange->event.type, "");
   CHECK_EQ(long_one->exchange->event.id, "");
-  modules::RequestContext context(*long_one->exchange);
-  const auto why = context.root();
+  const auto why = long_one->exchange->context().root();
   REQUIRE(why.is_error());
   CHECK_EQ(why.failure().fault, rules::Fault::unreadable);
 }

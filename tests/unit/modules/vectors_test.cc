@@ -116,12 +116,12 @@ TEST_CASE("what_a_preset_signs_it_accepts_and_a_changed_body_it_refuses_when_it_
     const auto presets = conf::load_presets({}, problems);
     const auto found = std::find_if(presets.presets.begin(), presets.presets.end(),
                                     [&](const conf::Named& each) { return each.name == preset; });
-    const modules::SecretTable secrets = {
+    const signature::SecretTable secrets = {
         {"signing", {{.value = "whsec_c2VjcmV0", .valid_from = {}, .valid_until = {}}}}};
-    const auto scheme = modules::Scheme::build(found->node.at("verify"), secrets, {}, problems);
+    const auto scheme = signature::Scheme::build(found->node.at("verify"), secrets, {}, problems);
     REQUIRE_MESSAGE(scheme != nullptr, problems.to_string());
     const auto unsigned_one = kit.post({}, "{\"a\":1}");
-    const auto made = scheme->sign(*unsigned_one->exchange, kit.clock.wall());
+    const auto made = scheme->sign(unsigned_one->exchange->context(), kit.clock.wall());
     REQUIRE(made.ok());
     const std::string target = made->query.empty() ? "/s" : "/s?" + made->query;
     CHECK_EQ(kit.send("POST", target, made->fields, "{\"a\":1}")->reason(), "passed");

@@ -1,23 +1,23 @@
 #include "base/bytes.h"
 #include "kit.h"
-#include "modules/verify/mac.h"
-#include "modules/verify/timestamp.h"
+#include "signature/mac.h"
+#include "signature/timestamp.h"
 
 using namespace belay;
 using namespace belay::test;
 
 namespace {
 
-std::string mac(modules::Digest digest, std::string_view key, std::string_view text) {
-  const modules::Mac made(digest, key);
-  modules::Mac::Room room;
+std::string mac(signature::Digest digest, std::string_view key, std::string_view text) {
+  const signature::Mac made(digest, key);
+  signature::Mac::Room room;
   made.begin();
   made.update(text.substr(0, text.size() / 2));
   made.update(text.substr(text.size() / 2));
   return std::string(made.finish(room));
 }
 std::string hex_mac(std::string_view key, std::string_view text) {
-  return hex_encode(mac(modules::Digest::sha256, key, text));
+  return hex_encode(mac(signature::Digest::sha256, key, text));
 }
 
 std::string verify(const std::string& keys, const std::string& secrets = "{ signing: k1 }") {
@@ -36,12 +36,12 @@ TEST_CASE("macs_match_the_published_vectors_and_can_be_made_again_and_again") {
   // RFC 4231 §4.3 and RFC 2202 §3, case 2.
   const std::string_view text = "what do ya want for nothing?";
   for (int i = 0; i < 3; ++i) {
-    CHECK_EQ(hex_encode(mac(modules::Digest::sha1, "Jefe", text)), "effcdf6ae5eb2fa2d27416d5f184df9c259a7c79");
-    CHECK_EQ(hex_encode(mac(modules::Digest::sha256, "Jefe", text)),
+    CHECK_EQ(hex_encode(mac(signature::Digest::sha1, "Jefe", text)), "effcdf6ae5eb2fa2d27416d5f184df9c259a7c79");
+    CHECK_EQ(hex_encode(mac(signature::Digest::sha256, "Jefe", text)),
              "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
-    CHECK_EQ(hex_encode(mac(modules::Digest::sha384, "Jefe", text)),
+    CHECK_EQ(hex_encode(mac(signature::Digest::sha384, "Jefe", text)),
              "af45d2e376484031617f78d2b58a6b1b9c7ef464f5a01b47e42ec3736322445e8e2240ca5e69e2c78b3239ecfab21649");
-    CHECK_EQ(hex_encode(mac(modules::Digest::sha512, "Jefe", text)),
+    CHECK_EQ(hex_encode(mac(signature::Digest::sha512, "Jefe", text)),
              "164b7a7bfcf819e2e395fbe73b56e0a387bd64222e831fd610270cd7ea2505549758bf75c05a994a6d034f65f8f0e6fdcaeab1a34"
              "d4a6b4b636e070a38bce737");
   }
@@ -58,7 +58,7 @@ TEST_CASE("any_of_several_secrets_and_any_of_several_signatures_may_match") {
   CHECK_EQ(kit.post({{"X-Sig", "v0=" + with_old}})->status(), 401);
   CHECK_EQ(kit.post({{"X-Sig", "v1=" + wrong}})->status(), 401);
   std::string many;
-  for (size_t i = 0; i < modules::GivenSignatures::kMaxSignatures; ++i) many += "v1=" + wrong + ",";
+  for (size_t i = 0; i < signature::GivenSignatures::kMaxSignatures; ++i) many += "v1=" + wrong + ",";
   CHECK_EQ(kit.post({{"X-Sig", many.substr(0, many.size() - 1)}})->reason(), "verify: the signature does not match");
   CHECK_EQ(kit.post({{"X-Sig", many + "v1=" + with_new}})->reason(), "verify: header X-Sig has not the expected form");
 }
@@ -107,9 +107,9 @@ TEST_CASE("a_timestamp_counts_up_to_its_tolerance_both_ways_and_is_judged_before
            "verify: the timestamp cannot be read");
   CHECK_EQ(kit.post({{"X-Time", "-1"}, {"X-Sig", "00"}})->reason(), "verify: the timestamp cannot be read");
   CHECK_EQ(kit.post({{"X-Sig", hex_mac("k1", ".{}")}})->reason(), "verify: header X-Time is missing");
-  CHECK(modules::read_timestamp("2025-10-09T08:53:20Z", modules::TimestampRule::Unit::iso8601).has_value());
-  CHECK_FALSE(modules::read_timestamp("99999999999999999999", modules::TimestampRule::Unit::seconds).has_value());
-  CHECK_FALSE(modules::read_timestamp("1760000000000000", modules::TimestampRule::Unit::seconds).has_value());
+  CHECK(signature::read_timestamp("2025-10-09T08:53:20Z", signature::TimestampRule::Unit::iso8601).has_value());
+  CHECK_FALSE(signature::read_timestamp("99999999999999999999", signature::TimestampRule::Unit::seconds).has_value());
+  CHECK_FALSE(signature::read_timestamp("1760000000000000", signature::TimestampRule::Unit::seconds).has_value());
 }
 
 TEST_CASE("odd_timestamps_are_refused_although_they_are_signed") {
@@ -134,7 +134,7 @@ TEST_CASE("alternatives_of_what_is_signed_and_expressions_in_it_are_tried") {
                  "$method }}{{ $raw }}\"], signature: { header: X-Sig } }"),
           &modules::kVerify);
   const auto signature = [](const std::string& text) {
-    return base64_encode(mac(modules::Digest::sha512, "k1", text));
+    return base64_encode(mac(signature::Digest::sha512, "k1", text));
   };
   CHECK_EQ(kit.post({{"X-Id", "7"}, {"X-Sig", signature("7:{}")}})->status(), 200);
   CHECK_EQ(kit.post({{"X-Sig", signature("POST{}")}})->status(), 200);

@@ -1,14 +1,14 @@
-#include "modules/context.h"
+#include "payload/request_context.h"
 
 #include <algorithm>
+#include <functional>
 #include <numeric>
 
 #include "base/bytes.h"
 #include "http/url.h"
 #include "json/document.h"
-#include "pipeline/module.h"
 
-namespace belay::modules {
+namespace belay::payload {
 
 using rules::Arena;
 using rules::Value;
@@ -118,50 +118,30 @@ class FactTable final : public rules::Table {
   std::function<std::vector<Fact>()> facts_;
 };
 
+// $secret of a context that was lent none.
+class NoSecrets final : public rules::Table {
+ public:
+  bool find(std::string_view, Arena&, Value&) const override { return false; }
+};
+const NoSecrets kNoSecrets;
+
 }  // namespace
 
-// $secret.NAME: the first value valid now. Never listed.
 struct RequestContext::Tables {
-  class Secrets final : public rules::Table {
-   public:
-    explicit Secrets(const RequestContext& context) : context_(context) {}
-    bool find(std::string_view name, Arena&, Value& out) const override {
-      if (context_.secrets_ == nullptr) return false;
-      const auto found = context_.secrets_->find(name);
-      if (found == context_.secrets_->end()) return false;
-      for (const conf::SecretValue& value : found->second) {
-        if (!value.valid_at(context_.secrets_at_)) continue;
-        out = Value::string(value.value);
-        return true;
-      }
-      return false;
-    }
-
-   private:
-    const RequestContext& context_;
-  };
-
-  explicit Tables(const RequestContext& context) : headers(context.exchange_.request.fields), secrets(context) {}
+  explicit Tables(const http::Fields& fields) : headers(fields) {}
 
   // Made when an expression first names them, except what costs nothing.
   HeaderTable headers;
-  Secrets secrets;
   std::unique_ptr<FormTable> query, form;
   bool form_is_too_long = false;
   std::unique_ptr<FactTable> client, event;
-  std::string client_text;
 };
 
-RequestContext::RequestContext(const pipeline::Exchange& exchange) : exchange_(exchange) {}
+RequestContext::RequestContext(const RequestView& view) : view_(view) {}
 RequestContext::~RequestContext() = default;
 
-RequestContext& RequestContext::of(pipeline::Exchange& exchange) {
-  if (!exchange.context) exchange.context = std::make_unique<RequestContext>(exchange);
-  return static_cast<RequestContext&>(*exchange.context);
-}
-
 RequestContext::Tables& RequestContext::tables() {
-  if (!tables_) tables_ = std::make_unique<Tables>(*this);
+  if (!tables_) tables_ = std::make_unique<Tables>(view_.head->fields);
   return *tables_;
 }
 
@@ -173,8 +153,8 @@ Value RequestContext::unreadable(std::string_view why) {
 Value RequestContext::form() {
   Tables& all = tables();
   if (!all.form && !all.form_is_too_long) {
-    all.form_is_too_long = http::count_form_fields(exchange_.body) > kMaxFormPairs;
-    if (!all.form_is_too_long) all.form = std::make_unique<FormTable>(exchange_.body);
+    all.form_is_too_long = http::count_form_fields(view_.body) > kMaxFormPairs;
+    if (!all.form_is_too_long) all.form = std::make_unique<FormTable>(view_.body);
   }
   if (all.form_is_too_long) {
     return unreadable("the payload is a form of more than " + std::to_string(kMaxFormPairs) + " pairs");
@@ -185,9 +165,8 @@ Value RequestContext::form() {
 Value RequestContext::client() {
   Tables& all = tables();
   if (!all.client) {
-    all.client_text = exchange_.client.text();
-    all.client = std::make_unique<FactTable>([&all, &subject = exchange_.client.tls_subject] {
-      return std::vector<FactTable::Fact>{{"address", all.client_text}, {"subject", subject}};
+    all.client = std::make_unique<FactTable>([this] {
+      return std::vector<FactTable::Fact>{{"address", view_.client}, {"subject", view_.tls_subject}};
     });
   }
   return Value::table(*all.client);
@@ -195,7 +174,9 @@ Value RequestContext::client() {
 
 Value RequestContext::event() {
   if (!tables().event) {
-    tables().event = std::make_unique<FactTable>([&facts = exchange_.event] {
+    tables().event = std::make_unique<FactTable>([this] {
+      if (view_.event == nullptr) return std::vector<FactTable::Fact>{};
+      const EventFacts& facts = *view_.event;
       return std::vector<FactTable::Fact>{
           {"type", facts.type}, {"id", facts.id}, {"time", facts.time}, {"resource", facts.resource}};
     });
@@ -204,10 +185,10 @@ Value RequestContext::event() {
 }
 
 Value RequestContext::payload() {
-  const std::string_view* type = exchange_.request.fields.find("content-type");
+  const std::string_view* type = view_.head->fields.find("content-type");
   if (type != nullptr && ascii_iequals(trim_ows(type->substr(0, type->find(';'))), "application/x-www-form-urlencoded"))
     return form();
-  auto document = json::Document::parse(exchange_.body);
+  auto document = json::Document::parse(view_.body);
   if (!document) {
     return unreadable("the payload is not JSON: " + document.error().message);
   }
@@ -218,16 +199,16 @@ Value RequestContext::payload() {
 
 Value RequestContext::variable(rules::Variable name) {
   using rules::Variable;
-  const http::RequestHead& request = exchange_.request;
+  const http::RequestHead& request = *view_.head;
   switch (name) {
     case Variable::body: return root();
-    case Variable::raw: return Value::bytes(exchange_.body);
+    case Variable::raw: return Value::bytes(view_.body);
     case Variable::form: return form();
     case Variable::method: return Value::string(request.method);
     case Variable::path: return Value::string(request.path);
     case Variable::url:
       if (url_.empty()) {
-        url_.append(exchange_.client.tls ? "https://" : "http://").append(request.host).append(request.target);
+        url_.append(view_.tls ? "https://" : "http://").append(request.host).append(request.target);
       }
       return Value::string(url_);
     case Variable::host: return Value::string(request.host);
@@ -236,13 +217,12 @@ Value RequestContext::variable(rules::Variable name) {
       return Value::table(*tables().query);
     case Variable::headers: return Value::table(tables().headers);
     case Variable::client: return client();
-    case Variable::source:
-      return Value::string(exchange_.source != nullptr ? std::string_view(exchange_.source->name) : std::string_view());
+    case Variable::source: return Value::string(view_.source);
     case Variable::event: return event();
     case Variable::ts: return Value::string(timestamp_);
-    case Variable::secret: return Value::table(tables().secrets);
+    case Variable::secret: return Value::table(secrets_ != nullptr ? *secrets_ : kNoSecrets);
     case Variable::now: {
-      const int64_t ms = to_ms(exchange_.received);
+      const int64_t ms = to_ms(view_.received);
       const int64_t seconds = ms >= 0 ? ms / 1000 : (ms - 999) / 1000;
       return Value::timestamp({seconds, static_cast<uint32_t>(ms - seconds * 1000) * 1'000'000U});
     }
@@ -251,7 +231,8 @@ Value RequestContext::variable(rules::Variable name) {
 }
 
 bool RequestContext::path_part(std::string_view name, Value& out) {
-  for (const auto& [key, value] : exchange_.captures) {
+  if (view_.captures == nullptr) return false;
+  for (const auto& [key, value] : *view_.captures) {
     if (key != name) continue;
     out = Value::string(value);
     return true;
@@ -259,4 +240,4 @@ bool RequestContext::path_part(std::string_view name, Value& out) {
   return false;
 }
 
-}  // namespace belay::modules
+}  // namespace belay::payload

@@ -1,12 +1,12 @@
-#include "modules/verify/signature_place.h"
+#include "signature/signature_place.h"
 
 #include <algorithm>
 
 #include "base/bytes.h"
 #include "http/parser.h"
-#include "modules/request.h"
+#include "http/credentials.h"
 
-namespace belay::modules {
+namespace belay::signature {
 
 namespace {
 
@@ -87,35 +87,34 @@ std::unique_ptr<SignaturePlace> SignaturePlace::build(const conf::Node& node, st
   return place;
 }
 
-std::string_view SignaturePlace::locate(pipeline::Exchange& exchange, GivenSignatures& out,
+std::string_view SignaturePlace::locate(payload::RequestContext& context, GivenSignatures& out,
                                         std::string_view& text) const {
-  Presence presence = Presence::missing;
+  http::Presence presence = http::Presence::missing;
   switch (kind_) {
-    case Kind::header: presence = single_header(exchange.request.fields, name_, text); break;
+    case Kind::header: presence = http::single_header(context.view().head->fields, name_, text); break;
     case Kind::query:
-      presence = single_query(exchange.request.query, name_, out.owned);
+      presence = http::single_query(context.view().head->query, name_, out.owned);
       text = out.owned;
       break;
     case Kind::payload: {
-      RequestContext& context = RequestContext::of(exchange);
       const rules::Value value = payload_->run(context).plain(context.arena());
       // Text only: a list or number that happens to print alike is not what the sender was given.
       if (value.is_error() || value.kind() != rules::Kind::string) return missing_;
       text = value.text();
-      presence = text.empty() ? Presence::missing : Presence::once;
+      presence = text.empty() ? http::Presence::missing : http::Presence::once;
       break;
     }
   }
-  if (presence == Presence::repeated) return repeated_;
-  if (presence == Presence::missing) return missing_;
+  if (presence == http::Presence::repeated) return repeated_;
+  if (presence == http::Presence::missing) return missing_;
   return text.size() > kMaxText ? std::string_view(malformed_) : std::string_view();
 }
 
-std::string_view SignaturePlace::read(pipeline::Exchange& exchange, GivenSignatures& out) const {
+std::string_view SignaturePlace::read(payload::RequestContext& context, GivenSignatures& out) const {
   std::string_view text;
-  if (const std::string_view reason = locate(exchange, out, text); !reason.empty()) return reason;
+  if (const std::string_view reason = locate(context, out, text); !reason.empty()) return reason;
   if (!scheme_.empty()) {
-    const auto rest = credentials(text, scheme_);
+    const auto rest = http::credentials(text, scheme_);
     if (!rest) return malformed_;
     text = *rest;
   }
@@ -175,4 +174,4 @@ std::string SignaturePlace::compose(std::string_view signature, std::string_view
   return positional_.empty() ? text + value : text;
 }
 
-}  // namespace belay::modules
+}  // namespace belay::signature

@@ -1,5 +1,5 @@
 // Secrets of the rules at run time: which values match, and comparison that does not tell by its time where two
-// texts differ. Shared by auth and verify. Pure, any thread. An empty value never matches: an unset secret fails
+// texts differ. Shared by auth and the schemes. Pure, any thread. An empty value never matches: an unset secret fails
 // closed.
 #pragma once
 
@@ -9,8 +9,9 @@
 
 #include "base/clock.h"
 #include "conf/section.h"
+#include "rules/value.h"
 
-namespace belay::modules {
+namespace belay::signature {
 
 // The named secrets of one source (`secrets:`), or of one command line.
 using SecretTable = std::map<std::string, conf::Secret, std::less<>>;
@@ -21,4 +22,15 @@ bool matches_any(const conf::Secret& secret, std::string_view given, WallTime no
 // `secrets: {NAME: …}`; an absent node is an empty table.
 SecretTable read_secret_table(const conf::Node& node, const conf::SecretSource& source, conf::Problems& problems);
 
-}  // namespace belay::modules
+// $secret.NAME while a scheme is at work: the first value valid at `now`. Never listed.
+class LentSecrets final : public rules::Table {
+ public:
+  LentSecrets(const SecretTable& secrets, WallTime now) : secrets_(secrets), now_(now) {}
+  bool find(std::string_view name, rules::Arena& arena, rules::Value& out) const override;
+
+ private:
+  const SecretTable& secrets_;
+  WallTime now_;
+};
+
+}  // namespace belay::signature

@@ -10,7 +10,7 @@
 
 struct evp_mac_ctx_st;
 
-namespace belay::modules {
+namespace belay::signature {
 
 enum class Digest : uint8_t { sha1, sha256, sha384, sha512 };
 
@@ -48,4 +48,4 @@ class Mac {
   evp_mac_ctx_st* context_;
 };
 
-}  // namespace belay::modules
+}  // namespace belay::signature

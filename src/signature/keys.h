@@ -5,10 +5,10 @@
 #include <vector>
 
 #include "conf/section.h"
-#include "modules/secrets.h"
-#include "modules/verify/mac.h"
+#include "signature/secrets.h"
+#include "signature/mac.h"
 
-namespace belay::modules {
+namespace belay::signature {
 
 struct MacKey {
   conf::SecretValue window;  // its validity; the value itself is not kept
@@ -28,4 +28,4 @@ struct KeyRule {
   conf::Secret find(const SecretTable& secrets, const conf::Position& where, conf::Problems& problems) const;
 };
 
-}  // namespace belay::modules
+}  // namespace belay::signature

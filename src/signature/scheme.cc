@@ -1,11 +1,11 @@
-#include "modules/verify/scheme.h"
+#include "signature/scheme.h"
 
 #include <algorithm>
 
 #include "base/bytes.h"
-#include "modules/request.h"
+#include "http/credentials.h"
 
-namespace belay::modules {
+namespace belay::signature {
 
 namespace {
 
@@ -105,33 +105,33 @@ void Scheme::compute_trust() {
   if (!all_read(rules::Variable::raw)) return;
   const bool time_is_signed =
       timestamp_ && timestamp_->judges() && (timestamp_->in_payload() || all_read(rules::Variable::ts));
-  trust_ = time_is_signed ? pipeline::Trust::signed_fresh : pipeline::Trust::signed_body;
+  trust_ = time_is_signed ? Trust::signed_fresh : Trust::signed_body;
 }
 
-std::string Scheme::timestamp_of(pipeline::Exchange& exchange) const {
+std::string Scheme::timestamp_of(payload::RequestContext& context) const {
   if (!timestamp_) return {};
   GivenSignatures given;
-  if (!timestamp_->signature_part().empty() && !place_->read(exchange, given).empty()) return {};
+  if (!timestamp_->signature_part().empty() && !place_->read(context, given).empty()) return {};
   std::string_view text;
   std::string owned;
-  return timestamp_->find(exchange, given.timestamp, text, owned).empty() ? std::string(text) : std::string();
+  return timestamp_->find(context, given.timestamp, text, owned).empty() ? std::string(text) : std::string();
 }
 
-std::string_view Scheme::check(pipeline::Exchange& exchange, WallTime now) const {
+std::string_view Scheme::check(payload::RequestContext& context, WallTime now) const {
   GivenSignatures given;
-  if (const std::string_view reason = place_->read(exchange, given); !reason.empty()) return reason;
+  if (const std::string_view reason = place_->read(context, given); !reason.empty()) return reason;
   for (const std::string& name : signed_headers_) {
     // Whether the signer and the backend read the first or the last of them, nobody knows.
     std::string_view value;
-    if (single_header(exchange.request.fields, name, value) == Presence::repeated) return "a signed header occurs twice";
+    if (http::single_header(context.view().head->fields, name, value) == http::Presence::repeated) return "a signed header occurs twice";
   }
   std::string_view timestamp;
   std::string timestamp_owned;
   if (timestamp_) {
-    const std::string_view reason = timestamp_->check(exchange, given.timestamp, now, timestamp, timestamp_owned);
+    const std::string_view reason = timestamp_->check(context, given.timestamp, now, timestamp, timestamp_owned);
     if (!reason.empty()) return reason;
   }
-  if (algorithm_ == Algorithm::hmac) return check_mac(exchange, given, timestamp, now);
+  if (algorithm_ == Algorithm::hmac) return check_mac(context, given, timestamp, now);
   std::string_view reason;
   for (size_t i = 0; i < given.count; ++i) {
     if (algorithm_ == Algorithm::jwt) {
@@ -145,7 +145,7 @@ std::string_view Scheme::check(pipeline::Exchange& exchange, WallTime now) const
   return reason;
 }
 
-std::string_view Scheme::check_mac(pipeline::Exchange& exchange, const GivenSignatures& given,
+std::string_view Scheme::check_mac(payload::RequestContext& context, const GivenSignatures& given,
                                    std::string_view timestamp, WallTime now) const {
   const size_t size = keys_.front().mac.size();
   std::array<Mac::Room, GivenSignatures::kMaxSignatures> decoded;
@@ -160,7 +160,7 @@ std::string_view Scheme::check_mac(pipeline::Exchange& exchange, const GivenSign
       if (!key.window.valid_at(now)) continue;
       valid_key = true;
       Mac::Room room;
-      if (!feed(*over, key.mac, exchange, timestamp, now)) break;
+      if (!feed(*over, key.mac, context, timestamp, now)) break;
       const std::string_view made = key.mac.finish(room);
       for (size_t i = 0; i < count; ++i) {
         if (constant_time_equals(made, {decoded[i].data(), size})) matches = true;
@@ -172,23 +172,23 @@ std::string_view Scheme::check_mac(pipeline::Exchange& exchange, const GivenSign
 }
 
 // False when a part of what is signed cannot be read from this request.
-bool Scheme::feed(const rules::Template& over, const Mac& mac, pipeline::Exchange& exchange, std::string_view timestamp,
+bool Scheme::feed(const rules::Template& over, const Mac& mac, payload::RequestContext& context, std::string_view timestamp,
                   WallTime now) const {
   mac.begin();
   std::string text;
   for (const rules::Template::Part& part : over.parts()) {
     if (part.plain_variable && part.variable == rules::Variable::raw) {
-      mac.update(exchange.body);
+      mac.update(context.view().body);
     } else if (part.plain_variable && part.variable == rules::Variable::ts) {
       mac.update(timestamp);
     } else if (!part.expression) {
       mac.update(part.literal);
     } else {
-      RequestContext& context = RequestContext::of(exchange);
-      context.lend(timestamp, &secrets_, now);
+      const LentSecrets secrets(secrets_, now);
+      context.lend(timestamp, &secrets);
       text.clear();
       const bool read = over.append_part(part, context, text).ok();
-      context.lend({}, nullptr, now);
+      context.lend({}, nullptr);
       if (!read) return false;
       mac.update(text);
     }
@@ -204,4 +204,4 @@ bool Scheme::decode(std::string_view text, size_t size, char* out) const {
   return true;
 }
 
-}  // namespace belay::modules
+}  // namespace belay::signature

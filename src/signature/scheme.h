@@ -10,15 +10,15 @@
 #include <utility>
 #include <vector>
 
-#include "modules/context.h"
-#include "modules/verify/jwt.h"
-#include "modules/verify/keys.h"
-#include "modules/verify/signature_place.h"
-#include "modules/verify/timestamp.h"
-#include "pipeline/module.h"
+#include "payload/request_context.h"
+#include "signature/jwt.h"
+#include "signature/keys.h"
+#include "signature/signature_place.h"
+#include "signature/timestamp.h"
+#include "signature/trust.h"
 #include "rules/template.h"
 
-namespace belay::modules {
+namespace belay::signature {
 
 class Scheme {
  public:
@@ -29,14 +29,14 @@ class Scheme {
                                        conf::Problems& problems);
 
   // Empty when the request is genuine at `now`, else the reason.
-  std::string_view check(pipeline::Exchange& exchange, WallTime now) const;
+  std::string_view check(payload::RequestContext& context, WallTime now) const;
 
   // $ts of a request, as its sender wrote it and not judged; empty when there is none.
-  std::string timestamp_of(pipeline::Exchange& exchange) const;
+  std::string timestamp_of(payload::RequestContext& context) const;
 
-  pipeline::Trust trust() const { return trust_; }
+  Trust trust() const { return trust_; }
 
-  // What a sender adds to the exchange's request: header fields, and a query parameter ("k=…") for schemes that have
+  // What a sender adds to the request: header fields, and a query parameter ("k=…") for schemes that have
   // one.
   struct Signed {
     std::vector<std::pair<std::string, std::string>> fields;
@@ -44,7 +44,7 @@ class Scheme {
   };
   // Headers that the scheme signs and the request lacks are made up (ids). Refused when the proof stands in the payload
   // and is not right there already.
-  Result<Signed> sign(pipeline::Exchange& exchange, WallTime now) const;
+  Result<Signed> sign(payload::RequestContext& request, WallTime now) const;
 
  private:
   enum class Algorithm : uint8_t { hmac, equal, jwt };
@@ -53,14 +53,14 @@ class Scheme {
   Scheme() = default;
   bool read_over(const conf::Node& node, conf::Problems& problems);
   void compute_trust();
-  std::string_view check_mac(pipeline::Exchange& exchange, const GivenSignatures& given, std::string_view timestamp,
+  std::string_view check_mac(payload::RequestContext& context, const GivenSignatures& given, std::string_view timestamp,
                              WallTime now) const;
-  bool feed(const rules::Template& over, const Mac& mac, pipeline::Exchange& exchange, std::string_view timestamp,
+  bool feed(const rules::Template& over, const Mac& mac, payload::RequestContext& context, std::string_view timestamp,
             WallTime now) const;
   bool decode(std::string_view text, size_t size, char* out) const;
   std::string encode(std::string_view bytes) const;
   void collect_signed_headers();
-  Result<std::string> proof(pipeline::Exchange& exchange, std::string_view timestamp, WallTime now) const;
+  Result<std::string> proof(payload::RequestContext& context, std::string_view timestamp, WallTime now) const;
 
   Algorithm algorithm_ = Algorithm::hmac;
   Encoding encoding_ = Encoding::hex;
@@ -72,7 +72,7 @@ class Scheme {
   conf::Secret secret_;           // equal
   std::unique_ptr<JwtRule> jwt_;  // jwt
   SecretTable secrets_;           // $secret
-  pipeline::Trust trust_ = pipeline::Trust::token;
+  Trust trust_ = Trust::token;
 };
 
-}  // namespace belay::modules
+}  // namespace belay::signature

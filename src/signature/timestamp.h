@@ -9,10 +9,10 @@
 
 #include "base/clock.h"
 #include "conf/section.h"
-#include "modules/context.h"
+#include "payload/request_context.h"
 #include "rules/expression.h"
 
-namespace belay::modules {
+namespace belay::signature {
 
 class TimestampRule {
  public:
@@ -23,11 +23,11 @@ class TimestampRule {
 
   // Finds the text and judges it: empty when it is there, readable and inside the tolerance, else the reason.
   // `signed_part` is what the signature's own list gave (timestamp.signature). `owned` backs `text` for payload values.
-  std::string_view check(pipeline::Exchange& exchange, std::string_view signed_part, WallTime now,
+  std::string_view check(payload::RequestContext& context, std::string_view signed_part, WallTime now,
                          std::string_view& text, std::string& owned) const;
 
   // The first half of check(): empty when the text is there once, else the reason.
-  std::string_view find(pipeline::Exchange& exchange, std::string_view signed_part, std::string_view& text,
+  std::string_view find(payload::RequestContext& context, std::string_view signed_part, std::string_view& text,
                         std::string& owned) const;
 
   // `now` as the sender would write it.
@@ -50,4 +50,4 @@ class TimestampRule {
 // Digits of the unit, or RFC 3339; nullopt for anything else.
 std::optional<WallTime> read_timestamp(std::string_view text, TimestampRule::Unit unit);
 
-}  // namespace belay::modules
+}  // namespace belay::signature

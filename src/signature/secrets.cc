@@ -1,8 +1,8 @@
-#include "modules/secrets.h"
+#include "signature/secrets.h"
 
 #include "base/bytes.h"
 
-namespace belay::modules {
+namespace belay::signature {
 
 bool matches_any(const conf::Secret& secret, std::string_view given, WallTime now) {
   bool found = false;
@@ -25,4 +25,15 @@ SecretTable read_secret_table(const conf::Node& node, const conf::SecretSource& 
   return table;
 }
 
-}  // namespace belay::modules
+bool LentSecrets::find(std::string_view name, rules::Arena&, rules::Value& out) const {
+  const auto found = secrets_.find(name);
+  if (found == secrets_.end()) return false;
+  for (const conf::SecretValue& value : found->second) {
+    if (!value.valid_at(now_)) continue;
+    out = rules::Value::string(value.value);
+    return true;
+  }
+  return false;
+}
+
+}  // namespace belay::signature

@@ -8,13 +8,13 @@
 
 #include "http/message.h"
 
-namespace belay::modules {
+namespace belay::http {
 
 enum class Presence : uint8_t { missing, once, repeated };
 
 // The value of a header that carries credentials or a signature. Two copies are refused instead of choosing one: the
 // backend might choose the other. An empty value counts as missing.
-Presence single_header(const http::Fields& fields, std::string_view name, std::string_view& value);
+Presence single_header(const Fields& fields, std::string_view name, std::string_view& value);
 
 // The value of a query parameter, percent-decoded; repeated like a header.
 Presence single_query(std::string_view query, std::string_view name, std::string& value);
@@ -31,4 +31,4 @@ bool is_token_text(std::string_view text);
 // "time.body" of a signature scheme.
 bool is_base64_text(std::string_view text);
 
-}  // namespace belay::modules
+}  // namespace belay::http

@@ -1,8 +1,8 @@
-#include "modules/verify/keys.h"
+#include "signature/keys.h"
 
 #include "base/bytes.h"
 
-namespace belay::modules {
+namespace belay::signature {
 
 namespace {
 
@@ -69,4 +69,4 @@ conf::Secret KeyRule::find(const SecretTable& secrets, const conf::Position& whe
   return keys;
 }
 
-}  // namespace belay::modules
+}  // namespace belay::signature

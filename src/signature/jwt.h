@@ -10,9 +10,9 @@
 #include <vector>
 
 #include "json/document.h"
-#include "modules/verify/keys.h"
+#include "signature/keys.h"
 
-namespace belay::modules {
+namespace belay::signature {
 
 class JwtRule {
  public:
@@ -42,4 +42,4 @@ class JwtRule {
   Duration leeway_{};
 };
 
-}  // namespace belay::modules
+}  // namespace belay::signature

@@ -10,10 +10,10 @@
 #include <string_view>
 
 #include "conf/section.h"
-#include "modules/context.h"
+#include "payload/request_context.h"
 #include "rules/expression.h"
 
-namespace belay::modules {
+namespace belay::signature {
 
 // What a request carries. Views into the request or into `owned`.
 struct GivenSignatures {
@@ -35,7 +35,7 @@ class SignaturePlace {
                                                conf::Problems& problems);
 
   // Empty when at least one value was found, else the reason.
-  std::string_view read(pipeline::Exchange& exchange, GivenSignatures& out) const;
+  std::string_view read(payload::RequestContext& context, GivenSignatures& out) const;
 
   // The other way round, for signing: what a header or parameter of these parts looks like.
   std::string compose(std::string_view signature, std::string_view timestamp) const;
@@ -46,7 +46,7 @@ class SignaturePlace {
 
  private:
   SignaturePlace() = default;
-  std::string_view locate(pipeline::Exchange& exchange, GivenSignatures& out, std::string_view& text) const;
+  std::string_view locate(payload::RequestContext& context, GivenSignatures& out, std::string_view& text) const;
   std::string_view take_apart(std::string_view text, GivenSignatures& out) const;
   bool take_entry(std::string_view entry, size_t index, GivenSignatures& out) const;
 
@@ -58,4 +58,4 @@ class SignaturePlace {
   std::string missing_, repeated_, malformed_;  // reasons, made once
 };
 
-}  // namespace belay::modules
+}  // namespace belay::signature

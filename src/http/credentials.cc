@@ -1,15 +1,15 @@
-#include "modules/request.h"
+#include "http/credentials.h"
 
 #include <algorithm>
 
 #include "base/bytes.h"
 #include "http/url.h"
 
-namespace belay::modules {
+namespace belay::http {
 
-Presence single_header(const http::Fields& fields, std::string_view name, std::string_view& value) {
+Presence single_header(const Fields& fields, std::string_view name, std::string_view& value) {
   bool found = false;
-  for (const http::Field& field : fields) {
+  for (const Field& field : fields) {
     if (field.name.size() != name.size() || !ascii_iequals(field.name, name)) continue;
     if (found) return Presence::repeated;
     found = true;
@@ -25,11 +25,11 @@ Presence single_query(std::string_view query, std::string_view name, std::string
     const std::string_view pair = query.substr(0, end);
     query.remove_prefix(std::min(end + 1, query.size()));
     const size_t equals = std::min(pair.find('='), pair.size());
-    const auto key = http::percent_decode(pair.substr(0, equals), true);
+    const auto key = percent_decode(pair.substr(0, equals), true);
     if (!key || *key != name) continue;
     if (found) return Presence::repeated;
     found = true;
-    auto decoded = http::percent_decode(pair.substr(std::min(equals + 1, pair.size())), true);
+    auto decoded = percent_decode(pair.substr(std::min(equals + 1, pair.size())), true);
     value = decoded ? std::move(*decoded) : std::string();
   }
   return found && !value.empty() ? Presence::once : Presence::missing;
@@ -62,4 +62,4 @@ bool is_base64_text(std::string_view text) {
   return is_made_of(text, "-_+/");
 }
 
-}  // namespace belay::modules
+}  // namespace belay::http

@@ -1,4 +1,4 @@
-#include "modules/verify/mac.h"
+#include "signature/mac.h"
 
 #include <openssl/core_names.h>
 #include <openssl/evp.h>
@@ -9,7 +9,7 @@
 
 #include "base/check.h"
 
-namespace belay::modules {
+namespace belay::signature {
 
 namespace {
 
@@ -75,4 +75,4 @@ std::string_view Mac::finish(Room& room) const {
   return {room.data(), size};
 }
 
-}  // namespace belay::modules
+}  // namespace belay::signature

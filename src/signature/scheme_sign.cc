@@ -4,9 +4,9 @@
 #include "base/bytes.h"
 #include "base/random.h"
 #include "http/url.h"
-#include "modules/verify/scheme.h"
+#include "signature/scheme.h"
 
-namespace belay::modules {
+namespace belay::signature {
 
 namespace {
 
@@ -44,7 +44,7 @@ void Scheme::collect_signed_headers() {
   }
 }
 
-Result<std::string> Scheme::proof(pipeline::Exchange& exchange, std::string_view timestamp, WallTime now) const {
+Result<std::string> Scheme::proof(payload::RequestContext& context, std::string_view timestamp, WallTime now) const {
   if (algorithm_ == Algorithm::jwt) return jwt_->make(now);
   if (algorithm_ == Algorithm::equal) {
     for (const conf::SecretValue& value : secret_) {
@@ -53,7 +53,7 @@ Result<std::string> Scheme::proof(pipeline::Exchange& exchange, std::string_view
   }
   for (const MacKey& key : keys_) {
     if (!key.window.valid_at(now)) continue;
-    if (!feed(*overs_.front(), key.mac, exchange, timestamp, now))
+    if (!feed(*overs_.front(), key.mac, context, timestamp, now))
       return invalid("the file lacks something that this scheme signs");
     Mac::Room room;
     return encode(key.mac.finish(room));
@@ -61,30 +61,31 @@ Result<std::string> Scheme::proof(pipeline::Exchange& exchange, std::string_view
   return invalid("no secret is valid now");
 }
 
-Result<Scheme::Signed> Scheme::sign(pipeline::Exchange& exchange, WallTime now) const {
+Result<Scheme::Signed> Scheme::sign(payload::RequestContext& request, WallTime now) const {
   Signed out;
   const std::string timestamp = timestamp_ ? timestamp_->write(now) : std::string();
   if (timestamp_ && !timestamp_->header().empty()) out.fields.emplace_back(timestamp_->header(), timestamp);
   for (const std::string& name : signed_headers_) {
-    if (exchange.request.fields.find(name) != nullptr) continue;
+    if (request.view().head->fields.find(name) != nullptr) continue;
     std::string bytes;
     SystemRandom random;
     put_be64(bytes, random.next());
     out.fields.emplace_back(name, "msg_" + hex_encode(bytes));
   }
-  // Views into `out`: complete from here on as far as what is signed goes.
-  http::Fields fields = exchange.request.fields;
-  for (const auto& [name, value] : out.fields) fields.add(name, value);
-  std::swap(exchange.request.fields, fields);
-  const auto made = proof(exchange, timestamp, now);
-  std::swap(exchange.request.fields, fields);
+  // The request as it will be, as far as what is signed goes.
+  http::RequestHead head = *request.view().head;
+  for (const auto& [name, value] : out.fields) head.fields.add(name, value);
+  payload::RequestView view = request.view();
+  view.head = &head;
+  payload::RequestContext context(view);
+  const auto made = proof(context, timestamp, now);
   if (!made) return made.error();
   const std::string text = place_->compose(*made, timestamp);
   switch (place_->kind()) {
     case SignaturePlace::Kind::header: out.fields.emplace_back(place_->name(), text); break;
     case SignaturePlace::Kind::query: out.query = place_->name() + "=" + http::percent_encode(text); break;
     case SignaturePlace::Kind::payload:
-      if (const std::string_view reason = check(exchange, now); !reason.empty()) {
+      if (const std::string_view reason = check(context, now); !reason.empty()) {
         return invalid("the proof of this scheme stands in the payload: " + std::string(reason) +
                        "; write it into the file");
       }
@@ -93,4 +94,4 @@ Result<Scheme::Signed> Scheme::sign(pipeline::Exchange& exchange, WallTime now) 
   return out;
 }
 
-}  // namespace belay::modules
+}  // namespace belay::signature

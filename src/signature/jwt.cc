@@ -1,10 +1,10 @@
-#include "modules/verify/jwt.h"
+#include "signature/jwt.h"
 
 #include <algorithm>
 
 #include "base/bytes.h"
 
-namespace belay::modules {
+namespace belay::signature {
 
 namespace {
 
@@ -180,4 +180,4 @@ std::string JwtRule::make(WallTime now) const {
   return {};
 }
 
-}  // namespace belay::modules
+}  // namespace belay::signature

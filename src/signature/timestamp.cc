@@ -1,13 +1,13 @@
-#include "modules/verify/timestamp.h"
+#include "signature/timestamp.h"
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 
 #include "base/bytes.h"
 #include "http/parser.h"
-#include "modules/request.h"
+#include "http/credentials.h"
 
-namespace belay::modules {
+namespace belay::signature {
 
 namespace {
 
@@ -62,14 +62,14 @@ std::unique_ptr<TimestampRule> TimestampRule::build(const conf::Node& node, conf
   return rule;
 }
 
-std::string_view TimestampRule::find(pipeline::Exchange& exchange, std::string_view signed_part, std::string_view& text,
-                                     std::string& owned) const {
+std::string_view TimestampRule::find(payload::RequestContext& context, std::string_view signed_part,
+                                     std::string_view& text, std::string& owned) const {
   if (!header_.empty()) {
-    const Presence presence = single_header(exchange.request.fields, header_, text);
-    if (presence == Presence::repeated) return repeated_;
-    if (presence == Presence::missing) return missing_;
+    const http::Presence presence = http::single_header(context.view().head->fields, header_, text);
+    if (presence == http::Presence::repeated) return repeated_;
+    if (presence == http::Presence::missing) return missing_;
   } else if (payload_) {
-    const auto value = payload_->run(RequestContext::of(exchange)).to_text();
+    const auto value = payload_->run(context).to_text();
     if (!value) return missing_;
     owned = *value;
     text = owned;
@@ -79,9 +79,9 @@ std::string_view TimestampRule::find(pipeline::Exchange& exchange, std::string_v
   return text.empty() ? std::string_view(missing_) : std::string_view();
 }
 
-std::string_view TimestampRule::check(pipeline::Exchange& exchange, std::string_view signed_part, WallTime now,
+std::string_view TimestampRule::check(payload::RequestContext& context, std::string_view signed_part, WallTime now,
                                       std::string_view& text, std::string& owned) const {
-  if (const std::string_view reason = find(exchange, signed_part, text, owned); !reason.empty()) return reason;
+  if (const std::string_view reason = find(context, signed_part, text, owned); !reason.empty()) return reason;
   const auto time = read_timestamp(text, unit_);
   if (!time) return "the timestamp cannot be read";
   if (!judges()) return {};
@@ -99,4 +99,4 @@ std::string TimestampRule::write(WallTime now) const {
   return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03}Z", fmt::gmtime(to_ms(now) / 1000), to_ms(now) % 1000);
 }
 
-}  // namespace belay::modules
+}  // namespace belay::signature
