@@ -6,6 +6,7 @@ packages_build="g++ meson ninja-build pkg-config ccache libevent-dev libssl-dev 
 packages_clang="clang libclang-rt-dev"
 packages_format="clang-format"
 packages_test="$packages_clang curl nginx-light openssl procps python3 strace util-linux"
+packages_interop="nodejs npm"  # where there is no npm yet: other packagings of node conflict with these
 
 install_packages() {
   local group package missing=()
