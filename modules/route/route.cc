@@ -4,6 +4,7 @@
 
 #include "base/bytes.h"
 #include "base/log.h"
+#include "modules/decode/decode.h"
 #include "modules/reply.h"
 #include "rules/expression.h"
 
@@ -52,14 +53,19 @@ Verdict Router::handle(Exchange& exchange) const {
   std::string unread;  // why the first condition that could not be evaluated could not
   for (const Route& route : routes) {
     if (route.when) {
-      const auto holds = route.when->test(exchange.context());
-      if (!holds) {
-        if (unread.empty()) unread = holds.error().message;
-        log::debug("route: a condition of source {} cannot be evaluated: {}", exchange.source->name,
-                   printable(holds.error().message));
+      const rules::Value holds = route.when->run(exchange.context());
+      if (holds.is_error() && holds.failure().fault == rules::Fault::unreadable) {
+        refuse_unreadable(exchange, holds.failure());
+        return Verdict::reply;
+      }
+      if (holds.kind() != rules::Kind::boolean) {
+        const std::string why = holds.is_error() ? route.when->explain(holds.failure())
+                                                 : "expected bool, this is " + std::string(to_string(holds.kind())) + " (" + route.when->position().to_string() + ")";
+        if (unread.empty()) unread = why;
+        log::debug("route: a condition of source {} cannot be evaluated: {}", exchange.source->name, printable(why));
         continue;
       }
-      if (!*holds) continue;
+      if (!holds.is_true()) continue;
     }
     select(exchange, route.to, !exchange.selected.empty());
   }

@@ -1,6 +1,8 @@
 #include "json/number.h"
 
+#include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <limits>
 #include <system_error>
 
@@ -59,6 +61,25 @@ int compare_digits(std::string_view a, std::string_view b) {
   return i < a.size() ? 1 : j < b.size() ? -1 : 0;
 }
 
+__extension__ typedef unsigned __int128 Wide;  // GNU: both compilers have it
+constexpr size_t kWideDigits = 37;             // any number of so many digits fits into a Wide
+
+size_t digit_count(const Decimal& number) {
+  return number.digits.size() - (number.digits.find('.') == std::string_view::npos ? 0 : 1);
+}
+// The power of ten of the last digit.
+int64_t last_power(const Decimal& number) { return number.scale - static_cast<int64_t>(digit_count(number)) + 1; }
+
+// The digits as an integer, with `zeros` behind them.
+Wide wide(const Decimal& number, int64_t zeros) {
+  Wide value = 0;
+  for (const char c : number.digits) {
+    if (c != '.') value = value * 10 + static_cast<unsigned>(c - '0');
+  }
+  for (; zeros > 0; --zeros) value *= 10;
+  return value;
+}
+
 template <typename T>
 std::optional<T> whole(std::string_view raw) {
   T value{};
@@ -95,6 +116,23 @@ int compare_numbers(std::string_view a, std::string_view b) {
   if (x.negative != y.negative) return x.negative ? -1 : 1;
   const int magnitude = x.scale != y.scale ? (x.scale < y.scale ? -1 : 1) : compare_digits(x.digits, y.digits);
   return x.negative ? -magnitude : magnitude;
+}
+
+bool is_whole(std::string_view raw) {
+  const Decimal number = decompose(raw);
+  return number.digits.empty() || last_power(number) >= 0;
+}
+
+bool is_multiple(std::string_view raw, std::string_view divisor) {
+  const Decimal a = decompose(raw), b = decompose(divisor);
+  if (a.digits.empty()) return true;
+  const int64_t power = std::min(last_power(a), last_power(b));
+  const int64_t a_zeros = last_power(a) - power, b_zeros = last_power(b) - power;
+  const auto fits = [](const Decimal& number, int64_t zeros) {
+    return zeros <= static_cast<int64_t>(kWideDigits) && digit_count(number) + static_cast<size_t>(zeros) <= kWideDigits;
+  };
+  if (fits(a, a_zeros) && fits(b, b_zeros)) return wide(a, a_zeros) % wide(b, b_zeros) == 0;
+  return std::fmod(to_double(raw), to_double(divisor)) == 0;
 }
 
 }  // namespace belay::json

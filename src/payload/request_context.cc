@@ -2,11 +2,10 @@
 
 #include <algorithm>
 #include <functional>
-#include <numeric>
 
 #include "base/bytes.h"
 #include "http/url.h"
-#include "json/document.h"
+#include "payload/form_table.h"
 
 namespace belay::payload {
 
@@ -14,14 +13,6 @@ using rules::Arena;
 using rules::Value;
 
 namespace {
-
-Value list_of(const std::vector<Value>& values, Arena& arena) {
-  auto* room = arena.array<Value>(values.size());
-  if (room == nullptr)
-    return Value::failed(rules::Fault::budget, "too much memory for one request's expressions", arena);
-  std::copy(values.begin(), values.end(), room);
-  return Value::list({room, values.size()});
-}
 
 class HeaderTable final : public rules::Table {
  public:
@@ -52,50 +43,6 @@ class HeaderTable final : public rules::Table {
   }
   const http::Fields& fields_;
   mutable std::vector<std::string_view> names_;
-};
-
-// A query string or form body. Its pairs are sorted once by name, so that a sender's thousands of them cost no search through
-// all for each, whatever the names (a hash of strings can be made to collide).
-class FormTable final : public rules::Table {
- public:
-  explicit FormTable(std::string_view text) : pairs_(http::parse_form(text)), sorted_(pairs_.size()) {
-    std::iota(sorted_.begin(), sorted_.end(), 0U);
-    std::stable_sort(sorted_.begin(), sorted_.end(), [this](uint32_t a, uint32_t b) { return pairs_[a].first < pairs_[b].first; });
-  }
-
-  bool find(std::string_view name, Arena&, Value& out) const override {
-    const auto at = first_of(name);
-    if (at == sorted_.end() || pairs_[*at].first != name) return false;
-    out = Value::string(pairs_[*at].second);
-    return true;
-  }
-  Value all(std::string_view name, Arena& arena) const override {
-    std::vector<Value> values;
-    for (auto at = first_of(name); at != sorted_.end() && pairs_[*at].first == name; ++at) {
-      values.push_back(Value::string(pairs_[*at].second));
-    }
-    return list_of(values, arena);
-  }
-  size_t size() const override { return names().size(); }
-  std::string_view name_at(size_t index) const override { return pairs_[names()[index]].first; }
-
- private:
-  std::vector<uint32_t>::const_iterator first_of(std::string_view name) const {
-    return std::lower_bound(sorted_.begin(), sorted_.end(), name,
-                            [this](uint32_t pair, std::string_view wanted) { return pairs_[pair].first < wanted; });
-  }
-  // The first pair of each name, in the order of the text.
-  const std::vector<uint32_t>& names() const {
-    if (!names_.empty()) return names_;
-    for (size_t i = 0; i < sorted_.size(); ++i) {
-      if (i == 0 || pairs_[sorted_[i]].first != pairs_[sorted_[i - 1]].first) names_.push_back(sorted_[i]);
-    }
-    std::sort(names_.begin(), names_.end());
-    return names_;
-  }
-  std::vector<std::pair<std::string, std::string>> pairs_;
-  std::vector<uint32_t> sorted_;  // places in pairs_; those of one name in their order
-  mutable std::vector<uint32_t> names_;
 };
 
 // A few fixed members.
@@ -132,8 +79,7 @@ struct RequestContext::Tables {
 
   // Made when an expression first names them, except what costs nothing.
   HeaderTable headers;
-  std::unique_ptr<FormTable> query, form;
-  bool form_is_too_long = false;
+  std::unique_ptr<FormTable> query;
   std::unique_ptr<FactTable> client, event;
 };
 
@@ -145,21 +91,11 @@ RequestContext::Tables& RequestContext::tables() {
   return *tables_;
 }
 
-Value RequestContext::unreadable(std::string_view why) {
-  const Value text = Value::copy_string(why, arena());
-  return text.is_error() ? text : Value::failed(rules::Fault::unreadable, text.text(), arena());
-}
-
-Value RequestContext::form() {
-  Tables& all = tables();
-  if (!all.form && !all.form_is_too_long) {
-    all.form_is_too_long = http::count_form_fields(view_.body) > kMaxFormPairs;
-    if (!all.form_is_too_long) all.form = std::make_unique<FormTable>(view_.body);
-  }
-  if (all.form_is_too_long) {
-    return unreadable("the payload is a form of more than " + std::to_string(kMaxFormPairs) + " pairs");
-  }
-  return Value::table(*all.form);
+// Made late: the context may be there before the body is.
+Payload& RequestContext::body() {
+  static constexpr Options kDefault;
+  if (!body_) body_.emplace(view_.head->fields, view_.body, view_.decode != nullptr ? *view_.decode : kDefault);
+  return *body_;
 }
 
 Value RequestContext::client() {
@@ -184,18 +120,7 @@ Value RequestContext::event() {
   return Value::table(*tables().event);
 }
 
-Value RequestContext::payload() {
-  const std::string_view* type = view_.head->fields.find("content-type");
-  if (type != nullptr && ascii_iequals(trim_ows(type->substr(0, type->find(';'))), "application/x-www-form-urlencoded"))
-    return form();
-  auto document = json::Document::parse(view_.body);
-  if (!document) {
-    return unreadable("the payload is not JSON: " + document.error().message);
-  }
-  const json::Document* kept = arena().keep(std::move(document).value());
-  if (kept == nullptr) return Value::failed(rules::Fault::budget, "the payload is too large for expressions", arena());
-  return Value::json(*kept, kept->root());
-}
+Value RequestContext::payload() { return body().value(arena()); }
 
 Value RequestContext::variable(rules::Variable name) {
   using rules::Variable;
@@ -203,7 +128,7 @@ Value RequestContext::variable(rules::Variable name) {
   switch (name) {
     case Variable::body: return root();
     case Variable::raw: return Value::bytes(view_.body);
-    case Variable::form: return form();
+    case Variable::form: return body().form(arena());
     case Variable::method: return Value::string(request.method);
     case Variable::path: return Value::string(request.path);
     case Variable::url:
@@ -213,7 +138,7 @@ Value RequestContext::variable(rules::Variable name) {
       return Value::string(url_);
     case Variable::host: return Value::string(request.host);
     case Variable::query:
-      if (!tables().query) tables().query = std::make_unique<FormTable>(request.query);
+      if (!tables().query) tables().query = std::make_unique<FormTable>(http::parse_form(request.query));
       return Value::table(*tables().query);
     case Variable::headers: return Value::table(tables().headers);
     case Variable::client: return client();

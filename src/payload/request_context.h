@@ -4,9 +4,11 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
+#include "payload/payload.h"
 #include "payload/request_view.h"
 #include "rules/context.h"
 
@@ -14,9 +16,6 @@ namespace belay::payload {
 
 class RequestContext final : public rules::Context {
  public:
-  // Pairs of a form body; one with more is unreadable. A query string is bounded by limits.header.
-  static constexpr size_t kMaxFormPairs = 10'000;
-
   explicit RequestContext(const RequestView& view);
   ~RequestContext() override;
 
@@ -39,12 +38,12 @@ class RequestContext final : public rules::Context {
  private:
   struct Tables;
   Tables& tables();
-  rules::Value unreadable(std::string_view why);
-  rules::Value form();
+  Payload& body();
   rules::Value client();
   rules::Value event();
 
   RequestView view_;
+  std::optional<Payload> body_;
   std::unique_ptr<Tables> tables_;
   std::string_view timestamp_;
   const rules::Table* secrets_ = nullptr;

@@ -20,6 +20,8 @@ struct EventFacts {
 // {name} of match.path with what stood there, percent-decoded.
 using Captures = std::vector<std::pair<std::string_view, std::string>>;
 
+struct Options;
+
 struct RequestView {
   const http::RequestHead* head = nullptr;  // never null in use
   std::string_view body;                    // whole, or empty as long as only the head was read
@@ -29,6 +31,7 @@ struct RequestView {
   std::string_view source;                  // its name
   const Captures* captures = nullptr;       // null: none
   const EventFacts* event = nullptr;        // null: none. Read at each use: identify fills it while a context lives
+  const Options* decode = nullptr;          // how its payload is read; null: as Content-Type says
   WallTime received{};
 };
 

@@ -51,6 +51,7 @@ payload::RequestContext& Exchange::context() {
       .source = source != nullptr ? std::string_view(source->name) : std::string_view(),
       .captures = &captures,
       .event = &event,
+      .decode = source != nullptr ? &source->decode : nullptr,
       .received = received,
   };
   if (context_) {

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/random.h"
 #include "conf/configuration.h"
+#include "payload/payload.h"
 #include "pipeline/exchange.h"
 #include "pipeline/shared_memory.h"
 #include "signature/trust.h"
@@ -84,6 +85,7 @@ struct Source {
   conf::Node preset;                // of `preset:`; missing when there is none. Modules read their key there when the source lacks it
   uint64_t body_max = 0;                // body.max, else the gateway's limit
   std::vector<std::string> body_types;  // body.types in lower case; empty: any
+  payload::Options decode;              // how rules read the payload
   Trust trust = Trust::open;
   std::vector<Step> steps;          // stages ascending: all on_head before the first on_body
   // source.reply: what the sender gets when Belay answers for the backend; status 0: Belay's own JSON.

@@ -4,11 +4,14 @@
 #include <time.h>
 
 #include <algorithm>
+#include <chrono>
 
 #include <string>
 
 #include "support/backend.h"
+#include "support/compress.h"
 #include "support/gateway.h"
+#include "support/json_edge.h"
 
 using namespace belay::test;
 
@@ -156,6 +159,76 @@ TEST_CASE("body: too_large_is_413_and_a_type_not_listed_is_415") {
   CHECK_EQ(status_of(gateway, "POST /small HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n" + chunk + chunk + "1\r\nx\r\n0\r\n\r\n"), 413);
   CHECK_EQ(status_of(gateway, request("POST", "/small", {{"Content-Type", "text/xml"}}, "<a/>")), 415);
   CHECK_EQ(backend.seen_count(), 1);
+}
+
+TEST_CASE("decode: what_rules_read_is_unfolded_and_converted_what_the_backend_gets_is_what_arrived") {
+  const TempFolder folder;
+  Backend backend(folder);
+  Gateway gateway(folder, {.rules = R"(sources:
+  auto:   { match: { path: /auto }, trust: open, routes: [{ when: order.id == "7", to: backend }] }
+  legacy: { match: { path: /legacy }, trust: open, decode: { as: xml, charset: windows-1252, max: 64KB }, routes: [{ when: 'Order["@id"] == "caf\u00e9"', to: backend }] }
+  queue:  { match: { path: /queue }, trust: open, mode: spool, routes: [{ when: order.id == "7", to: backend }] }
+)" + destination(backend)});
+  const std::string body = compress(R"({"order":{"id":"7"}})");
+  const Headers gzip = {{"Content-Type", "application/json"}, {"Content-Encoding", "gzip"}};
+  CHECK_EQ(status_of(gateway, request("POST", "/auto", gzip, body)), 200);
+  CHECK_EQ(status_of(gateway, request("POST", "/legacy", {}, "<Order id='caf\xE9'/>")), 200);
+  REQUIRE_EQ(backend.seen_count(), 2);
+  CHECK_EQ(backend.seen()[0].sha256, sha256_hex(body));
+  CHECK_EQ(backend.seen()[1].sha256, sha256_hex("<Order id='caf\xE9'/>"));
+  CHECK_EQ(status_of(gateway, request("POST", "/auto", {{"Content-Type", "text/xml"}}, "<order><id>7</id></order>")), 200);
+  CHECK_EQ(status_of(gateway, request("POST", "/auto", gzip, compress(std::string(size_t{32} << 20, ' ')))), 400);
+  CHECK_EQ(status_of(gateway, request("POST", "/auto", gzip, "no gzip")), 400);
+  CHECK_EQ(status_of(gateway, request("POST", "/legacy", {}, "<!DOCTYPE Order><Order/>")), 400);
+  CHECK_EQ(status_of(gateway, request("POST", "/queue", gzip, "no gzip")), 400);
+  const auto refused = send_once(gateway.address(), request("POST", "/auto", {{"Content-Type", "application/json"}}, R"({"order":1,"order":2})"));
+  REQUIRE(refused.has_value());
+  CHECK_EQ(refused->status, 400);
+  CHECK_NE(refused->body.find("decode: the payload cannot be read: it is not JSON: duplicate member"), std::string::npos);
+  CHECK_EQ(backend.seen_count(), 3);
+}
+
+TEST_CASE("decode: every_edge_of_json_has_its_answer_through_a_route_that_reads_it") {
+  const TempFolder folder;
+  Backend backend(folder);
+  Gateway gateway(folder, {.rules = R"(sources:
+  json: { match: { path: /json }, trust: open, routes: [{ when: 'type($body) == bytes', to: backend }] }
+)" + destination(backend), .proxy = "  workers: 1\n"});
+  int64_t slowest = 0;
+  std::string slowest_name;
+  for (const JsonEdge& edge : json_edges((size_t{10} << 20) - 1)) {
+    const auto start = std::chrono::steady_clock::now();
+    const auto answer = send_once(gateway.address(), request("POST", "/json", {{"Content-Type", "application/json"}}, edge.text));
+    const auto spent = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - start).count();
+    REQUIRE_MESSAGE(answer.has_value(), edge.name);
+    // Read: no condition holds, 200. Not read: 400 with the reason.
+    CHECK_MESSAGE(answer->status == (edge.accepted ? 200 : 400), edge.name, ": ", answer->status, " ", answer->body);
+    CHECK_MESSAGE((answer->body.find(edge.accepted ? "unrouted" : "decode: the payload cannot be read: it is not JSON") != std::string::npos), edge.name, ": ", answer->body);
+    if (spent > slowest) slowest_name = edge.name;
+    slowest = std::max<int64_t>(slowest, spent);
+  }
+  MESSAGE("slowest: ", slowest_name, ", ", slowest, " ms with all of its way");
+  CHECK_EQ(backend.seen_count(), 0);
+}
+
+TEST_CASE("schema: a_payload_that_does_not_fit_is_422_with_its_place_and_one_file_may_refer_to_another") {
+  const TempFolder folder;
+  folder.write("schemas/order.json", R"({"type":"object","required":["order"],"properties":{"order":{"properties":{"lines":{"items":{"$ref":"line.json"}}}}}})");
+  folder.write("schemas/line.json", R"({"required":["sku"],"properties":{"sku":{"type":"string"},"price":{"type":"number","minimum":0}}})");
+  Backend backend(folder);
+  Gateway gateway(folder, {.rules = R"(sources:
+  shop: { match: { path: /shop }, trust: open, identify: { type: type }, schema: { "order.*": schemas/order.json }, routes: [{ to: backend }] }
+)" + destination(backend)});
+  const auto post = [&](const std::string& body) { return send_once(gateway.address(), request("POST", "/shop", {{"Content-Type", "application/json"}}, body)); };
+  CHECK_EQ(post(R"({"type":"order.new","order":{"lines":[{"sku":"a","price":10.50}]}})")->status, 200);
+  CHECK_EQ(post(R"({"type":"other"})")->status, 200);
+  const auto refused = post(R"({"type":"order.new","order":{"lines":[{"sku":"a"},{"sku":"s3cret-7","price":-1}]}})");
+  REQUIRE(refused.has_value());
+  CHECK_EQ(refused->status, 422);
+  CHECK_NE(refused->body.find("schema: /order/lines/1/price: minimum, 0"), std::string::npos);
+  CHECK_EQ(refused->body.find("s3cret"), std::string::npos);
+  CHECK_EQ(backend.seen_count(), 2);
+  CHECK_EQ(post("{")->status, 200);  // its type cannot be read, and no default asks for anything
 }
 
 TEST_CASE("verify: a_right_signature_passes_a_wrong_one_is_401_and_neither_secret_nor_signature_is_logged") {

@@ -15,7 +15,8 @@ TEST_CASE("the_example_in_every_modules_readme_loads") {
     const size_t begin = text.find(mark);
     REQUIRE_NE(begin, std::string::npos);
     const size_t end = text.find("```", begin + mark.size());
-    const Kit kit(text.substr(begin + mark.size(), end - begin - mark.size()));
+    const Kit kit(text.substr(begin + mark.size(), end - begin - mark.size()), nullptr, "admin: { token: t }\n",
+                  {{"schemas/order.json", "{}"}, {"schemas/event.json", "{}"}});
     CHECK_MESSAGE(kit.built(), kit.problems());
   }
 }

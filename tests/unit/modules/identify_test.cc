@@ -28,11 +28,11 @@ TEST_CASE("a_form_is_read_up_to_its_limit_of_pairs_and_one_more_is_as_broken_jso
   Kit kit(source("trust: open, identify: { type: last, id: 'size($form)', resource: '$form.all(\"n1\")[1]' }"),
           &modules::kIdentify);
   std::string form = "n1=first&last=7&n1=second&n0";
-  for (size_t i = 4; i < payload::RequestContext::kMaxFormPairs; ++i) form += "&n" + std::to_string(i) + "=v";
+  for (size_t i = 4; i < payload::Payload::kMaxFormPairs; ++i) form += "&n" + std::to_string(i) + "=v";
   const auto type = [](const char* value) { return Fields{{"Content-Type", value}}; };
   const auto read = kit.post(type("application/x-www-form-urlencoded; charset=utf-8"), form);
   CHECK_EQ(read->exchange->event.type, "7");
-  CHECK_EQ(read->exchange->event.id, std::to_string(payload::RequestContext::kMaxFormPairs - 1));
+  CHECK_EQ(read->exchange->event.id, std::to_string(payload::Payload::kMaxFormPairs - 1));
   CHECK_EQ(read->exchange->event.resource, "second");
   const auto long_one = kit.post(type("application/x-www-form-urlencoded"), form + "&x=1");
   CHECK_EQ(long_one->status(), 200);

@@ -33,7 +33,7 @@ std::vector<Module> modules_up_to(const Module* last) {
 
 }  // namespace
 
-Kit::Kit(const std::string& rules, const Module* last, const std::string& main)
+Kit::Kit(const std::string& rules, const Module* last, const std::string& main, const Fields& files)
     : shared(*SharedMemory::create().value()),
       services{.clock = clock,
                .random = random,
@@ -42,6 +42,7 @@ Kit::Kit(const std::string& rules, const Module* last, const std::string& main)
                .upstream = nullptr,
                .counters = nullptr},
       ids_(clock, random) {
+  for (const auto& [name, content] : files) folder_.write(name, content);
   folder_.write("rules.yaml", rules);
   const std::string file = folder_.write(
       "belay.yaml", "proxy: { listen: [\"127.0.0.1:0\"] }\nlog: { access: off }\nrules: [rules.yaml]\n" + main);

@@ -101,9 +101,9 @@ struct Walked {
 
 class Kit {
  public:
-  // The modules are run up to `last`; after it a step answers 200 "passed".
+  // The modules are run up to `last`; after it a step answers 200 "passed". `files`: name and content, beside the rules.
   explicit Kit(const std::string& rules, const pipeline::Module* last = nullptr,
-               const std::string& main = "admin: { token: t }\n");
+               const std::string& main = "admin: { token: t }\n", const Fields& files = {});
 
   bool built() const { return ruleset != nullptr; }
   // What is wrong with the rules, one line each.
