@@ -50,8 +50,10 @@ std::unique_ptr<pipeline::Handler> build(const conf::Node& settings, pipeline::B
 
 }  // namespace
 
-void refuse_unreadable(pipeline::Exchange& exchange, const rules::Failure& failure) {
-  exchange.answer(400, wire::Outcome::rejected, "decode: " + printable(failure.message));
+bool refuse_unreadable(pipeline::Exchange& exchange, const rules::Value& result) {
+  if (!result.is_error() || result.failure().fault != rules::Fault::unreadable) return false;
+  exchange.answer(400, wire::Outcome::rejected, "decode: " + printable(result.failure().message));
+  return true;
 }
 
 const pipeline::Module kDecode = {

@@ -10,7 +10,8 @@ namespace belay::modules {
 
 extern const pipeline::Module kDecode;
 
-// 400, rejected, "decode: …".
-void refuse_unreadable(pipeline::Exchange& exchange, const rules::Failure& failure);
+// Whether `result` of a rule is missing because the payload cannot be read; then the exchange is answered: 400, rejected,
+// "decode: …".
+bool refuse_unreadable(pipeline::Exchange& exchange, const rules::Value& result);
 
 }  // namespace belay::modules

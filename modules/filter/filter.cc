@@ -1,6 +1,7 @@
 #include "modules/filter/filter.h"
 
 #include "base/bytes.h"
+#include "modules/decode/decode.h"
 #include "modules/reply.h"
 #include "rules/expression.h"
 
@@ -21,12 +22,14 @@ class Filter final : public pipeline::Handler {
 
 Verdict Filter::handle(Exchange& exchange) const {
   for (size_t i = 0; i < conditions.size(); ++i) {
-    const auto holds = conditions[i]->test(exchange.context());
-    if (holds && *holds) continue;
+    const rules::Value holds = conditions[i]->run(exchange.context());
+    if (holds.is_true()) continue;
+    if (refuse_unreadable(exchange, holds)) return Verdict::reply;
+    const bool decided = holds.kind() == rules::Kind::boolean;
     std::string reason = "filter";
     if (conditions.size() > 1) reason += " " + std::to_string(i + 1);
-    reason += holds ? ": does not match" : ": cannot be evaluated: " + printable(holds.error().message);
-    answer_for_backend(exchange, 200, wire::Outcome::filtered, reason, holds ? "filter: does not match" : "filter: cannot be evaluated");
+    reason += decided ? ": does not match" : ": cannot be evaluated: " + printable(conditions[i]->no_answer(holds).message);
+    answer_for_backend(exchange, 200, wire::Outcome::filtered, reason, decided ? "filter: does not match" : "filter: cannot be evaluated");
     return Verdict::reply;
   }
   return Verdict::next;

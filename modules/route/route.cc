@@ -54,13 +54,9 @@ Verdict Router::handle(Exchange& exchange) const {
   for (const Route& route : routes) {
     if (route.when) {
       const rules::Value holds = route.when->run(exchange.context());
-      if (holds.is_error() && holds.failure().fault == rules::Fault::unreadable) {
-        refuse_unreadable(exchange, holds.failure());
-        return Verdict::reply;
-      }
+      if (refuse_unreadable(exchange, holds)) return Verdict::reply;
       if (holds.kind() != rules::Kind::boolean) {
-        const std::string why = holds.is_error() ? route.when->explain(holds.failure())
-                                                 : "expected bool, this is " + std::string(to_string(holds.kind())) + " (" + route.when->position().to_string() + ")";
+        const std::string why = route.when->no_answer(holds).message;
         if (unread.empty()) unread = why;
         log::debug("route: a condition of source {} cannot be evaluated: {}", exchange.source->name, printable(why));
         continue;

@@ -36,7 +36,9 @@ class SchemaCheck final : public pipeline::Handler {
     rules::Value payload = context.root();
     if (payload.is_table()) payload = form_as_json(payload, context.arena());
     if (payload.is_error()) {
-      refuse_unreadable(exchange, payload.failure());
+      if (!refuse_unreadable(exchange, payload)) {
+        exchange.answer(422, wire::Outcome::rejected, "schema: " + printable(payload.failure().message));
+      }
       return pipeline::Verdict::reply;
     }
     const auto misfit = schema::Validator(payload.document()).validate(*node);

@@ -86,6 +86,10 @@ Result<Value> Expression::evaluate(Context& context) const {
 Result<bool> Expression::test(Context& context) const {
   const Value value = run(context);
   if (value.kind() == Kind::boolean) return value.as_boolean();
+  return no_answer(value);
+}
+
+Error Expression::no_answer(const Value& value) const {
   if (value.is_error()) return Error{value.to_error().kind, explain(value.failure())};
   return invalid("expected bool, this is " + std::string(to_string(value.kind())) + " (" + position_.to_string() + ")");
 }

@@ -63,6 +63,8 @@ class Expression {
   Result<Value> evaluate(Context& context) const;
   // An error when it is not a bool.
   Result<bool> test(Context& context) const;
+  // Why a result of run() is no answer to a condition: its failure, or its kind. `value` is not a bool.
+  Error no_answer(const Value& value) const;
 
   const std::string& text() const { return text_; }
   const conf::Position& position() const { return position_; }

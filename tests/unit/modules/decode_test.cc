@@ -45,6 +45,12 @@ TEST_CASE("a_payload_that_cannot_be_read_where_a_rule_needs_it_is_refused_with_4
   }
 }
 
+TEST_CASE("a_filter_that_needs_an_unreadable_payload_refuses_it_and_one_that_does_not_goes_on_filtering") {
+  Kit kit(source("trust: open, filter: ['$headers[\"X-A\"] == \"1\"', a == 1]"), &modules::kRoute);
+  CHECK_EQ(kit.post({{"X-A", "1"}, {"Content-Type", "application/json"}}, "{")->status(), 400);
+  CHECK_EQ(kit.post({{"X-A", "2"}, {"Content-Type", "application/json"}}, "{")->status(), 200);
+}
+
 TEST_CASE("a_payload_that_no_rule_reads_may_be_anything") {
   Kit kit(source("trust: open, identify: { type: t, id: '$headers[\"X-Id\"]' }",
                  "[{ when: '$headers[\"X-Id\"] == \"7\"', to: d }, { when: a == 1, to: d }]"),
