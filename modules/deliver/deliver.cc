@@ -63,7 +63,7 @@ upstream::Outbound outbound_of(Exchange& exchange, const wire::StoredRequest* ma
   exchange.sent_fields.clear();
   for (const auto& [name, value] : made->fields) exchange.sent_fields.add(name, value);
   out.fields = &exchange.sent_fields;
-  out.body = made->body;
+  if (!made->received_body) out.body = made->body;
   out.has_body = made->has_body;
   out.vouched = true;  // what nobody vouched for is not in it
   return out;
@@ -119,7 +119,8 @@ wire::Put put_of(const Exchange& exchange, size_t skip, const Tried& tried) {
   if (exchange.reply.status == 0)
     put.event.status =
         static_cast<uint16_t>(exchange.source->reply_status != 0 ? exchange.source->reply_status : kStoredStatus);
-  put.claims = exchange.claims();
+  // A backend that has refused the webhook may be asked again: its sender's retry is no duplicate.
+  if (exchange.reply.status == 0 || exchange.reply.status / 100 == 2) put.claims = exchange.claims();
   put.first_attempt_failed = tried.failed;
   put.attempt_status = tried.status;
   put.attempt_error = tried.error;
@@ -136,7 +137,7 @@ void answer_claimed(Exchange& exchange, const wire::ClaimedBy& by) {
     exchange.answer(401, Outcome::rejected, "verify: the same signed request was seen before", -1);
     return;
   }
-  answer_for_backend(exchange, by.status >= 200 && by.status < 300 ? by.status : 200, Outcome::duplicate,
+  answer_for_backend(exchange, by.status, Outcome::duplicate,
                      "dedupe: the same as " + by.first.to_string());
 }
 
@@ -167,11 +168,11 @@ Verdict Deliver::handle(Exchange& exchange) const {
   return forward(exchange) ? Verdict::parked : Verdict::reply;
 }
 
-// Asks the spool for the webhook's keys before a forward and parks; false when there is no spool to ask: without it forwards go
-// on, and a duplicate among them is not seen.
+// Asks the spool for the webhook's keys before a forward and parks; false when there is no spool to ask. One that is full still
+// answers. Where it is away, forwards go on, and a duplicate among them is not seen.
 bool Deliver::claim(Exchange& exchange) {
   wire::SpoolClient* spool = exchange.services.spool;
-  if (spool == nullptr || !spool->available()) return false;
+  if (spool == nullptr) return false;
   spool->claim({exchange.id, exchange.claims()}, [spool, id = exchange.id, resume = exchange.park()](const Result<wire::ClaimResult>& result) {
     if (Exchange* const waiting = resume.exchange()) {
       if (settle_claim(*waiting, result)) resume();
@@ -188,7 +189,7 @@ bool Deliver::settle_claim(Exchange& exchange, const Result<wire::ClaimResult>& 
     answer_claimed(exchange, result->by);
     return true;
   }
-  if (result && result->state == wire::ClaimState::busy) {
+  if (result ? result->state == wire::ClaimState::busy : result.error().kind == ErrorKind::timeout) {
     exchange.answer(503, Outcome::failed, "dedupe: the same webhook is being handled", kRetryAfterSeconds);
     return true;
   }

@@ -3,6 +3,7 @@
 #include "modules/reply.h"
 #include "modules/transform/head.h"
 #include "modules/transform/payload.h"
+#include "wire/frame.h"
 
 namespace belay::modules {
 
@@ -60,8 +61,8 @@ class Transform {
       if (auto done = payload_->append(context, made->body); !done) return done.error();
       const std::string_view* type = from.fields.find("content-type");
       change.content_type = payload_->content_type(type == nullptr ? std::string_view() : *type);
-    } else if (!change.no_body) {
-      made->body = exchange.body;
+    } else {
+      made->received_body = !change.no_body;
     }
     // A body of no bytes is framed as one (Content-Length: 0), except where none was and none came of it.
     made->has_body = !change.no_body && (from.framing != http::Framing::none || !made->body.empty());
@@ -81,11 +82,23 @@ class Transform {
   std::unique_ptr<NewHead> head_;
 };
 
+// Of all routes together with the body as received: what one frame to the spool can carry, with its heads.
+constexpr size_t kMaxMade = wire::kMaxPayload - (size_t{4} << 20);
+
 class Transforms final : public pipeline::Handler {
  public:
   Verdict handle(Exchange& exchange) const override;
   std::vector<std::unique_ptr<const Transform>> by_route;  // null: as received
   bool spool_first = false;
+
+ private:
+  // The sender hears about the route whose backend would answer it; every other is stored as dead.
+  void fail(Exchange& exchange, pipeline::Selected& selected, const std::string& why) const {
+    selected.request.reset();
+    selected.failure = "transform: route " + std::to_string(selected.route + 1) + ": " + why;
+    if (spool_first || exchange.spool_only || &selected != &exchange.selected.front()) return;
+    exchange.answer(422, wire::Outcome::rejected, selected.failure);
+  }
 };
 
 Verdict Transforms::handle(Exchange& exchange) const {
@@ -95,14 +108,18 @@ Verdict Transforms::handle(Exchange& exchange) const {
     if (transform == nullptr) continue;
     auto made = transform->apply(exchange);
     if (!made) {
-      selected.failure = "transform: route " + std::to_string(selected.route + 1) + ": " + made.error().message;
-      // The sender hears about the route whose backend would answer it; every other is stored as dead, to be mended and replayed.
-      if (spool_first || exchange.spool_only || &selected != &exchange.selected.front()) continue;
-      exchange.answer(422, wire::Outcome::rejected, selected.failure);
-      return Verdict::reply;
+      fail(exchange, selected, made.error().message);
+      if (exchange.reply.status != 0) return Verdict::reply;
+      continue;
     }
     selected.request = std::move(made).value();
     bytes += selected.request->body.capacity();
+    for (const auto& [name, value] : selected.request->fields) bytes += name.size() + value.size();
+    if (exchange.body.size() + bytes > kMaxMade) {
+      fail(exchange, selected, "what the routes make of this webhook is larger than " + std::to_string(kMaxMade >> 20) + " MB together");
+      if (exchange.reply.status != 0) return Verdict::reply;
+      continue;
+    }
     if (exchange.made_memory.hold(bytes)) continue;
     exchange.answer(503, wire::Outcome::failed, "transform: limits.memory is reached", kRetryAfterSeconds);
     return Verdict::reply;

@@ -43,17 +43,17 @@ void write_attempt(JsonWriter& json, const spool::Attempt& attempt) {
   json.end_object();
 }
 
-void write_request(JsonWriter& json, std::string_view member, const wire::StoredRequest& request) {
+void write_request(JsonWriter& json, std::string_view member, const wire::StoredRequest& request, const std::string& body) {
   json.name(member).begin_object();
   json.field("method", request.method);
   json.field("target", request.target);
   json.name("headers").begin_array();
   for (const auto& [name, value] : request.fields) json.begin_array().text(name).text(value).end_array();
   json.end_array();
-  if (is_utf8(request.body)) {
-    json.field("body", request.body);
+  if (is_utf8(body)) {
+    json.field("body", body);
   } else {
-    json.field("body_base64", base64_encode(request.body));
+    json.field("body_base64", base64_encode(body));
   }
   json.end_object();
 }
@@ -80,7 +80,9 @@ void write_delivery(JsonWriter& json, const spool::Delivery& delivery, bool with
     for (const spool::Attempt& attempt : delivery.history) write_attempt(json, attempt);
     json.end_array();
   }
-  if (of != nullptr && delivery.shape != 0 && of->has_shape(delivery.shape)) write_request(json, "sent", of->shape(delivery.shape));
+  if (of != nullptr && delivery.shape != 0 && of->has_shape(delivery.shape)) {
+    write_request(json, "sent", of->shape(delivery.shape), of->body(delivery.shape));
+  }
   json.end_object();
 }
 
@@ -163,7 +165,7 @@ std::string render_message(const spool::MessageDetail& detail) {
   write_event(json, detail.message.event);
   json.field("stored", true);
   write_deliveries(json, detail.deliveries, true, &detail.message);
-  write_request(json, "request", detail.message.request);
+  write_request(json, "request", detail.message.request, detail.message.request.body);
   json.end_object();
   return json.take();
 }

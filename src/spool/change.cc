@@ -59,6 +59,7 @@ Committed Change::apply(Batch& batch) {
     }
     if (committed.claimed[at]) continue;
     const Stored stored = store(put, batch.lease);
+    changed_ = changed_ || stored == Stored::now;
     committed.duplicate[at] = stored == Stored::before;
     committed.failed[at] = stored == Stored::failed;
   }
@@ -71,7 +72,7 @@ Committed Change::apply(Batch& batch) {
       take_claims(transaction_, tables_, one.claims, one.id, one.status, one.id.time(), now_);
     }
   }
-  changed_ = changed_ || !batch.empty();
+  changed_ = changed_ || !batch.events.empty();
   return committed;
 }
 

@@ -1,10 +1,11 @@
 #include "spool/claim_holds.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace belay::spool {
 
-bool ClaimHolds::take(const std::vector<wire::Claim>& claims, const MessageId& id, uint64_t connection, MonotonicTime now, Again again) {
+bool ClaimHolds::take(const std::vector<wire::Claim>& claims, const MessageId& id, uint64_t connection, MonotonicTime deadline, Again again) {
   for (const wire::Claim& claim : claims) {
     const auto held = keys_.find(claim.key);
     if (held == keys_.end() || held->second == id) continue;
@@ -13,15 +14,34 @@ bool ClaimHolds::take(const std::vector<wire::Claim>& claims, const MessageId& i
       return false;
     }
     ++waiting_;
-    holders_.at(held->second).waiting.push_back({now + kPatience, std::move(again)});
+    holders_.at(held->second).waiting.push_back({deadline, std::move(again)});
     return false;
   }
+  add(claims, id, connection);
+  return true;
+}
+
+ClaimHolds::Holder& ClaimHolds::add(const std::vector<wire::Claim>& claims, const MessageId& id, uint64_t connection) {
   Holder& holder = holders_[id];
   holder.connection = connection;
   for (const wire::Claim& claim : claims) {
     if (keys_.emplace(claim.key, id).second) holder.keys.push_back(claim.key);
   }
-  return true;
+  return holder;
+}
+
+void ClaimHolds::hold_free(const std::vector<wire::Claim>& claims, const MessageId& id, uint64_t connection) {
+  if (add(claims, id, connection).keys.empty()) release(id);
+}
+
+void ClaimHolds::decide(const MessageId& id) {
+  const auto at = holders_.find(id);
+  if (at != holders_.end()) at->second.deciding = true;
+}
+
+void ClaimHolds::give_up(const MessageId& id) {
+  const auto at = holders_.find(id);
+  if (at != holders_.end() && !at->second.deciding) release(id);
 }
 
 void ClaimHolds::release(const MessageId& id) {
@@ -37,22 +57,21 @@ void ClaimHolds::release(const MessageId& id) {
 void ClaimHolds::release_all(uint64_t connection) {
   std::vector<MessageId> gone;
   for (const auto& [id, holder] : holders_) {
-    if (holder.connection == connection) gone.push_back(id);
+    if (holder.connection == connection && !holder.deciding) gone.push_back(id);
   }
   for (const MessageId& id : gone) release(id);
 }
 
 void ClaimHolds::expire(MonotonicTime now) {
   if (waiting_ == 0) return;
-  std::vector<Again> late;
+  std::vector<Waiting> late;
   for (auto& [id, holder] : holders_) {
-    while (!holder.waiting.empty() && holder.waiting.front().deadline <= now) {
-      late.push_back(std::move(holder.waiting.front().again));
-      holder.waiting.pop_front();
-    }
+    const auto first = std::stable_partition(holder.waiting.begin(), holder.waiting.end(), [now](const Waiting& one) { return one.deadline > now; });
+    std::move(first, holder.waiting.end(), std::back_inserter(late));
+    holder.waiting.erase(first, holder.waiting.end());
   }
   waiting_ -= late.size();
-  for (const Again& again : late) again(false);
+  for (const Waiting& one : late) one.again(false);
 }
 
 }  // namespace belay::spool

@@ -4,7 +4,6 @@
 // Limits: kMaxWaiting twins, kPatience each; beyond either a twin is told to come back later.
 #pragma once
 
-#include <deque>
 #include <functional>
 #include <unordered_map>
 #include <vector>
@@ -22,8 +21,14 @@ class ClaimHolds {
   // Called once: true, try take() again; false, the twin took too long.
   using Again = std::function<void(bool)>;
 
-  // True: `id` holds all of them now (or did before). False: a twin holds one; `again` is kept until that ends.
-  bool take(const std::vector<wire::Claim>& claims, const MessageId& id, uint64_t connection, MonotonicTime now, Again again);
+  // True: `id` holds all of them now (or did before). False: a twin holds one; `again` is kept until that ends, or until
+  // `deadline`, which stays the same however often it tries again.
+  bool take(const std::vector<wire::Claim>& claims, const MessageId& id, uint64_t connection, MonotonicTime deadline, Again again);
+  // Holds what is free of them: of a webhook that was accepted already.
+  void hold_free(const std::vector<wire::Claim>& claims, const MessageId& id, uint64_t connection);
+  // From now on a commit decides: give_up() no longer ends it.
+  void decide(const MessageId& id);
+  void give_up(const MessageId& id);  // what its worker asks for
   void release(const MessageId& id);
   // What is held for a worker that went away.
   void release_all(uint64_t connection);
@@ -46,8 +51,10 @@ class ClaimHolds {
   struct Holder {
     uint64_t connection = 0;
     std::vector<wire::ClaimKey> keys;
-    std::deque<Waiting> waiting;  // deadlines ascend
+    std::vector<Waiting> waiting;
+    bool deciding = false;
   };
+  Holder& add(const std::vector<wire::Claim>& claims, const MessageId& id, uint64_t connection);
 
   std::unordered_map<wire::ClaimKey, MessageId, KeyHash> keys_;
   std::unordered_map<MessageId, Holder> holders_;

@@ -20,7 +20,6 @@ struct Work {
   Batch batch;
   Done<Committed> done;
   std::function<void(Change&)> task;  // instead of a batch
-  std::function<void()> task_done;    // after the commit
   size_t bytes = 0;
 };
 

@@ -253,7 +253,7 @@ void Dispatcher::Impl::send(Lane& lane) {
   outbound.path_rest = request.path_rest;
   outbound.path = request.path;
   outbound.fields = &flight.fields;
-  outbound.body = request.body;
+  outbound.body = flight.leased.message->body(flight.leased.delivery.shape);
   outbound.has_body = request.has_body;
   outbound.id = flight.leased.delivery.message;
   outbound.attempt = flight.leased.delivery.attempts + 1;

@@ -30,13 +30,19 @@ Intake::Impl::Connection* Intake::Impl::find(uint64_t number) {
 
 void Intake::Impl::on_ended(Connection& connection, const Error& reason) {
   if (reason.kind == ErrorKind::corrupt) log::error("spool: a worker's connection is closed: {}", reason.message);
-  const uint64_t number = connection.number;
-  if (connection.lines.size() > connection.committing) {
-    commit_last_lines(connection);
-  } else {
-    holds.release_all(number);
-  }
+  drop(connection.number);
+}
+
+// What it sent is still committed; what it holds is given up when that stands.
+void Intake::Impl::drop(uint64_t number) {
   connections.erase(number);
+  const auto at = lines.find(number);
+  if (at != lines.end() && !at->second.waiting.empty()) {
+    at->second.gone = true;
+    return;
+  }
+  if (at != lines.end()) lines.erase(at);
+  holds.release_all(number);
 }
 
 bool Intake::Impl::on_frame(Connection& connection, const wire::Frame& frame) {
@@ -56,13 +62,13 @@ bool Intake::Impl::on_frame(Connection& connection, const wire::Frame& frame) {
     case FrameType::claim: return on_claim(connection, frame);
     case FrameType::release: {
       const auto id = MessageId::from_bytes(frame.payload);
-      if (id) holds.release(*id);
+      if (id) holds.give_up(*id);
       return id.has_value();
     }
     case FrameType::events: {
       auto events = wire::decode_events(frame.payload);
       if (!events) return false;
-      connection.lines.push_back(std::move(*events));
+      take_lines(connection, std::move(*events));
       return true;
     }
     case FrameType::counters: {
@@ -82,7 +88,7 @@ bool Intake::Impl::on_put(Connection& connection, const wire::Frame& frame) {
   const bool claims = !put->claims.empty();
   NewMessage planned = plan(std::move(*put), *destinations, clock.wall(), random);
   if (claims) {
-    take_put(who, std::make_shared<NewMessage>(std::move(planned)));
+    take_put(who, std::make_shared<NewMessage>(std::move(planned)), loop.now() + ClaimHolds::kPatience);
     return true;
   }
   add_put(who, std::move(planned));
@@ -101,19 +107,21 @@ void Intake::Impl::add_put(const Asked& who, NewMessage planned) {
 }
 
 // Its keys are held until the commit has decided: a twin of the same moment waits for that.
-void Intake::Impl::take_put(const Asked& who, const std::shared_ptr<NewMessage>& planned) {
-  const bool taken = holds.take(planned->claims, who.id, who.connection, loop.now(), [this, who, planned](bool again) {
-    if (again) return take_put(who, planned);
+void Intake::Impl::take_put(const Asked& who, const std::shared_ptr<NewMessage>& planned, MonotonicTime deadline) {
+  const bool taken = holds.take(planned->claims, who.id, who.connection, deadline, [this, who, planned, deadline](bool again) {
+    if (again) return take_put(who, planned, deadline);
     answer(who, wire::PutResult{who.id, wire::PutState::refused, "the same webhook is being handled", {}});
   });
-  if (taken) add_put(who, std::move(*planned));
+  if (!taken) return;
+  holds.decide(who.id);
+  add_put(who, std::move(*planned));
 }
 
 void Intake::Impl::end_turn() {
   commit_puts();
   look_up();
-  for (auto& [number, connection] : connections) {
-    if (connection->committing == 0 && !connection->lines.empty()) commit_lines(*connection);
+  for (auto& [number, one] : lines) {
+    if (one.committing == 0 && !one.failed && !one.waiting.empty()) commit_lines(number, one);
   }
   std::vector<uint64_t> stuck;
   for (auto& [number, connection] : connections) {
@@ -122,7 +130,7 @@ void Intake::Impl::end_turn() {
   }
   for (const uint64_t number : stuck) {
     log::warn("spool: a worker does not read its answers; its connection is closed");
-    connections.erase(number);
+    drop(number);
   }
 }
 
@@ -194,9 +202,7 @@ void Intake::Impl::tell_state() {
       if (connection->greeted) send_state(*connection);
     }
   }
-  for (auto& [number, connection] : connections) {
-    if (std::exchange(connection->failed, false)) connection->committing = 0;  // its lines go again at the turn's end
-  }
+  for (auto& [number, one] : lines) one.failed = false;  // go again at the turn's end
   holds.expire(loop.now());
   state_timer.start(kStateEvery);
 }
@@ -230,6 +236,10 @@ void Intake::set_destinations(std::shared_ptr<const upstream::Destinations> dest
 void Intake::stop() {
   impl_->listener.reset();
   impl_->connections.clear();
+  for (auto& [number, lines] : impl_->lines) {
+    lines.gone = true;
+    if (lines.committing == 0) impl_->commit_lines(number, lines);
+  }
 }
 
 }  // namespace belay::spool

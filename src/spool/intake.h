@@ -31,6 +31,8 @@ class Intake {
  public:
   static constexpr size_t kMaxConnections = 1'024;
   static constexpr size_t kMaxUnsent = size_t{16} << 20;  // answers a worker does not read: it is stuck, or no worker
+  static constexpr size_t kMaxLineBytes = size_t{64} << 20;  // of lines that wait, per connection
+  static constexpr size_t kLinesAtOnce = size_t{4} << 20;    // of them in one batch
   static constexpr Duration kLease{600'000};
   static constexpr Duration kStateEvery{100};  // how soon workers hear that intake is refused, and lines are tried again
 

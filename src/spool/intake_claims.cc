@@ -5,14 +5,14 @@ namespace belay::spool {
 bool Intake::Impl::on_claim(Connection& connection, const wire::Frame& frame) {
   auto request = wire::decode_claim_request(frame.payload);
   if (!request) return false;
-  take_claim({{connection.number, frame.sequence, request->id}, std::move(request->claims)});
+  take_claim({{connection.number, frame.sequence, request->id}, std::move(request->claims)}, loop.now() + ClaimHolds::kPatience);
   return true;
 }
 
-void Intake::Impl::take_claim(Lookup lookup) {
+void Intake::Impl::take_claim(Lookup lookup, MonotonicTime deadline) {
   const Asked& who = lookup.asked;
-  const bool taken = holds.take(lookup.claims, who.id, who.connection, loop.now(), [this, lookup](bool again) {
-    if (again) return take_claim(lookup);
+  const bool taken = holds.take(lookup.claims, who.id, who.connection, deadline, [this, lookup, deadline](bool again) {
+    if (again) return take_claim(lookup, deadline);
     answer(lookup.asked, wire::ClaimResult{lookup.asked.id, wire::ClaimState::busy, {}});
   });
   if (taken) lookups.push_back(std::move(lookup));

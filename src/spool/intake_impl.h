@@ -2,6 +2,7 @@
 // for), intake_lines.cc (lines of the books). One per intake, on its loop.
 #pragma once
 
+#include <array>
 #include <deque>
 #include <memory>
 #include <optional>
@@ -32,6 +33,17 @@ struct Lookup {
   std::vector<wire::Claim> claims;
 };
 
+// Lines of the books of one connection that are not committed. They outlive it: what a worker sent is kept until it stands.
+struct Lines {
+  std::array<uint8_t, 16> client{};
+  std::deque<wire::Events> waiting;
+  size_t bytes = 0;
+  size_t committing = 0;  // of the first ones: under way
+  bool failed = false;    // to be tried again with the next tick
+  bool gone = false;      // the connection is: its keys are given up when all stands
+  bool ignoring = false;  // too many wait: the worker keeps its lines and repeats them on a new connection
+};
+
 struct Intake::Impl {
   struct Connection final : wire::FrameHandler {
     Connection(Impl& intake, uint64_t connection_number, int fd)
@@ -44,9 +56,6 @@ struct Intake::Impl {
     uint64_t number;
     bool greeted = false;
     wire::Hello peer;
-    std::deque<wire::Events> lines;  // not committed; the first `committing` are under way
-    size_t committing = 0;
-    bool failed = false;
     wire::FrameStream stream;
   };
 
@@ -67,9 +76,9 @@ struct Intake::Impl {
   bool on_frame(Connection& connection, const wire::Frame& frame);
   bool on_put(Connection& connection, const wire::Frame& frame);
   void add_put(const Asked& who, NewMessage planned);
-  void take_put(const Asked& who, const std::shared_ptr<NewMessage>& planned);
+  void take_put(const Asked& who, const std::shared_ptr<NewMessage>& planned, MonotonicTime deadline);
   bool on_claim(Connection& connection, const wire::Frame& frame);
-  void take_claim(Lookup lookup);
+  void take_claim(Lookup lookup, MonotonicTime deadline);
   void look_up();
   void looked_up(const std::vector<Lookup>& who, Result<std::vector<std::optional<wire::ClaimedBy>>> found);
   void on_ended(Connection& connection, const Error& reason);
@@ -77,11 +86,10 @@ struct Intake::Impl {
   void commit_puts();
   void committed(const std::vector<Asked>& who, std::vector<NewMessage>& puts, Result<Committed> result);
   void hand_over(std::vector<NewMessage>& puts, const Committed& result);
-  static Batch lines_of(const Connection& connection, size_t from);
-  void commit_lines(Connection& connection);
-  void commit_last_lines(const Connection& connection);
+  void take_lines(Connection& connection, wire::Events events);
+  void commit_lines(uint64_t number, Lines& lines);
   void lines_committed(uint64_t number, bool ok);
-  void release_confirmed(const std::vector<MessageId>& ids);
+  void drop(uint64_t number);
   void answer(const Asked& asked, const wire::PutResult& result);
   void answer(const Asked& asked, const wire::ClaimResult& result);
   void tell_state();
@@ -101,6 +109,7 @@ struct Intake::Impl {
   std::vector<NewMessage> puts;  // of this turn
   std::vector<Asked> asked;
   std::vector<Lookup> lookups;   // of this turn
+  std::unordered_map<uint64_t, Lines> lines;  // by connection
   ClaimHolds holds;
   wire::State told;
   event::Timer state_timer;

@@ -40,6 +40,7 @@ NewMessage plan(wire::Put put, const upstream::Destinations& destinations, WallT
     delivery.due = now + std::max(Duration(0), Duration(put.delay_ms));
     if (!wanted.dead.empty()) {
       delivery.state = DeliveryState::dead;
+      delivery.unmade = true;
       delivery.reason = std::move(wanted.dead);
     } else if (i == 0 && put.first_attempt_failed) {
       count_first_attempt(delivery, put, destination, now, random);

@@ -163,6 +163,7 @@ void append_sealed(std::string& out, const Delivery& delivery) {
   wire::put_text16(out, delivery.destination_name);
   put_be16(out, delivery.route);
   put_be16(out, delivery.shape);
+  wire::put_u8(out, delivery.unmade ? 1 : 0);
   wire::put_text16(out, delivery.reason, kReasonBytes);
   const size_t kept = std::min(delivery.history.size(), Delivery::kMaxAttemptsKept);
   wire::put_u8(out, static_cast<uint8_t>(kept));
@@ -194,6 +195,7 @@ Result<Delivery> read_delivery(std::string_view stored) {
   delivery.destination_name = in.text16();
   delivery.route = in.u16();
   delivery.shape = in.u16();
+  delivery.unmade = in.boolean();
   delivery.reason = in.text16();
   const size_t kept = in.u8();
   for (size_t i = 0; i < kept && !in.failed(); ++i) delivery.history.push_back(read_attempt(in));

@@ -42,6 +42,7 @@ struct Delivery {
   DestinationId destination = 0;
   std::string destination_name;
   uint16_t route = 0;       // of the source's rules when it came
+  bool unmade = false;      // its transform failed: there is nothing to send, also not by a replay
   uint16_t shape = 0;       // what is sent: 0 the request as received, n Message::shapes[n - 1]
   DeliveryState state = DeliveryState::queued;
   WallTime due{};
@@ -61,6 +62,7 @@ struct Message {
 
   const wire::StoredRequest& shape(uint16_t number) const { return number == 0 ? request : shapes[number - 1U]; }
   wire::StoredRequest& shape(uint16_t number) { return number == 0 ? request : shapes[number - 1U]; }
+  const std::string& body(uint16_t number) const { return shape(number).received_body ? request.body : shape(number).body; }
   bool has_shape(uint16_t number) const { return number <= shapes.size(); }
   size_t body_bytes() const;  // of all
 };

@@ -103,6 +103,7 @@ struct DestinationBacklog {
 // What one step of retention did.
 struct Pruned {
   uint64_t messages = 0, lines = 0;  // gone
+  uint64_t claims = 0;
   bool more = false;                 // the step ended at its limit, not at the end of what is old
 };
 

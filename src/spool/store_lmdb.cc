@@ -1,5 +1,5 @@
 // The production engine. Threads: one writer that commits groups of everything that waits, one reader for leases, one for
-// queries. Owner: the spool process. Failure: full → puts are refused, settlements go on; any other error of a commit →
+// queries, one for claims (a forward waits for it, behind nobody's bodies). Owner: the spool process. Failure: full → puts are refused, settlements go on; any other error of a commit →
 // nothing is taken any more, everything waiting fails, StoreOptions::on_fatal is called once (P10).
 #include <algorithm>
 #include <atomic>
@@ -28,6 +28,7 @@ Error closed_error() { return {ErrorKind::refused, "store: closed, the spool is 
 // Of messages and of blocks in one step while there is no room: small enough to fit in what is kept free for it.
 constexpr uint32_t kRoomStep = 32;
 constexpr uint32_t kFailedStep = 4'096;  // small entries
+constexpr uint32_t kClaimStep = 4'096;
 constexpr Duration kIdle{250};  // how often an idle writer looks whether there is room again
 
 class LmdbStore final : public Store {
@@ -59,7 +60,7 @@ class LmdbStore final : public Store {
   std::vector<DestinationId> waiting_destinations() const override;
   void find_claims(std::vector<wire::ClaimKey> keys, WallTime now, Done<std::vector<std::optional<wire::ClaimedBy>>> done) override {
     ask<std::vector<std::optional<wire::ClaimedBy>>>(
-        lease_thread_, [this, keys = std::move(keys), now] { return reader_.find_claims(keys, now); }, done);
+        claim_thread_, [this, keys = std::move(keys), now] { return reader_.find_claims(keys, now); }, done);
   }
   void load(MessageId id, Done<Message> done) override {
     ask<Message>(query_thread_, [this, id] { return reader_.load(id); }, done);
@@ -104,7 +105,7 @@ class LmdbStore final : public Store {
   StoreReader reader_;
   CommitQueue queue_;
   std::thread writer_;
-  TaskThread lease_thread_, query_thread_;  // end first: their tasks use all the rest
+  TaskThread lease_thread_, query_thread_, claim_thread_;  // end first: their tasks use all the rest
 };
 
 void LmdbStore::close() {
@@ -114,6 +115,7 @@ void LmdbStore::close() {
   if (writer_.joinable()) writer_.join();
   lease_thread_.stop();
   query_thread_.stop();
+  claim_thread_.stop();
 }
 
 // Why the queue does not take any more.
@@ -133,7 +135,7 @@ void LmdbStore::commit(Batch batch, Done<Committed> done) {
   if (!batch.events.empty() && !taking_lines_) {
     return done(Error{ErrorKind::full, "no room left for lines of the books"});
   }
-  Work work{std::move(batch), done, {}, {}, 0};
+  Work work{std::move(batch), done, {}, 0};
   if (!queue_.offer(std::move(work))) done(refusal_error());
 }
 
@@ -194,7 +196,6 @@ void LmdbStore::write_group(std::vector<Work> group) {
     results[static_cast<size_t>(left[i] - group.data())] = std::move(outcomes[i]);
   }
   for (size_t i = 0; i < group.size(); ++i) {
-    if (group[i].task_done) group[i].task_done();
     if (group[i].done) group[i].done(std::move(results[i]));
   }
 }
@@ -330,11 +331,12 @@ void LmdbStore::prune(WallTime messages, WallTime history, uint32_t max, Done<Pr
     const uint32_t blocks =
         change.prune_journal(full ? WallTime::max() : history, full ? std::min(max, kRoomStep) : max, gone->lines);
     const uint32_t failed = change.prune_failed(clock_.wall() - StoreOptions::kFailedKept, kFailedStep);
-    const uint32_t claims = change.prune_claims(max);
+    const uint32_t claims = change.prune_claims(kClaimStep);
+    gone->claims = claims;
     // Young lines make room a little at a time: messages may make it, too.
-    gone->more = !prune_from_.empty() || blocks == max || failed == kFailedStep || claims == max;
+    gone->more = !prune_from_.empty() || blocks == max || failed == kFailedStep || claims == kClaimStep;
   };
-  work.task_done = [done, gone] { done(*gone); };
+  work.done = [done, gone](const Result<Committed>& result) { result ? done(*gone) : done(result.error()); };
   if (dead_ || !queue_.offer(std::move(work))) done(refusal_error());
 }
 

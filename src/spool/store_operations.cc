@@ -46,7 +46,7 @@ struct StoreOperations::Replay : std::enable_shared_from_this<Replay> {
 bool StoreOperations::Replay::choose(const std::vector<Delivery>& deliveries) {
   size_t chosen = 0;
   for (const Delivery& delivery : deliveries) {
-    if (!may_become(delivery.state, DeliveryState::queued)) continue;
+    if (!may_become(delivery.state, DeliveryState::queued) || delivery.unmade) continue;
     if (only && delivery.state != *only) continue;
     if (request.filter && !request.filter->destination.empty() &&
         delivery.destination_name != request.filter->destination) {
@@ -94,7 +94,8 @@ void StoreOperations::Replay::next_id() {
     } else if (deliveries->empty()) {
       self->result.skipped.emplace_back(id, "no message of this id is stored");
     } else if (!self->choose(*deliveries)) {
-      self->result.skipped.emplace_back(id, "it is still waiting to be delivered");
+      const bool unmade = std::any_of(deliveries->begin(), deliveries->end(), [](const Delivery& one) { return one.unmade; });
+      self->result.skipped.emplace_back(id, unmade ? "its transform failed: there is nothing to send" : "it is still waiting to be delivered");
     }
     self->next_id();
   });

@@ -27,8 +27,9 @@ Result<void> check_schema(lmdb::Environment& environment, lmdb::Table meta, cons
   const uint64_t version = get_be(payload->data(), 4);
   if (version != Tables::kSchema) {
     return Error{ErrorKind::corrupt, "spool path " + folder + ": schema " + std::to_string(version) +
-                                         " is newer than this release reads (" + std::to_string(Tables::kSchema) +
-                                         "); run the release that wrote it"};
+                                         " is " + (version > Tables::kSchema ? "newer" : "older") +
+                                         " than this release reads (" + std::to_string(Tables::kSchema) +
+                                         "); run the release that wrote it" + (version > Tables::kSchema ? "" : ", let it deliver what waits, and begin with an empty folder")};
   }
   return {};
 }

@@ -24,7 +24,7 @@
 namespace belay::spool {
 
 struct Tables {
-  static constexpr uint32_t kSchema = 1;
+  static constexpr uint32_t kSchema = 2;
   lmdb::Table messages{}, chunks{}, deliveries{}, due{}, ended{}, journal{}, failed{}, clients{}, claims{}, claim_ends{}, counts{},
       quarantine{}, meta{};
 

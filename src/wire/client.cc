@@ -276,7 +276,7 @@ void Client::sweep() {
     deadlines_.pop_front();
   }
   if (!deadlines_.empty()) sweep_timer_.start(std::min(options_.put_timeout, kSweep));
-  for (const Asked& asked : late) asked.fail(unavailable("no answer in time"));
+  for (const Asked& asked : late) asked.fail({ErrorKind::timeout, "spool: no answer in time"});
 }
 
 void Client::record(const Event& event, const std::vector<Claim>& claims) {

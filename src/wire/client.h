@@ -15,7 +15,7 @@ namespace belay::wire {
 
 class SpoolClient {
  public:
-  // ok: the spool answered. unavailable: it is away, timed out, or the connection broke: the message may or may not be
+  // ok: the spool answered. unavailable (it is away, or the connection broke) and timeout: the message may or may not be
   // stored, so the caller must not acknowledge it. full: too much is waiting to be written.
   using PutDone = std::function<void(Result<PutResult>)>;
   virtual ~SpoolClient() = default;

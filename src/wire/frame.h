@@ -12,7 +12,7 @@
 
 namespace belay::wire {
 
-inline constexpr uint8_t kVersion = 1;
+inline constexpr uint8_t kVersion = 2;
 inline constexpr size_t kFrameHead = 20;
 inline constexpr size_t kMaxPayload = size_t{32} << 20;  // a 10 MB body with its head, and room
 

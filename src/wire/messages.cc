@@ -9,10 +9,10 @@ namespace belay::wire {
 namespace {
 
 constexpr uint8_t kEncoding = 1;
-constexpr size_t kMaxDeliveries = 1024;
-constexpr size_t kMaxShapes = 1024;
+constexpr size_t kMaxDeliveries = UINT16_MAX;
+constexpr size_t kMaxShapes = UINT16_MAX;
 constexpr size_t kMaxConfirmed = 1'000'000;
-constexpr size_t kMaxFields = 10'000;     // far over what any proxy limit lets in
+constexpr size_t kMaxFields = 20'000;     // what limits.headers lets in, and what a transform adds
 constexpr size_t kMaxCounters = 1'000'000;
 
 Error broken(std::string_view what) { return {ErrorKind::corrupt, "wire: " + std::string(what) + " cannot be read"}; }
@@ -156,6 +156,7 @@ void append_request_head(std::string& out, const StoredRequest& request) {
   put_text16(out, request.forwarded_for);
   put_u8(out, request.tls ? 1 : 0);
   put_u8(out, request.has_body ? 1 : 0);
+  put_u8(out, request.received_body ? 1 : 0);
 }
 
 bool read_request_head(Reader& in, StoredRequest& request) {
@@ -173,6 +174,7 @@ bool read_request_head(Reader& in, StoredRequest& request) {
   request.forwarded_for = in.text16();
   request.tls = in.boolean();
   request.has_body = in.boolean();
+  request.received_body = in.boolean();
   return !in.failed();
 }
 

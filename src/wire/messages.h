@@ -42,6 +42,7 @@ struct StoredRequest {
   bool tls = false;           // the sender's connection: X-Forwarded-Proto
   std::string body;
   bool has_body = false;
+  bool received_body = false;  // of a shape whose body is the one received: it is not repeated here
 };
 
 // One line of the books.
@@ -82,7 +83,7 @@ struct PutDelivery {
   std::string destination;
   uint16_t route = 0;  // of the source, from 0
   uint16_t shape = 0;  // what is sent: 0 the request as received, n Put::shapes[n - 1]
-  std::string dead;    // why it can never be sent (its transform failed): stored as dead; empty: to be sent
+  std::string dead;    // why nothing was made to be sent (its transform failed): stored as dead; empty: to be sent
 };
 
 // Store this and acknowledge when it is durable.

@@ -171,4 +171,9 @@ destinations:
   CHECK_EQ(b.seen()[0].target, "/in");
   const std::string dead = gateway.belay({"events", "--status", "dead", "--json"}).out;
   CHECK_NE(dead.find("transform: route 3: no such key: order.gone"), std::string::npos);
+  // Nothing was made to be sent: a replay must not send what the rule would have changed.
+  const auto replayed = gateway.belay({"replay", "--all", "--status", "dead", "--yes"});
+  INFO(replayed.out << replayed.err);
+  CHECK_NE(gateway.belay({"events", "--status", "dead", "--json"}).out.find("transform: route 3"), std::string::npos);
+  CHECK_EQ(b.seen_count(), 1);
 }

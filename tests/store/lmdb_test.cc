@@ -132,18 +132,20 @@ TEST_CASE("a_second_spool_on_the_same_path_is_refused") {
   CHECK(open_lmdb_store(options_of(folder), clock).ok());
 }
 
-TEST_CASE("a_newer_schema_a_foreign_and_a_truncated_file_are_refused_with_the_reason") {
+TEST_CASE("another_schema_a_foreign_and_a_truncated_file_are_refused_with_the_reason") {
   ManualClock clock;
-  {
+  for (const uint32_t schema : {Tables::kSchema - 1, Tables::kSchema + 1}) {
     Folder folder;
     open(folder, clock).reset();
-    damage(folder, "meta", [](std::string& value) {
+    damage(folder, "meta", [schema](std::string& value) {
+      std::string version;
+      put_be32(version, schema);
       value.clear();
-      append_sealed(value, std::string_view("\0\0\0\x02", 4));
+      append_sealed(value, version);
     });
-    auto newer = open_lmdb_store(options_of(folder), clock);
-    REQUIRE_FALSE(newer.ok());
-    CHECK(newer.error().message.find("schema 2 is newer") != std::string::npos);
+    auto other = open_lmdb_store(options_of(folder), clock);
+    REQUIRE_FALSE(other.ok());
+    CHECK(other.error().message.find("schema " + std::to_string(schema) + " is " + (schema > Tables::kSchema ? "newer" : "older")) != std::string::npos);
   }
   {
     Folder folder;

@@ -71,3 +71,18 @@ TEST_CASE("a_sender_that_went_away_while_the_spool_was_asked_holds_nothing") {
   kit.spool.answer_claim(wire::ClaimResult{id, wire::ClaimState::fresh, {}});
   CHECK(kit.spool.released == std::vector<MessageId>{id});
 }
+
+TEST_CASE("a_spool_that_does_not_answer_in_time_holds_a_forward_back_and_one_that_is_away_does_not") {
+  Kit kit(source("dedupe: {}, trust: open"));
+  auto walked = sent(kit, kOrder);
+  kit.spool.answer_claim(Error{ErrorKind::timeout, "spool: no answer in time"});
+  CHECK_EQ(walked->status(), 503);
+  CHECK(walked->exchange->outcome == wire::Outcome::failed);
+}
+
+TEST_CASE("a_spool_that_refuses_to_store_is_still_asked_about_keys") {
+  Kit kit(source("dedupe: {}, trust: open"));
+  kit.spool.up = false;
+  sent(kit, kOrder);
+  CHECK_EQ(kit.spool.claims.size(), 1);
+}

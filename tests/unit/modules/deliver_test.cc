@@ -352,3 +352,20 @@ TEST_CASE("a_backends_answer_is_counted_until_the_exchange_is_empty_again_and_on
   CHECK(kit.spool.puts[0].first_attempt_failed);
   CHECK_EQ(kit.spool.puts[0].attempt_error, "no_memory: limits.memory is reached");
 }
+
+TEST_CASE("a_backend_that_refuses_a_webhook_takes_none_of_its_keys_also_when_other_routes_are_stored") {
+  Backend backend;
+  for (const int status : {200, 429}) {
+    INFO(status);
+    backend.answer.status = status;
+    Kit kit(rules_with(backend.url(), ", dedupe: {}", kBoth));
+    kit.services.upstream = &backend.client;
+    const auto walked = kit.post();
+    REQUIRE_EQ(kit.spool.claims.size(), 1);
+    kit.spool.answer_claim(wire::ClaimResult{walked->exchange->id, wire::ClaimState::fresh, {}});
+    REQUIRE(settled(backend, *walked));
+    REQUIRE_EQ(kit.spool.puts.size(), 1);
+    CHECK_EQ(destinations(kit.spool.puts[0]), std::vector<std::string>{"e"});
+    CHECK_EQ(kit.spool.puts[0].claims.size(), status == 200 ? 1 : 0);
+  }
+}

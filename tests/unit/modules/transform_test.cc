@@ -27,7 +27,7 @@ std::string sent(const Walked& walked) {
   const wire::StoredRequest& made = *route.request;
   std::string out = made.method + " " + (made.path.empty() ? made.target : made.path + made.target.substr(std::min(made.target.find('?'), made.target.size())));
   for (const auto& [name, value] : made.fields) out += "\n" + name + ": " + value;
-  if (made.has_body) out += "\n\n" + made.body;
+  if (made.has_body) out += "\n\n" + (made.received_body ? std::string(exchange.body) : made.body);
   return out;
 }
 

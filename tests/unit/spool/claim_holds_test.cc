@@ -21,7 +21,7 @@ struct Holds {
     return made;
   }
   bool take(uint8_t who, const std::vector<wire::Claim>& claims, uint64_t connection = 1) {
-    return holds.take(claims, id(who), connection, now, [this, who](bool again) { (again ? woken : late).push_back(who); });
+    return holds.take(claims, id(who), connection, now + ClaimHolds::kPatience, [this, who](bool again) { (again ? woken : late).push_back(who); });
   }
   ClaimHolds holds;
   MonotonicTime now{};
@@ -72,6 +72,29 @@ TEST_CASE("patience_ends_and_is_told_once") {
   h.holds.expire(h.now);
   CHECK(h.late == std::vector<int>{2});
   h.holds.release(h.id(1));
+  CHECK(h.woken == std::vector<int>{3});
+}
+
+TEST_CASE("what_a_commit_decides_is_not_given_up_by_its_worker") {
+  Holds h;
+  CHECK(h.take(1, {claim(1)}, 7));
+  h.holds.decide(h.id(1));
+  CHECK_FALSE(h.take(2, {claim(1)}, 8));
+  h.holds.give_up(h.id(1));
+  h.holds.release_all(7);
+  CHECK(h.woken.empty());
+  h.holds.release(h.id(1));
+  CHECK(h.woken == std::vector<int>{2});
+}
+
+TEST_CASE("an_accepted_webhook_holds_what_is_free_and_waits_for_nobody") {
+  Holds h;
+  CHECK(h.take(1, {claim(1)}));
+  h.holds.hold_free({claim(1), claim(2)}, h.id(2), 1);
+  CHECK_FALSE(h.take(3, {claim(2)}));
+  h.holds.hold_free({claim(1)}, h.id(4), 1);  // nothing was free
+  CHECK(h.holds.held() == 2);
+  h.holds.release(h.id(2));
   CHECK(h.woken == std::vector<int>{3});
 }
 

@@ -70,11 +70,11 @@ TEST_CASE("a_length_over_the_limit_is_refused_before_its_bytes_arrive") {
 TEST_CASE("another_frame_version_is_refused_with_both_versions") {
   std::string head;
   append_frame(head, FrameType::hello, 1, "");
-  head[3] = 2;
+  head[3] = kVersion + 1;
   size_t consumed = 0;
   auto frame = next_frame(head, consumed);
   REQUIRE_FALSE(frame.ok());
-  CHECK(frame.error().message.find("version 2") != std::string::npos);
+  CHECK(frame.error().message.find("version " + std::to_string(kVersion + 1)) != std::string::npos);
 }
 
 TEST_CASE("what_is_not_a_frame_is_refused_at_its_first_bytes") {

@@ -66,6 +66,7 @@ TEST_CASE("a_put_comes_back_as_it_was") {
     CHECK(got->request.path == sent.request.path);
     CHECK(got->request.forwarded_for == sent.request.forwarded_for);
     CHECK(got->request.tls == sent.request.tls);
+    CHECK(got->request.received_body == sent.request.received_body);
     REQUIRE(got->shapes.size() == sent.shapes.size());
     for (size_t i = 0; i < sent.shapes.size(); ++i) {
       CHECK(got->shapes[i].body == sent.shapes[i].body);

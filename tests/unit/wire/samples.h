@@ -52,6 +52,7 @@ inline StoredRequest request(Random& random, size_t max_body) {
   made.forwarded_for = bytes(random, 30);
   made.tls = below(random, 2) == 1;
   made.has_body = below(random, 2) == 1;
+  made.received_body = below(random, 2) == 1;
   made.body = bytes(random, max_body);
   return made;
 }
