@@ -78,7 +78,7 @@ class Applier {
     } else if (node.children.empty()) {
       out_ += document_.raw(ref);
     } else if (fits(node, ref)) {
-      return container(node, ref, filter);
+      if (!container(node, ref, filter)) return false;
     } else if (writes(node)) {
       if (const Node* lost = lost_rename_below(node)) return absent(*lost);
       if (document_.type(ref) == Type::null && !node.over_elements()) return create(node);
@@ -89,6 +89,11 @@ class Applier {
     } else {
       out_ += document_.raw(ref);
     }
+    return has_room();
+  }
+
+  // Asked behind each value that is written: what stands between two of them is the payload's own.
+  bool has_room() {
     if (out_.size() <= Edit::kMaxOutput) return true;
     error_ = Error{ErrorKind::full, "the edited payload is larger than 64 MB"};
     return false;
@@ -250,7 +255,7 @@ class Applier {
   bool create(const Node& node) {
     if (given(node)) {
       out_ += values_[node.set];
-      return true;
+      return has_room();
     }
     if (node.over_elements()) return absent(node.children.front());
     out_.push_back('{');

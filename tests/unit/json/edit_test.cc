@@ -177,3 +177,31 @@ TEST_CASE("an_edit_has_at_most_1000_changes_and_64_MB_of_output") {
   const std::string value = '"' + std::string(size_t{40} << 10, 'x') + '"';
   CHECK_EQ(apply(list + "]", {setting("[*]")}, {value}), "error: the edited payload is larger than 64 MB");
 }
+
+TEST_CASE("members_added_to_every_element_end_at_64_MB_of_output_too") {
+  const std::string value = '"' + std::string((size_t{1} << 20) - 2, 'x') + '"';
+  const auto written = [&value](const std::string& element, size_t count, const std::vector<Build>& sets) {
+    std::string list = "[" + element;
+    for (size_t i = 1; i < count; ++i) list += "," + element;
+    Edit edit;
+    make(edit, sets);
+    const auto document = json::Document::parse(list + "]");
+    REQUIRE(document.ok());
+    std::string out;
+    const auto done = edit.apply(**document, std::vector<std::string_view>(sets.size(), value), Edit::Absent::refuse, out);
+    CHECK_EQ(done.ok(), out.size() <= Edit::kMaxOutput);
+    CHECK_EQ(done.ok(), count * sets.size() < 64);
+    return out.size();
+  };
+  // An error comes at once, not when the last element is done.
+  constexpr size_t kMost = Edit::kMaxOutput + (size_t{2} << 20);
+  CHECK_LE(written("{}", 200, {setting("[*].added")}), kMost);
+  CHECK_LE(written(R"({"a":1})", 200, {setting("[*].made.added")}), kMost);
+  CHECK_LE(written("null", 200, {setting("[*].made.added")}), kMost);
+  CHECK_LE(written("{}", 63, {setting("[*].added")}), Edit::kMaxOutput);
+  std::vector<Build> many;
+  std::vector<std::string> names;
+  for (size_t i = 0; i < 200; ++i) names.push_back("[0].m" + std::to_string(i));
+  for (const std::string& name : names) many.push_back(setting(name));
+  CHECK_LE(written("{}", 1, many), kMost);
+}
