@@ -1,5 +1,6 @@
 #include "modules/transform/transform.h"
 
+#include "modules/decode/decode.h"
 #include "modules/reply.h"
 #include "modules/transform/head.h"
 #include "modules/transform/payload.h"
@@ -108,6 +109,7 @@ Verdict Transforms::handle(Exchange& exchange) const {
     if (transform == nullptr) continue;
     auto made = transform->apply(exchange);
     if (!made) {
+      if (refuse_unreadable(exchange, exchange.context().root())) return Verdict::reply;
       fail(exchange, selected, made.error().message);
       if (exchange.reply.status != 0) return Verdict::reply;
       continue;
