@@ -67,6 +67,11 @@ Result<Scheme::Signed> Scheme::sign(payload::RequestContext& request, WallTime n
   if (timestamp_ && !timestamp_->header().empty()) out.fields.emplace_back(timestamp_->header(), timestamp);
   for (const std::string& name : signed_headers_) {
     if (request.view().head->fields.find(name) != nullptr) continue;
+    // The same in every attempt of a message.
+    if (const std::string_view* id = request.view().head->fields.find("webhook-id")) {
+      out.fields.emplace_back(name, *id);
+      continue;
+    }
     std::string bytes;
     SystemRandom random;
     put_be64(bytes, random.next());

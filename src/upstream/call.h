@@ -40,6 +40,11 @@ class CallState final : public Client::Call {
   event::DeadlineList::Entry lookup_deadline;
   bool repeated = false;         // a kept connection failed it once
 
+  // auth.oauth2: what is sent, how often it was waited for, and whether the backend has refused one.
+  std::string authorization;
+  int token_waits = 0;
+  bool token_renewed = false;
+
   // What the last try said; when `failed`, it is final and told on a later turn.
   Outcome outcome = Outcome::answered;
   std::string error, peer;

@@ -21,6 +21,7 @@ std::string_view to_string(Outcome outcome) {
     case Outcome::over_limit: return "over_limit";
     case Outcome::no_memory: return "no_memory";
     case Outcome::no_credential: return "no_credential";
+    case Outcome::no_token: return "no_token";
   }
   return "unknown";
 }
@@ -74,7 +75,7 @@ std::unique_ptr<Client::Call> Client::Impl::send(std::shared_ptr<const Destinati
   } else if (pool.to->append_path && http::has_dot_segments(request.path_rest)) {
     fail_later(*call, Outcome::refused, "the path climbs out of the url with '..' (append_path)");
   } else {
-    dispatch(*call);
+    authorize(*call);
   }
   return call;
 }
@@ -95,10 +96,12 @@ void Client::Impl::dispatch(CallState& call) {
 void Client::Impl::send_on(CallState& call, Connection& connection) {
   call.connection = &connection;
   connection.call = &call;
-  if (connection.send(call.request, deadline_of(call))) return;
+  const Result<void> sent = connection.send(call.request, deadline_of(call));
+  if (sent) return;
   call.connection = nullptr;
+  connection.call = nullptr;
   remove(connection);
-  fail_later(call, Outcome::refused, "a header or the path of the request carries a line break or another control character");
+  fail_later(call, sent.error().kind == ErrorKind::refused ? Outcome::refused : Outcome::no_credential, sent.error().message);
 }
 
 void Client::Impl::answered(Connection& connection) {
@@ -112,9 +115,16 @@ void Client::Impl::answered(Connection& connection) {
       if (seconds >= 0) attempt.retry_after = std::min<Duration>(std::chrono::seconds(seconds), Destination::kMaxRetryAfter);
     }
   }
-  Pool& pool = connection.pool;
+  if (head.status == 401 && renew_token(call)) {
+    keep(connection);
+    return authorize(call);
+  }
   finish(call, attempt);
-  // Only now, because the answer stood in its buffers.
+  keep(connection);  // only now, because the answer stood in its buffers
+}
+
+void Client::Impl::keep(Connection& connection) {
+  Pool& pool = connection.pool;
   if (!connection.reusable() || pool.idle_count >= limits.idle_per_destination) return remove(connection);
   connection.wait_in_pool(limits.idle_timeout);
   pool.put_idle(connection);

@@ -6,6 +6,9 @@
 // the request is sent once more on a fresh connection, POST or not: the backend may have seen it, but so it may after every
 // `reset`, which the spool repeats as well, and every copy carries the same webhook-id and bytes (P4). A fresh connection that
 // ends this way is a `reset`. `concurrency` counts per Client, that is per worker or delivery thread.
+//
+// With auth.oauth2 a call first gets an access token (tokens.h). A backend that answers 401 is asked once more with a fresh
+// one; its second 401 stands.
 #pragma once
 
 #include <cstdint>
@@ -40,6 +43,7 @@ struct Outbound {
   bool client_tls = false;        // X-Forwarded-Proto
   bool vouched = false;           // fields that claim_identity() come from a trusted proxy, or were sifted: pass them on
   WallTime now{};                 // the client's time of the attempt: which credentials are valid
+  std::string_view authorization; // the client's: the access token of auth.oauth2, ready to be sent
 };
 
 enum class Outcome : uint8_t {
@@ -53,6 +57,7 @@ enum class Outcome : uint8_t {
   over_limit,    // no connection is free under `concurrency`
   no_memory,     // there is no room for the answer under limits.memory
   no_credential, // every value of a credential is too old or too new: nothing was sent
+  no_token,      // the token endpoint of auth.oauth2 gives none: nothing was sent. Always tried again
 };
 std::string_view to_string(Outcome outcome);
 
@@ -69,7 +74,8 @@ struct Attempt {
   int status() const { return head != nullptr ? head->status : 0; }
   bool success(const Destination& to) const { return head != nullptr && to.success.contains(head->status); }
   bool retryable(const Destination& to) const {
-    return head != nullptr ? to.retry_on.contains(head->status) : to.retry_on_network;
+    if (head != nullptr) return to.retry_on.contains(head->status);
+    return to.retry_on_network || outcome == Outcome::no_token;
   }
 };
 
@@ -112,8 +118,8 @@ bool claims_identity(std::string_view name);
 
 // The head a backend gets; public for `belay explain` and tests. Ends with the empty line.
 std::string compose_head(const Destination& to, const http::Url& url, const Outbound& request);
-// The same, appended to `out`; false when a field carries a line break (a rule's template made it) or has no value that is valid
-// at request.now: then nothing may be sent.
-[[nodiscard]] bool append_head(std::string& out, const Destination& to, const http::Url& url, const Outbound& request);
+// The same, appended to `out`. Nothing may be sent when it is `refused` (a field carries a line break that a rule's template made)
+// or `unavailable` (a credential or the key of `sign` has no value that is valid at request.now, or `sign` reads what is not there).
+Result<void> append_head(std::string& out, const Destination& to, const http::Url& url, const Outbound& request);
 
 }  // namespace belay::upstream

@@ -10,6 +10,7 @@
 #include "upstream/client.h"
 #include "upstream/connection.h"
 #include "upstream/pool.h"
+#include "upstream/tokens.h"
 
 namespace belay::upstream {
 
@@ -24,6 +25,9 @@ struct Client::Impl final : ConnectionOwner {
  private:
   void link(CallState& call);
   Pool& pool_of(std::shared_ptr<const Destination> to);
+  // The access token of auth.oauth2, if the destination has that; then dispatch().
+  void authorize(CallState& call);
+  bool renew_token(CallState& call);
   // The way to a connection.
   void dispatch(CallState& call);
   void send_on(CallState& call, Connection& connection);
@@ -39,6 +43,7 @@ struct Client::Impl final : ConnectionOwner {
   void fail(CallState& call, Outcome outcome, std::string error, std::string peer = {});
   void fail_later(CallState& call, Outcome outcome, std::string error);
   void tell_failed();
+  void keep(Connection& connection);
   void remove(Connection& connection);
   void drop_if_unused(Pool& pool);
 
@@ -57,6 +62,7 @@ struct Client::Impl final : ConnectionOwner {
   size_t calls = 0;
   bool telling = false;             // tell_failed() is posted
   std::shared_ptr<Impl*> self;      // what posted tasks hold weakly
+  std::unique_ptr<Tokens> tokens;   // made for the first destination that needs one; last: its calls go first
 };
 
 }  // namespace belay::upstream

@@ -6,6 +6,7 @@
 #include "base/bytes.h"
 #include "http/writer.h"
 #include "upstream/client.h"
+#include "upstream/sign_head.h"
 
 namespace belay::upstream {
 
@@ -61,14 +62,17 @@ bool keeps_host(const http::Url& url) {
 
 class Composer {
  public:
+  enum class State : uint8_t { sound, broken, no_value };  // see append_head()
+
   Composer(std::string& out, const Destination& to, const http::Url& url, const Outbound& request)
       : out_(out), to_(to), url_(url), request_(request), has_body_(request.has_body || !request.body.empty()) {}
 
-  bool compose() {
+  // Without the empty line.
+  State compose() {
     request_line();
     if (request_.fields != nullptr) {
       const auto options = options_of(*request_.fields);
-      plain_ = options.empty() && to_.set_headers.empty() && to_.remove_headers.empty() && to_.authorization.empty() && to_.auth_headers.empty();
+      plain_ = options.empty() && to_.set_headers.empty() && to_.remove_headers.empty() && to_.authorization.empty() && to_.auth_headers.empty() && to_.oauth2 == nullptr;
       // A message needs a Host (RFC 9112 §3.2); HTTP/1.0 senders and rules may have left it out.
       if (request_.fields->find("host") == nullptr) host({});
       for (const http::Field& field : *request_.fields) {
@@ -81,8 +85,7 @@ class Composer {
     if (has_body_ && !length_written_) content_length();
     own_fields();
     added_fields();
-    http::end_head(out_);
-    return sound_;
+    return !valid_ ? State::no_value : sound_ ? State::sound : State::broken;
   }
 
  private:
@@ -131,7 +134,7 @@ class Composer {
     const auto owned = [name](const std::string& other) { return looks_like(name, other); };
     const auto owned_field = [&](const auto& field) { return owned(field.first); };
     if (std::any_of(to_.remove_headers.begin(), to_.remove_headers.end(), owned)) return true;
-    if (!to_.authorization.empty() && same("authorization")) return true;
+    if ((!to_.authorization.empty() || to_.oauth2 != nullptr) && same("authorization")) return true;
     return std::any_of(to_.set_headers.begin(), to_.set_headers.end(), owned_field) ||
            std::any_of(to_.auth_headers.begin(), to_.auth_headers.end(), owned_field);
   }
@@ -169,13 +172,14 @@ class Composer {
   void own_fields() {
     for (const auto& [name, value] : to_.set_headers) add_valid(name, value);
     if (!to_.authorization.empty()) add_valid("Authorization", to_.authorization);
+    if (!request_.authorization.empty()) add("Authorization", request_.authorization);
     for (const auto& [name, value] : to_.auth_headers) add_valid(name, value);
   }
 
   void add_valid(std::string_view name, const FieldValue& field) {
     const std::string* const value = field.at(request_.now);
     if (value != nullptr) return add(name, *value);
-    sound_ = false;
+    valid_ = false;
   }
 
   void added_fields() {
@@ -232,6 +236,7 @@ class Composer {
   const bool has_body_;
   std::string authority_;
   bool sound_ = true;
+  bool valid_ = true;  // every credential has a value
   bool plain_ = true;  // nothing of the sender's but hop-by-hop fields is left out
   bool length_written_ = false, has_webhook_id_ = false, has_traceparent_ = false;
 };
@@ -243,14 +248,25 @@ bool claims_identity(std::string_view name) {
   return looks_like(name, "forwarded") || looks_like(name, "x-real-ip") || looks_like(name.substr(0, kFamily.size()), kFamily);
 }
 
-bool append_head(std::string& out, const Destination& to, const http::Url& url, const Outbound& request) {
-  return Composer(out, to, url, request).compose();
+Result<void> append_head(std::string& out, const Destination& to, const http::Url& url, const Outbound& request) {
+  const size_t start = out.size();
+  const Composer::State state = Composer(out, to, url, request).compose();
+  Result<void> made;
+  if (state == Composer::State::broken) {
+    made = Error{ErrorKind::refused, "a header or the path of the request carries a line break or another control character"};
+  } else if (state == Composer::State::no_value) {
+    made = Error{ErrorKind::unavailable, "a credential has no value that is valid now"};
+  } else if (to.sign != nullptr) {
+    made = sign_head(out, start, *to.sign, url, request);
+  }
+  http::end_head(out);
+  return made;
 }
 
 std::string compose_head(const Destination& to, const http::Url& url, const Outbound& request) {
   std::string head;
   // `belay explain` shows what a rule made, also where the client would refuse to send it.
-  [[maybe_unused]] const bool sound = append_head(head, to, url, request);
+  [[maybe_unused]] const Result<void> sound = append_head(head, to, url, request);
   return head;
 }
 

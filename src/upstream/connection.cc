@@ -1,5 +1,6 @@
 #include "upstream/connection.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/bytes.h"
@@ -28,15 +29,15 @@ Connection::Connection(event::Loop& loop, event::DeadlineList& deadlines, Connec
       owner_(owner),
       peer_(to.to_string()),
       reuse_until_(loop.now() + limits.connection_age),
-      reader_(limits.response_body, limits.informational, limits.memory),
+      reader_(pool.to->answer_limit > 0 ? std::min(pool.to->answer_limit, limits.response_body) : limits.response_body, limits.informational, limits.memory),
       stream_(loop, to, *this, tls_of(*pool.to, url), verify_name(*pool.to, url)) {
   deadlines.link(deadline_, [this] { expired(); });
 }
 
-bool Connection::send(const Outbound& request, MonotonicTime deadline) {
+Result<void> Connection::send(const Outbound& request, MonotonicTime deadline) {
   BELAY_CHECK(phase_ == Phase::idle || phase_ == Phase::opening);
   head_.clear();
-  if (!append_head(head_, *pool.to, pool.to->urls[url], request)) return false;
+  if (auto made = append_head(head_, *pool.to, pool.to->urls[url], request); !made) return made;
   body_ = request.body;
   written_ = 0;
   ++exchanges_;
@@ -44,7 +45,7 @@ bool Connection::send(const Outbound& request, MonotonicTime deadline) {
   deadline_.set(deadline);
   reader_.start(request.method);
   write_more();
-  return true;
+  return {};
 }
 
 void Connection::write_more() {

@@ -35,8 +35,8 @@ class Connection final : public event::StreamHandler {
   Connection(event::Loop& loop, event::DeadlineList& deadlines, ConnectionOwner& owner, Pool& pool, size_t url,
              const event::SocketAddress& to, const ClientLimits& limits);
 
-  // Writes the request at once. False when its head must not be sent (see append_head); then nothing was written.
-  [[nodiscard]] bool send(const Outbound& request, MonotonicTime deadline);
+  // Writes the request at once. An error when its head must not be sent (see append_head); then nothing was written.
+  Result<void> send(const Outbound& request, MonotonicTime deadline);
   // After answered(): true when the next request may go out on it.
   bool reusable() const;
   void wait_in_pool(Duration idle_timeout);

@@ -27,7 +27,7 @@ constexpr conf::Setting kDestination[] = {
     {.key = "rate", .type = Type::rate, .help = "requests per unit of time: 50/s; of all workers, and of the spool"},
     {.key = "retry", .type = Type::node, .help = "{ preset: netx } or { schedule: [0s, 5m] } or { first, factor, max, attempts, jitter }"},
     {.key = "retry_on", .type = Type::text, .help = "what is tried again: [network, 5xx, 408, 409, 425, 429]"},
-    {.key = "auth", .type = Type::node, .help = "credentials for the backend: bearer, basic or header"},
+    {.key = "auth", .type = Type::node, .help = "credentials for the backend: bearer, basic, header or oauth2"},
     {.key = "tls", .type = Type::node, .help = "{ ca, certificate, key, server_name, verify }"},
     {.key = "headers", .type = Type::node, .help = "{ set: {…}, remove: […] }"},
     {.key = "network", .type = Type::node, .help = "{ allow: [10.0.0.0/8] }: private networks a host name may lead to"},
@@ -35,9 +35,9 @@ constexpr conf::Setting kDestination[] = {
     {.key = "ramp", .type = Type::node, .help = "not available in this version"},
     {.key = "breaker", .type = Type::node, .help = "not available in this version"},
     {.key = "health", .type = Type::node, .help = "not available in this version"},
-    {.key = "sign", .type = Type::node, .help = "not available in this version"},
+    {.key = "sign", .type = Type::node, .help = "{ preset: standard_webhooks, secret } or { scheme: {…}, secret }"},
 };
-constexpr std::array<std::string_view, 4> kLater = {"ramp", "breaker", "health", "sign"};
+constexpr std::array<std::string_view, 3> kLater = {"ramp", "breaker", "health"};
 
 constexpr conf::Setting kTls[] = {
     {.key = "ca", .type = Type::text, .help = "PEM file of the authority; the system's when absent"},
@@ -72,10 +72,11 @@ class Builder {
     to->success = statuses(section, "success", section.texts("success"), nullptr);
     to->retry_on = statuses(section, "retry_on", section.has("retry_on") ? section.texts("retry_on") : kRetryOn, &to->retry_on_network);
     to->retry = read_retry(section.node("retry"), configuration_, problems_);
-    if (section.has("auth")) read_auth(section.node("auth"), secrets, problems_, *to);
     if (section.has("headers")) read_headers(section.node("headers"), secrets, problems_, *to);
     if (section.has("network")) read_network(section.node("network"), *to);
     read_tls(section, named, *to);
+    if (section.has("auth")) read_auth(section.node("auth"), secrets, problems_, *to);
+    if (section.has("sign")) to->sign = read_sign(section.node("sign"), configuration_, secrets, problems_);
     return to;
   }
 
@@ -130,6 +131,7 @@ class Builder {
     to.server_name = section.text("server_name");
     bool https = false;
     for (const http::Url& url : to.urls) https = https || url.scheme == "https";
+    https = https || destination.node("auth").at("oauth2").at("token_url").text().starts_with("https:");
     if (!https) {
       if (destination.has("tls")) destination.wrong("tls", "tls has no use without an https url", "write https:// in url, or remove tls");
       return;

@@ -15,7 +15,13 @@
 #include "event/tls.h"
 #include "http/url.h"
 
+namespace belay::signature {
+class Scheme;
+}
+
 namespace belay::upstream {
+
+struct OAuth2;
 
 // Statuses as a set: "2xx", "404", "500..599", ">=500", "!503".
 class StatusSet {
@@ -70,6 +76,9 @@ struct Destination {
   RetryPolicy retry;
   std::vector<std::pair<std::string, FieldValue>> set_headers;  // in the order written
   std::vector<std::string> remove_headers;
+  std::shared_ptr<const OAuth2> oauth2;              // null: none
+  std::shared_ptr<const signature::Scheme> sign;     // null: none. Used by one thread at a time
+  size_t answer_limit = 0;     // bytes of an answer's body; 0: the client's
   FieldValue authorization;    // ready value of the Authorization field; a secret
   std::vector<std::pair<std::string, FieldValue>> auth_headers;  // API keys; secrets
   std::shared_ptr<event::ClientTls> tls;  // set when any url is https

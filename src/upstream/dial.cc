@@ -1,4 +1,4 @@
-// The way to a fresh connection: names to addresses, network rules, one address and one url after the other until one opens.
+// The way to an access token and to a fresh connection: names to addresses, network rules, one address and one url after the other until one opens.
 // Nothing of the request has been sent before, so trying the next is always safe.
 #include <algorithm>
 #include <utility>
@@ -7,6 +7,42 @@
 #include "upstream/private_address.h"
 
 namespace belay::upstream {
+
+void Client::Impl::authorize(CallState& call) {
+  const std::shared_ptr<const OAuth2>& oauth2 = call.pool->to->oauth2;
+  if (oauth2 == nullptr) return dispatch(call);
+  if (tokens == nullptr) tokens = std::make_unique<Tokens>(loop, *this);
+  const Tokens::Known known = tokens->known(oauth2);
+  if (known.authorization != nullptr) {
+    call.authorization = *known.authorization;
+    call.request.authorization = call.authorization;
+    return dispatch(call);
+  }
+  if (known.error != nullptr) return fail_later(call, Outcome::no_token, *known.error);
+  constexpr int kMaxWaits = 4;  // for tokens that end as soon as they come
+  if (++call.token_waits > kMaxWaits) return fail_later(call, Outcome::no_token, "access tokens end as soon as they come");
+  if (call.lookup == nullptr) call.lookup = std::make_shared<CallState::Lookup>();
+  call.lookup->call = &call;
+  deadlines.link(call.lookup_deadline, [&call] {
+    call.lookup->call = nullptr;
+    call.client->fail(call, Outcome::no_token, "no access token in time");
+  });
+  call.lookup_deadline.set(deadline_of(call));
+  tokens->wait(oauth2, [lookup = call.lookup] {
+    CallState* const waiting = std::exchange(lookup->call, nullptr);
+    if (waiting == nullptr) return;
+    waiting->lookup_deadline.unlink();
+    waiting->client->authorize(*waiting);
+  });
+}
+
+// True when the request is to be sent once more with another token: a 401 can mean that this one was withdrawn.
+bool Client::Impl::renew_token(CallState& call) {
+  const Destination& to = *call.pool->to;
+  if (to.oauth2 == nullptr || std::exchange(call.token_renewed, true)) return false;
+  tokens->drop(*to.oauth2, call.authorization);
+  return true;
+}
 
 void Client::Impl::open(CallState& call) {
   call.connect_started = loop.now();

@@ -15,7 +15,7 @@ constexpr conf::Setting kAuth[] = {
     {.key = "bearer", .type = conf::Type::secrets, .help = "token for 'Authorization: Bearer'"},
     {.key = "basic", .type = conf::Type::node, .help = "{ user: NAME, password: SECRET }"},
     {.key = "header", .type = conf::Type::node, .help = "{ X-API-Key: SECRET }"},
-    {.key = "oauth2", .type = conf::Type::node, .help = "not available in this version"},
+    {.key = "oauth2", .type = conf::Type::node, .help = "{ token_url, client_id, client_secret, scope, audience, auth }: client credentials"},
 };
 constexpr conf::Setting kBasic[] = {
     {.key = "user", .type = conf::Type::text, .required = true, .help = "user name"},
@@ -83,9 +83,9 @@ void read_basic(const conf::Section& auth, const conf::SecretSource& secrets, De
 
 void read_auth(const conf::Node& node, const conf::SecretSource& secrets, conf::Problems& problems, Destination& into) {
   const conf::Section section(node, kAuth, problems, &secrets);
-  if (section.has("oauth2")) section.wrong("oauth2", "auth.oauth2 is not available in this version", "use bearer, basic or header");
   const auto written = std::count_if(std::begin(kAuth), std::end(kAuth), [&](const conf::Setting& way) { return section.has(way.key); });
-  if (written != 1) return problems.add(node.position(), "auth needs exactly one way", "write one of bearer, basic, header");
+  if (written != 1) return problems.add(node.position(), "auth needs exactly one way", "write one of bearer, basic, header, oauth2");
+  if (section.has("oauth2")) into.oauth2 = read_oauth2(section.node("oauth2"), secrets, problems, into);
   if (section.has("bearer")) into.authorization = secret_of(section.node("bearer"), secrets, problems, "Bearer ");
   if (section.has("basic")) read_basic(section, secrets, into);
   if (!section.has("header")) return;

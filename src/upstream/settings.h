@@ -10,8 +10,16 @@ namespace belay::upstream {
 // `retry` of a destination: { preset: NAME }, { schedule: [...] } or { first, factor, max, attempts, jitter }.
 RetryPolicy read_retry(const conf::Node& node, const conf::Configuration& configuration, conf::Problems& problems);
 
-// `auth`: one of bearer, basic, header. Fills authorization or auth_headers.
+// `auth`: one of bearer, basic, header, oauth2. Fills authorization, auth_headers or oauth2; `into` has its timeout, tls and
+// network already.
 void read_auth(const conf::Node& node, const conf::SecretSource& secrets, conf::Problems& problems, Destination& into);
+
+// `auth.oauth2`: { token_url, client_id, client_secret, scope, audience, auth }. Null with problems recorded.
+std::shared_ptr<const OAuth2> read_oauth2(const conf::Node& node, const conf::SecretSource& secrets, conf::Problems& problems, const Destination& of);
+
+// `sign`: { preset: NAME, secret: … } or { scheme: {…}, secret: … }; `secrets` by name where a scheme has several. Null with problems recorded.
+std::shared_ptr<const signature::Scheme> read_sign(const conf::Node& node, const conf::Configuration& configuration,
+                                                   const conf::SecretSource& secrets, conf::Problems& problems);
 
 // `headers`: { set, remove }. Fields that frame the message are refused.
 void read_headers(const conf::Node& node, const conf::SecretSource& secrets, conf::Problems& problems, Destination& into);
