@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/bytes.h"
+#include "base/host.h"
 #include "http/parser.h"
 #include "http/url.h"
 #include "modules/match/paths.h"
@@ -76,14 +77,6 @@ void Host::add_readings() {
     folder.text = folder.shape();
     add(folder, slot.reading);
   }
-}
-
-// "Hooks.Example.test.:443" and "[::1]:80" without port and the root's dot, in lower case.
-std::string host_key(std::string_view host) {
-  size_t end =
-      host.starts_with('[') ? std::min(host.find(']'), host.size() - 1) + 1 : std::min(host.find(':'), host.size());
-  while (end > 0 && host[end - 1] == '.') --end;
-  return ascii_lower(host.substr(0, end));
 }
 
 class Match final : public pipeline::Handler {
@@ -211,6 +204,14 @@ void read_methods(const conf::Section& section, Target& target) {
   if (target.methods.empty()) section.wrong("methods", "no method is let in", "write methods: [POST], or any");
 }
 
+void read_host(const conf::Section& section, Target& target) {
+  const std::string text = section.text("host");
+  target.host = host_key(text);
+  if (http::is_authority(text) && !target.host.empty()) return;
+  section.wrong("host", "'" + printable(text) + "' is not the name of a host: names are exact, without scheme, path or *",
+                "write host: hooks.example.com, one source for each name; leave host out for any");
+}
+
 // False when the settings are wrong; the problems say how.
 bool read_target(const Source& source, conf::Problems& problems, Target& target) {
   const conf::Node& node = source.settings_of("match");
@@ -229,7 +230,7 @@ bool read_target(const Source& source, conf::Problems& problems, Target& target)
     const conf::Section section(node, kSettings, problems);
     path = section.text("path");
     read_methods(section, target);
-    if (section.has("host")) target.host = host_key(section.text("host"));
+    if (section.has("host")) read_host(section, target);
     if (section.has("path")) target.position = section.node("path").position();
   }
   if (problems.all().size() != before) return false;

@@ -11,6 +11,7 @@
 
 #include "base/bytes.h"
 #include "base/check.h"
+#include "base/host.h"
 #include "base/log.h"
 #include "event/openssl_error.h"
 
@@ -70,7 +71,7 @@ Result<void> load_pair(ssl_ctx_st* context, const std::string& certificate, cons
   return {};
 }
 
-// DNS names of the certificate's subjectAltName, lower case.
+// DNS names of the certificate's subjectAltName, by their keys.
 std::vector<std::string> names_of(const X509* certificate) {
   std::vector<std::string> names;
   auto* list = static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr));
@@ -78,8 +79,8 @@ std::vector<std::string> names_of(const X509* certificate) {
     const GENERAL_NAME* name = sk_GENERAL_NAME_value(list, i);
     if (name->type != GEN_DNS) continue;
     const ASN1_IA5STRING* text = name->d.dNSName;
-    names.push_back(ascii_lower(std::string_view(reinterpret_cast<const char*>(ASN1_STRING_get0_data(text)),
-                                                 static_cast<size_t>(ASN1_STRING_length(text)))));
+    names.push_back(host_key(std::string_view(reinterpret_cast<const char*>(ASN1_STRING_get0_data(text)),
+                                              static_cast<size_t>(ASN1_STRING_length(text)))));
   }
   GENERAL_NAMES_free(list);
   return names;
@@ -134,7 +135,7 @@ Result<std::unique_ptr<ServerTls>> ServerTls::create(const std::vector<Certifica
       SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
     }
     if (!pair.name.empty()) {
-      tls->names_.emplace_back(ascii_lower(pair.name), context);
+      tls->names_.emplace_back(host_key(pair.name), context);
     } else {
       for (std::string& name : names_of(SSL_CTX_get0_certificate(context))) tls->names_.emplace_back(std::move(name), context);
     }
@@ -150,7 +151,7 @@ ServerTls::~ServerTls() {
 }
 
 ssl_ctx_st* ServerTls::find(std::string_view asked) const {
-  const std::string name = ascii_lower(asked);
+  const std::string name = host_key(asked);
   const size_t dot = name.find('.');
   const std::string wildcard = dot == std::string::npos ? std::string() : "*" + name.substr(dot);
   ssl_ctx_st* found = nullptr;
@@ -167,7 +168,7 @@ size_t ServerTls::place_of(const ssl_ctx_st* context) const {
 
 bool ServerTls::covers(const ssl_ctx_st* chosen, std::string_view host) const {
   if (one_authority_) return true;
-  const ssl_ctx_st* const of_host = find(host.starts_with('[') ? host : host.substr(0, host.find(':')));
+  const ssl_ctx_st* const of_host = find(host);
   return client_cas_[place_of(chosen)] == client_cas_[of_host != nullptr ? place_of(of_host) : 0];
 }
 

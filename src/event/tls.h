@@ -25,19 +25,19 @@ class ServerTls {
   static Result<std::unique_ptr<ServerTls>> create(const std::vector<CertificateFiles>& pairs);
   ~ServerTls();
   ssl_ctx_st* context() const { return contexts_.front(); }
-  // Whether a connection that was opened under `chosen` may carry requests for `host` ("name" or "name:port"): not when the
+  // Whether a connection that was opened under `chosen` may carry requests for `host` (in any spelling): not when the
   // pair for that name verifies clients by another authority, or one of the two by none.
   bool covers(const ssl_ctx_st* chosen, std::string_view host) const;
 
  private:
   ServerTls() = default;
-  ssl_ctx_st* find(std::string_view name) const;  // null: no pair is for this name
+  ssl_ctx_st* find(std::string_view host) const;  // null: no pair is for this name
   size_t place_of(const ssl_ctx_st* context) const;
   static int choose(ssl_st* ssl, int* alert, void* self);
   std::vector<ssl_ctx_st*> contexts_;
   std::vector<std::string> client_cas_;  // of each context
   bool one_authority_ = true;            // client_cas_ are all the same
-  std::vector<std::pair<std::string, ssl_ctx_st*>> names_;  // lower case, "*.example.com" for wildcards
+  std::vector<std::pair<std::string, ssl_ctx_st*>> names_;  // host_key(), "*.example.com" for wildcards
 };
 
 struct ClientTlsFiles {

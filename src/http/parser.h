@@ -124,4 +124,8 @@ class ChunkedDecoder {
 // True for a method, field name etc. of RFC 9110 §5.6.2 token characters, and not empty.
 bool is_token(std::string_view text);
 
+// uri-host [ ":" port ] as a name, IPv4 or bracketed IPv6 address (RFC 9110 §7.2). Narrower than RFC 3986: no userinfo,
+// no percent-coding, no sub-delims, no empty port: none of these resolve, all of them have fooled a reader.
+bool is_authority(std::string_view text);
+
 }  // namespace belay::http

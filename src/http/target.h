@@ -27,8 +27,4 @@ struct RequestLine {
 // (version).
 bool read_request_line(std::string_view line, const HeadLimits& limits, RequestLine& out, Refusal& refusal);
 
-// uri-host [ ":" port ] as a name, IPv4 or bracketed IPv6 address (RFC 9110 §7.2). Narrower than RFC 3986: no userinfo,
-// no percent-coding, no sub-delims, no empty port: none of these resolve, all of them have fooled a reader.
-bool is_authority(std::string_view text);
-
 }  // namespace belay::http

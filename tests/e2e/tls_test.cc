@@ -69,13 +69,14 @@ TEST_CASE("a_client_certificate_counts_for_the_host_whose_authority_verified_it"
                                     "destinations:\n  backend: { url: \"http://" + backend.address() + "\" }\n",
                            .listen = "    - { address: \"127.0.0.1:" + port + "\", tls: [ { certificate: one.pem, key: one.key, client_ca: client-one.pem },"
                                      " { certificate: two.pem, key: two.key, client_ca: client-two.pem } ] }\n"});
-  const auto status = [&](const std::string& name, const std::string& client) {
+  const auto status = [&](const std::string& name, const std::string& client, const std::string& host = "two.example.test") {
     return run({"curl", "-sk", "-o", folder / "answer", "-w", "%{http_code}", "--resolve", name + ".example.test:" + port + ":127.0.0.1", "--cert",
-                folder / (client + ".pem"), "--key", folder / (client + ".key"), "-H", "Host: two.example.test", "-d", "{}",
+                folder / (client + ".pem"), "--key", folder / (client + ".key"), "-H", "Host: " + host, "-d", "{}",
                 "https://" + name + ".example.test:" + port + "/in"}).out;
   };
   CHECK_EQ(status("two", "client-two"), "200");
-  CHECK_EQ(status("one", "client-one"), "421");
+  CHECK_EQ(status("two", "client-two", "TWO.example.test."), "200");
+  for (const char* host : {"two.example.test", "two.example.test.", "TWO.example.test.:443"}) CHECK_EQ(status("one", "client-one", host), "421");
   CHECK_EQ(status("two", "client-one"), "000");  // the handshake fails
 }
 

@@ -2,6 +2,7 @@
 
 #include "base/bytes.h"
 #include "base/crc32c.h"
+#include "base/host.h"
 #include "base/id.h"
 #include "base/ip.h"
 
@@ -54,6 +55,18 @@ TEST_CASE("cidr_refuses_host_bits_and_names_the_block_meant") {
   REQUIRE_FALSE(wrong.ok());
   CHECK_NE(wrong.error().message.find("write 10.0.0.0/8"), std::string::npos);
   CHECK_FALSE(Cidr::parse("10.0.0.0/33").ok());
+}
+
+TEST_CASE("a_host_has_one_key_in_every_spelling") {
+  for (const char* host : {"hooks.example.test", "HOOKS.Example.test:8443", "hooks.example.test.", "hooks.example.test..:80"}) {
+    CHECK_EQ(host_key(host), "hooks.example.test");
+  }
+  for (const char* host : {"[::1]", "[::1]:8443", "[0:0::1]", "[0:0:0:0:0:0:0:1]:80"}) CHECK_EQ(host_key(host), "[::1]");
+  CHECK_EQ(host_key("[2001:DB8::A]:80"), "[2001:db8::a]");
+  CHECK_EQ(host_key("192.0.2.1:80"), "192.0.2.1");
+  CHECK_EQ(host_key("*.Example.test"), "*.example.test");
+  for (const char* host : {"", ":8080", ".", "..:80"}) CHECK_EQ(host_key(host), "");
+  CHECK_EQ(host_key("[::1"), "[::1");  // refused elsewhere
 }
 
 TEST_CASE("json_strings_escape_controls_and_replace_bytes_that_are_not_utf8") {

@@ -158,7 +158,10 @@ TEST_CASE("a_connection_carries_requests_for_names_with_its_own_client_authority
   };
   CHECK(carried(made.ca(), "one.test", "two.test"));
   for (const std::string& ca : {other.ca(), std::string()}) {
-    CHECK_FALSE(carried(ca, "one.test", "TWO.test:8443"));
+    for (const char* host : {"two.test", "TWO.test:8443", "two.test.", "two.test.:8443"}) {
+      INFO(host);
+      CHECK_FALSE(carried(ca, "one.test", host));
+    }
     CHECK_FALSE(carried(ca, "two.test", "one.test"));
     CHECK_FALSE(carried(ca, "two.test", "unknown.test"));  // the first pair is for names that nobody knows
     CHECK(carried(ca, "two.test", "two.test"));

@@ -149,6 +149,22 @@ TEST_CASE("no_spelling_of_a_host_or_of_its_path_falls_through_to_a_source_withou
   CHECK_EQ(taken_by(kit, "/in/", "POST", "b.test"), "any");
 }
 
+TEST_CASE("a_host_that_no_request_can_have_is_refused_when_rules_load") {
+  for (const char* host : {"*.example.com", "https://hooks.example.com", ":8080", ".", "..", "hooks.example.com/in", "hooks example", "[::1", "a@b.test"}) {
+    INFO(host);
+    const Kit kit(sources(one("named", std::string("{ path: /in, host: \"") + host + "\" }")), &modules::kMatch);
+    CHECK_FALSE(kit.built());
+    const std::string problems = kit.problems();
+    INFO(problems);
+    CHECK_NE(problems.find(":2:38"), std::string::npos);
+    CHECK_NE(problems.find("names are exact"), std::string::npos);
+    CHECK_NE(problems.find("write host: hooks.example.com"), std::string::npos);
+  }
+  Kit kit(sources(one("v6", "{ path: /in, host: \"[::1]\" }") + one("port", "{ path: /in, host: \"Hooks.example.com.:8080\" }")), &modules::kMatch);
+  CHECK_EQ(taken_by(kit, "/in", "POST", "[0::1]:80"), "v6");
+  CHECK_EQ(taken_by(kit, "/in", "POST", "hooks.example.com"), "port");
+}
+
 TEST_CASE("paths_that_cannot_be_matched_are_refused_when_rules_load") {
   for (const char* path : {"a", "/a?b", "/a/{x", "/{x}/{x}", "/a*", "/../a", "/a%zz", "/{x y}"}) {
     INFO(path);
