@@ -1,5 +1,7 @@
 #include "modules/identify/identify.h"
 
+#include "base/bytes.h"
+#include "base/sha256.h"
 #include "rules/expression.h"
 
 namespace belay::modules {
@@ -7,6 +9,19 @@ namespace belay::modules {
 namespace {
 
 constexpr size_t kMaxText = 256;
+constexpr size_t kHashText = 2 * std::tuple_size_v<Sha256>;
+
+// A longer fact keeps its beginning, cut between two characters, and the hash of the whole: ids that differ stay different.
+void shorten(std::string& text) {
+  if (text.size() <= kMaxText) return;
+  const Sha256 hash = sha256({text});
+  constexpr size_t kKept = kMaxText - kHashText - 1;
+  size_t kept = kKept;
+  while (kept > kKept - 3 && (static_cast<uint8_t>(text[kept]) & 0xC0) == 0x80) --kept;
+  text.resize(kept);
+  text.push_back('~');
+  text += hex_encode({reinterpret_cast<const char*>(hash.data()), hash.size()});
+}
 
 constexpr conf::Setting kSettings[] = {
     {.key = "type", .type = conf::Type::expression, .help = "kind of event: eventType"},
@@ -28,7 +43,7 @@ class Identify final : public pipeline::Handler {
       const rules::Value value = fact.expression->run(context);
       std::string& text = exchange.event.*fact.into;
       if (value.is_error() || !value.append_text(text).ok()) text.clear();
-      if (text.size() > kMaxText) text.resize(kMaxText);
+      shorten(text);
     }
     return pipeline::Verdict::next;
   }

@@ -31,6 +31,16 @@ TEST_CASE("the_key_is_the_expression_else_the_event_id_else_the_body") {
   CHECK_EQ(key_of("dedupe: { window: 10m }", kOrder).window_ms, 600'000);
 }
 
+TEST_CASE("long_event_ids_that_differ_at_their_ends_are_two_keys") {
+  Kit kit(source("identify: { id: id }, dedupe: {}, trust: open, mode: spool"));
+  const std::string same(300, 'x');
+  for (const char* end : {"1", "2", "1"}) sent(kit, "{\"id\":\"" + same + end + "\"}");
+  REQUIRE(kit.spool.puts.size() == 3);
+  const auto key = [&kit](size_t i) { return kit.spool.puts[i].claims.at(0).key; };
+  CHECK(key(0) != key(1));
+  CHECK(key(0) == key(2));
+}
+
 TEST_CASE("keys_of_two_sources_never_meet") {
   CHECK(modules::claim_key("a", "key", "x") != modules::claim_key("b", "key", "x"));
   CHECK(modules::claim_key("a", "key", "x") != modules::claim_key("a", "body", "x"));

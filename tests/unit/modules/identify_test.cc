@@ -1,3 +1,4 @@
+#include "base/bytes.h"
 #include "kit.h"
 
 using namespace belay;
@@ -19,9 +20,25 @@ TEST_CASE("facts_come_from_headers_and_payload_and_what_cannot_be_read_stays_emp
   CHECK_EQ(broken->exchange->event.type, "");
 }
 
-TEST_CASE("a_long_fact_is_cut") {
-  Kit kit(source("trust: open, identify: { type: t }"), &modules::kIdentify);
-  CHECK_EQ(kit.post({}, "{\"t\":\"" + std::string(10'000, 'x') + "\"}")->exchange->event.type.size(), 256);
+TEST_CASE("a_long_fact_keeps_its_beginning_and_the_hash_of_the_whole") {
+  Kit kit(source("trust: open, identify: { id: t }"), &modules::kIdentify);
+  const auto id_of = [&kit](const std::string& text) { return kit.post({}, "{\"t\":\"" + text + "\"}")->exchange->event.id; };
+  const std::string most(256, 'x');
+  CHECK_EQ(id_of(most), most);
+  CHECK_EQ(id_of(most + "y"), most.substr(0, 191) + "~f90587a7484711a86fd5a46b02e32023cd7d9b9de5961ff7780709481f838218");
+  CHECK_NE(id_of(most + "y"), id_of(most + "z"));
+  CHECK_EQ(id_of(std::string(10'000, 'x')).size(), 256);
+  // A character of two, three or four bytes is not cut in two.
+  for (const char* character : {"ü", "€", "😀"}) {
+    for (size_t before = 187; before <= 191; ++before) {
+      std::string text(before, 'x');
+      while (text.size() <= 256) text += character;
+      const std::string id = id_of(text);
+      CHECK_LE(id.size(), 256);
+      CHECK_GE(id.size(), 253);
+      CHECK(is_utf8(id));
+    }
+  }
 }
 
 TEST_CASE("a_form_is_read_up_to_its_limit_of_pairs_and_one_more_is_as_broken_json") {
