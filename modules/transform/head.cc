@@ -44,9 +44,8 @@ bool is_content_type(std::string_view name) { return name.size() == 12 && ascii_
 Result<bool> NewHead::render(const Setting& setting, rules::Context& context, std::string& out) const {
   if (missing_ != Missing::error) {
     // One hole that leads nowhere leaves the whole value out, or empty.
-    for (const auto& part : setting.value->parts()) {
-      if (part.expression != nullptr && Template::is_absent(part.expression->run(context))) return missing_ == Missing::null;
-    }
+    const auto present = setting.value->append_present(context, out);
+    return present ? Result<bool>(*present || missing_ == Missing::null) : present;
   }
   if (auto done = setting.value->append(context, out); !done) return done.error();
   return true;

@@ -86,26 +86,53 @@ std::unique_ptr<Template> Template::compile(const conf::Node& node, const Names&
   return compile(node.text(), text_position(node), names, problems, escape);
 }
 
-Result<void> Template::append_part(const Part& part, Context& context, std::string& out) const {
-  if (part.expression == nullptr) {
-    out += part.literal;
-    return {};
-  }
-  const Value value = part.plain_variable ? context.variable(part.variable) : part.expression->run(context);
-  if (value.is_error()) return Error{value.to_error().kind, part.expression->explain(value.failure())};
+Value Template::value_of(const Part& hole, Context& context) {
+  return hole.plain_variable ? context.variable(hole.variable) : hole.expression->run(context);
+}
+
+Result<void> Template::append_hole(const Part& hole, const Value& value, std::string& out) const {
+  if (value.is_error()) return Error{value.to_error().kind, hole.expression->explain(value.failure())};
   if (auto done = append_value(value, escape_, out); !done) {
-    return Error{done.error().kind, done.error().message + " (" + part.expression->position().to_string() + ")"};
+    return Error{done.error().kind, done.error().message + " (" + hole.expression->position().to_string() + ")"};
   }
   if (out.size() > kMaxResult) return Error{ErrorKind::full, "the text of a template is larger than 16 MB"};
   return {};
 }
 
+Result<void> Template::append_part(const Part& part, Context& context, std::string& out) const {
+  if (part.expression != nullptr) return append_hole(part, value_of(part, context), out);
+  out += part.literal;
+  return {};
+}
+
 Result<void> Template::append(Context& context, std::string& out, Absent absent) const {
   for (const Part& part : parts_) {
-    if (absent == Absent::empty && part.expression != nullptr && is_absent(part.expression->run(context))) continue;
-    if (auto done = append_part(part, context, out); !done) return done;
+    if (part.expression == nullptr) {
+      out += part.literal;
+      continue;
+    }
+    const Value value = value_of(part, context);
+    if (absent == Absent::empty && is_absent(value)) continue;
+    if (auto done = append_hole(part, value, out); !done) return done;
   }
   return {};
+}
+
+Result<bool> Template::append_present(Context& context, std::string& out) const {
+  const size_t before = out.size();
+  for (const Part& part : parts_) {
+    if (part.expression == nullptr) {
+      out += part.literal;
+      continue;
+    }
+    const Value value = value_of(part, context);
+    if (is_absent(value)) {
+      out.resize(before);
+      return false;
+    }
+    if (auto done = append_hole(part, value, out); !done) return done.error();
+  }
+  return true;
 }
 
 bool Template::is_absent(const Value& value) {

@@ -32,6 +32,8 @@ class Template {
   Result<std::string> render(Context& context) const;
   // Appends; on an error `out` may hold a part.
   Result<void> append(Context& context, std::string& out, Absent absent = Absent::error) const;
+  // Appends nothing and is false when a hole's path is absent.
+  Result<bool> append_present(Context& context, std::string& out) const;
   // The hole's own value when the template is one hole alone; else the text as a string value. May be an error value.
   Value run(Context& context) const;
   // The same with the error as a Result.
@@ -62,6 +64,8 @@ class Template {
 
  private:
   Template();
+  static Value value_of(const Part& hole, Context& context);
+  Result<void> append_hole(const Part& hole, const Value& value, std::string& out) const;
 
   std::string text_;
   std::vector<Part> parts_;

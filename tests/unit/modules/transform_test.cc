@@ -157,6 +157,9 @@ TEST_CASE("header_values_cannot_begin_a_field_of_their_own") {
   CHECK_EQ(sent(*lenient.post({{"Content-Type", "application/json"}, {"x_a", "theirs"}}, "{}")), "POST /s\nContent-Type: application/json\n\n{}");
   Kit empty(rules_with(R"({ headers: { set: { X-A: "{{ v }}" } }, missing: null })"), &modules::kTransform);
   CHECK_EQ(sent(*empty.post(kJson, "{}")), "POST /s\nContent-Type: application/json\nX-A: \n\n{}");
+  // Other errors are never hidden, not by an absent value behind them either.
+  Kit wrong(rules_with(R"({ headers: { set: { X-A: "{{ int(s) }}{{ gone }}" } }, missing: omit })"), &modules::kTransform);
+  CHECK_EQ(sent(*wrong.post(kJson, R"({"s":"x"})")).find("422 transform: route 1: "), 0);
 }
 
 TEST_CASE("a_query_keeps_the_bytes_and_order_of_what_is_not_named") {

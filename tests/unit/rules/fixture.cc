@@ -34,6 +34,7 @@ Value Request::payload() {
 }
 
 Value Request::variable(Variable name) {
+  ++variables;
   switch (name) {
     case Variable::raw: return Value::bytes(text_);
     case Variable::method: return Value::string("POST");

@@ -38,6 +38,7 @@ class Request final : public Context {
   bool path_part(std::string_view name, Value& out) override;
 
   int parses = 0;
+  int variables = 0;  // calls of variable()
 
  private:
   std::string text_;

@@ -93,3 +93,30 @@ TEST_CASE("absent_holes_may_be_left_empty_other_errors_not") {
   CHECK_EQ(rendered("a {{ missing }}{{ o.?y }} b {{ n }}"), "a  b 100.10");
   CHECK_EQ(rendered("a {{ id + 1 }}").substr(0, 5), "error");
 }
+
+TEST_CASE("a_text_with_an_absent_hole_may_be_left_out_as_a_whole") {
+  const auto rendered = [](std::string_view text) {
+    Request request{std::string(kPayload)};
+    std::string out = "before ";
+    const auto present = compiled(text)->append_present(request, out);
+    return present ? std::to_string(*present) + " " + out : "error: " + present.error().message;
+  };
+  CHECK_EQ(rendered("a {{ n }} b"), "1 before a 100.10 b");
+  CHECK_EQ(rendered("a {{ n }} b {{ missing }}"), "0 before ");
+  CHECK_EQ(rendered("a {{ n }} b {{ o.?y }} c"), "0 before ");
+  CHECK_EQ(rendered("a {{ id + 1 }}{{ missing }}").substr(0, 5), "error");
+}
+
+TEST_CASE("every_hole_is_evaluated_once_whatever_absent_ones_do") {
+  const auto text = compiled("{{ $method + '.' }}{{ $ts }}");
+  const auto evaluations = [&text](const auto& append) {
+    Request request{std::string(kPayload)};
+    std::string out;
+    append(request, out);
+    CHECK_EQ(out, "POST.1700000000");
+    return request.variables;
+  };
+  CHECK_EQ(evaluations([&](Request& request, std::string& out) { CHECK(text->append(request, out).ok()); }), 2);
+  CHECK_EQ(evaluations([&](Request& request, std::string& out) { CHECK(text->append(request, out, Template::Absent::empty).ok()); }), 2);
+  CHECK_EQ(evaluations([&](Request& request, std::string& out) { CHECK(text->append_present(request, out).ok()); }), 2);
+}
