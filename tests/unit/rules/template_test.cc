@@ -109,7 +109,7 @@ TEST_CASE("a_text_with_an_absent_hole_may_be_left_out_as_a_whole") {
 
 TEST_CASE("every_hole_is_evaluated_once_whatever_absent_ones_do") {
   const auto text = compiled("{{ $method + '.' }}{{ $ts }}");
-  const auto evaluations = [&text](const auto& append) {
+  const auto evaluations = [](const auto& append) {
     Request request{std::string(kPayload)};
     std::string out;
     append(request, out);
