@@ -20,11 +20,11 @@ Answer document(const std::string& body, const std::string& fields = {}) {
 Answer failure(const std::string& status) { return {.bytes = "HTTP/1.1 " + status + "\r\nContent-Length: 0\r\n\r\n"}; }
 
 struct Kit {
-  event::Loop loop;
+  belay::event::Loop loop;
   std::string body = "one", fields;
   bool broken = false;
   ScriptedBackend backend{loop, [this](const std::string&) { return broken ? failure("503 Service Unavailable") : document(body, fields); }};
-  event::Resolver resolver{loop, "127.0.0.1:1"};
+  belay::event::Resolver resolver{loop, "127.0.0.1:1"};
   Client client{loop, resolver};
   Fetcher fetcher;
   Fetcher::Endpoint from = *make_endpoint(backend.url("/keys?v=1"));
@@ -142,12 +142,12 @@ TEST_CASE("https_endpoints_are_verified") {
   Certificates certificates;
   certificates.issue("keys", "IP:127.0.0.1");
   Kit kit({.failure_memory = 0ms});
-  const auto server = *event::ServerTls::create({{certificates.certificate("keys"), certificates.key("keys"), "", ""}});
+  const auto server = *belay::event::ServerTls::create({{certificates.certificate("keys"), certificates.key("keys"), "", ""}});
   ScriptedBackend secure(kit.loop, [](const std::string&) { return document("s"); }, server.get());
   kit.from = *make_endpoint(secure.url("/keys"));
   CHECK(kit.fetched().standing != Standing::fresh);
   CHECK(kit.fetcher.error(*kit.from).starts_with("tls_failed"));
-  kit.from = *make_endpoint(secure.url("/keys"), {.tls = *event::ClientTls::create({.ca = certificates.ca()})});
+  kit.from = *make_endpoint(secure.url("/keys"), {.tls = *belay::event::ClientTls::create({.ca = certificates.ca()})});
   CHECK(kit.fetched().standing == Standing::fresh);
 }
 

@@ -18,7 +18,7 @@ Answer json(const std::string& body, const std::string& status = "200 OK") {
 
 // An issuer of t1, t2, … and a backend that takes only the token named in `accepted` (empty: any).
 struct Kit {
-  event::Loop loop;
+  belay::event::Loop loop;
   int issued = 0;
   std::string lifetime = "3600", accepted;
   bool issuer_broken = false;
