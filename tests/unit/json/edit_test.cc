@@ -185,7 +185,8 @@ TEST_CASE("members_added_to_every_element_end_at_64_MB_of_output_too") {
     for (size_t i = 1; i < count; ++i) list += "," + element;
     Edit edit;
     make(edit, sets);
-    const auto document = json::Document::parse(list + "]");
+    const std::string text = list + "]";  // the document points into it
+    const auto document = json::Document::parse(text);
     REQUIRE(document.ok());
     std::string out;
     const auto done = edit.apply(**document, std::vector<std::string_view>(sets.size(), value), Edit::Absent::refuse, out);
