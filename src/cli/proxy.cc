@@ -2,6 +2,7 @@
 #include <memory>
 
 #include "cli/commands.h"
+#include "cli/hold_reloads.h"
 #include "modules/modules.h"
 #include "proxy/master.h"
 
@@ -13,7 +14,10 @@ void add_proxy(CLI::App& app, int& exit_code) {
   command->add_option("-c,--config", options->main_file, "Main file")->required()->type_name("FILE");
   command->add_option("--state", options->state_folder, "Folder that holds run/ and var/")->type_name("DIR");
   options->despite_problems = true;  // what modules say comes in the same run
-  command->callback([options, &exit_code] { exit_code = proxy::run_master(*options, modules::all()); });
+  command->callback([options, &exit_code] {
+    hold_reloads();
+    exit_code = proxy::run_master(*options, modules::all());
+  });
 }
 
 }  // namespace belay::cli

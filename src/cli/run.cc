@@ -2,7 +2,7 @@
 // proxy` as children, starts a half again when it dies, and passes signals on. It reads nothing from anybody and holds no
 // socket, so that it has no reason to die itself; should it be killed, the halves end too.
 //
-//   SIGHUP            checked here once, certificates and new addresses to listen on included: wrong rules are logged and
+//   SIGHUP            pending while a half is being started; checked here once, certificates and new addresses to listen on included: wrong rules are logged and
 //                     nothing is told to anybody, so that the halves never run different ones; right ones go to both
 //   SIGTERM, SIGINT   the proxy drains first, then the spool stops: what the proxy still acknowledges has a place to go
 //   the same again, SIGQUIT   everything ends at once: requests under way are cut, what was acknowledged is on the disk
@@ -26,6 +26,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -33,6 +34,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "cli/commands.h"
+#include "cli/hold_reloads.h"
 #include "conf/configuration.h"
 #include "modules/modules.h"
 #include "proxy/generation.h"
@@ -88,7 +90,8 @@ class Supervisor {
   Half spool_{.command = "spool"}, proxy_{.command = "proxy"};
   Duration stop_timeout_{0};
   std::string spool_socket_;
-  std::vector<conf::Listen> listens_;  // of the last configuration that was found right
+  std::vector<std::string> addresses_;  // to listen on, of the last configuration that was found right
+  std::set<std::string> told_;          // all that the running proxy was ever told to listen on: it may hold any of them
   int signal_fd_ = -1;
   sigset_t signals_before_{};
   Stopping stopping_ = Stopping::no;
@@ -98,11 +101,10 @@ class Supervisor {
 };
 
 // Opens the addresses that are new with a reload, and closes them again: what the proxy cannot have, the spool must not hear of.
-void try_doors(const proxy::Generation& generation, const std::vector<conf::Listen>& before, conf::Problems& problems) {
+void try_doors(const proxy::Generation& generation, const std::set<std::string>& told, conf::Problems& problems) {
   proxy::Sockets tried;
   for (const conf::Listen& listen : generation.configuration->proxy.listen) {
-    const bool known = std::any_of(before.begin(), before.end(), [&](const conf::Listen& old) { return old.address == listen.address; });
-    if (!known) proxy::open_door(tried, listen, problems);
+    if (!told.contains(listen.address)) proxy::open_door(tried, listen, problems);
   }
 }
 
@@ -110,12 +112,13 @@ void try_doors(const proxy::Generation& generation, const std::vector<conf::List
 bool Supervisor::check(const char* when) {
   conf::Problems problems;
   const auto generation = proxy::build_generation(load_, modules::all(), problems);
-  if (generation && !listens_.empty()) try_doors(*generation, listens_, problems);
+  if (generation && !told_.empty()) try_doors(*generation, told_, problems);
   if (generation && problems.empty()) {
     const conf::Configuration& configuration = *generation->configuration;
     stop_timeout_ = configuration.proxy.limits.stop_timeout;
     spool_socket_ = configuration.spool.socket;
-    listens_ = configuration.proxy.listen;
+    addresses_.clear();
+    for (const conf::Listen& listen : configuration.proxy.listen) addresses_.push_back(listen.address);
     return true;
   }
   std::fprintf(stderr, "%sbelay run: %s refused, %zu problem%s\n", problems.to_string().c_str(), when, problems.all().size(),
@@ -133,6 +136,7 @@ void Supervisor::watch_signals() {
 }
 
 int Supervisor::run() {
+  hold_reloads();  // the halves inherit it: what is sent to one before it listens is not lost, and does not kill it
   log::init("run", log::Level::info);
   if (!check("start")) return 1;
   watch_signals();
@@ -179,6 +183,7 @@ void Supervisor::start(Half& half) {
   }
   half.pid = pid;
   half.started = now();
+  if (&half == &proxy_) told_ = {addresses_.begin(), addresses_.end()};
 }
 
 void Supervisor::become(const Half& half, pid_t supervisor) {
@@ -217,6 +222,7 @@ void Supervisor::on_signal(int number) {
   if (number == SIGQUIT || (number != SIGHUP && stopping_ != Stopping::no)) return stop_at_once();
   if (number != SIGHUP) return stop(0);
   if (stopping_ != Stopping::no || !check("reload")) return;
+  if (proxy_.pid != 0) told_.insert(addresses_.begin(), addresses_.end());
   for (const Half* half : {&spool_, &proxy_}) {
     if (half->pid != 0) ::kill(half->pid, SIGHUP);
   }

@@ -6,6 +6,7 @@
 #include "admin/companion.h"
 #include "base/log.h"
 #include "cli/commands.h"
+#include "cli/hold_reloads.h"
 #include "conf/configuration.h"
 #include "spool/process.h"
 
@@ -25,6 +26,7 @@ log::Level level_of(const conf::Configuration& configuration) {
 }
 
 int run_half(const conf::LoadOptions& load) {
+  hold_reloads();
   conf::Problems problems;
   auto configuration = conf::load(load, problems);
   if (configuration == nullptr || !problems.empty()) {

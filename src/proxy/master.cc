@@ -285,6 +285,8 @@ void Master::stop(int signal_number) {
     if (signal_number == SIGQUIT) worker.kill_at = MonotonicTime::max();
     tell_to_stop(worker, signal_number, signal_number == SIGQUIT ? Duration{0} : worker.stop_timeout);
   }
+  // The workers take what waits in the queues and close theirs: nobody would answer who connects to ours from now on.
+  sockets_.close_others({});
 }
 
 void Master::tell_to_stop(WorkerProcess& worker, int signal_number, Duration grace) const {

@@ -3,6 +3,7 @@
 #include <csignal>
 #include <cstdlib>
 
+#include "base/check.h"
 #include "base/log.h"
 #include "spool/dispatcher.h"
 #include "spool/intake.h"
@@ -24,6 +25,7 @@ class Process {
  private:
   Result<void> start(const MakeCompanion& make_companion);
   Result<void> start_intake();
+  void watch_signals();
   void reload();
   void use(std::shared_ptr<const conf::Configuration> configuration, upstream::Destinations destinations);
   void stop();
@@ -53,9 +55,7 @@ int Process::run(std::shared_ptr<const conf::Configuration> configuration, const
     end();
     return storage_failed_ ? kStorageFailed : 1;
   }
-  loop_.on_signal(SIGHUP, [this] { reload(); });
-  loop_.on_signal(SIGTERM, [this] { stop(); });
-  loop_.on_signal(SIGINT, [this] { stop(); });
+  watch_signals();
   retention_ = std::make_unique<Retention>(loop_, *store_, clock_);
   retention_->keep(configuration_->spool.retention, configuration_->spool.history);
   log::info("spool ready on {}", configuration_->spool.socket);
@@ -63,6 +63,17 @@ int Process::run(std::shared_ptr<const conf::Configuration> configuration, const
   end();
   log::info("spool stopped");
   return 0;
+}
+
+// SIGHUP may have been held back until now, so that it does not end a process that is still reading its store.
+void Process::watch_signals() {
+  loop_.on_signal(SIGHUP, [this] { reload(); });
+  loop_.on_signal(SIGTERM, [this] { stop(); });
+  loop_.on_signal(SIGINT, [this] { stop(); });
+  sigset_t reloads;
+  sigemptyset(&reloads);
+  sigaddset(&reloads, SIGHUP);
+  BELAY_CHECK(::pthread_sigmask(SIG_UNBLOCK, &reloads, nullptr) == 0);
 }
 
 // Who asks goes first. Then the store falls silent while the loops it answers to still stand: those of intake and dispatcher

@@ -227,6 +227,53 @@ TEST_CASE("a_reload_that_the_proxy_would_refuse_is_not_told_to_the_spool") {
   CHECK(wait_for([&] { return refuses(added); }));  // in the new workers too, which were forked while it was open
 }
 
+TEST_CASE("an_address_that_the_proxy_kept_because_it_gave_a_reload_up_is_its_own_when_the_old_file_comes_back") {
+  const TempFolder folder;
+  Backend backend(folder);
+  const auto list = [](int port) { return "    - 127.0.0.1:" + std::to_string(port) + "\n"; };
+  const std::string kept = list(free_port()), left = list(free_port());
+  Gateway gateway(folder, {.rules = only(backend, 1), .proxy = "  workers: 2\n", .listen = kept + left});
+  const std::string main = read_text(gateway.main_file());
+  std::string without = main;
+  REQUIRE_NE(without.find(left), std::string::npos);
+  without.erase(without.find(left), left.size());
+  const std::vector<pid_t> known = gateway.workers();
+  // New workers wait a second for the spool before they accept: time enough to end them.
+  kill(gateway.spool(), SIGSTOP);
+  folder.write("belay.yaml", without);
+  gateway.reload();
+  CHECK(wait_for([&] {
+    for (const pid_t pid : new_workers(gateway, known)) kill(pid, SIGKILL);
+    return gateway.log().find("reload given up") != std::string::npos;
+  }, Milliseconds(20'000)));
+  kill(gateway.spool(), SIGCONT);
+  folder.write("belay.yaml", main);
+  gateway.reload();
+  CHECK(wait_for([&] { return gateway.workers().size() == 2 && new_workers(gateway, known).size() == 2; }));
+  CHECK_EQ(count_of(gateway.log(), "reload refused"), 0);
+}
+
+TEST_CASE("a_reload_that_reaches_a_half_while_it_starts_waits_and_kills_nobody") {
+  const TempFolder folder;
+  Backend backend(folder);
+  Gateway gateway(folder, {.rules = only(backend, 1)});
+  const pid_t spool = gateway.spool(), master = gateway.master();
+  kill(spool, SIGKILL);
+  kill(master, SIGKILL);
+  const auto fresh = [](pid_t now, pid_t before) { return now > 0 && now != before; };
+  REQUIRE(wait_for([&] { return fresh(gateway.spool(), spool); }));
+  const pid_t new_spool = gateway.spool();
+  kill(new_spool, SIGHUP);
+  REQUIRE(wait_for([&] { return fresh(gateway.master(), master); }));
+  const pid_t new_master = gateway.master();
+  kill(new_master, SIGHUP);
+  CHECK(wait_for([&] { return gateway.log().find("spool: configuration reloaded") != std::string::npos; }));
+  CHECK(wait_for([&] { return gateway.log().find("sources, generation 2") != std::string::npos; }));
+  CHECK_EQ(gateway.spool(), new_spool);
+  CHECK_EQ(gateway.master(), new_master);
+  CHECK_EQ(gateway.log().find("ended by signal 1 "), std::string::npos);
+}
+
 TEST_CASE("a_graceful_stop_finishes_requests_under_way") {
   const TempFolder folder;
   Backend backend(folder);

@@ -71,6 +71,15 @@ class Senders {
   std::vector<std::thread> threads_;
 };
 
+bool refuses(const std::string& address) {
+  try {
+    const Connection connection(address);
+  } catch (const std::runtime_error&) {
+    return true;
+  }
+  return false;
+}
+
 bool gone(pid_t pid) { return command_line(pid).empty(); }
 bool all_gone(const std::vector<pid_t>& pids) { return std::all_of(pids.begin(), pids.end(), gone); }
 
@@ -112,6 +121,22 @@ TEST_CASE("after_sigterm_under_load_every_acknowledged_webhook_is_delivered_or_i
   CHECK_GT(in_the_spool, 0);
   Gateway again(folder, options);
   CHECK(wait_for([&] { return missing() == 0; }, Milliseconds(30'000)));
+}
+
+TEST_CASE("who_connects_while_requests_under_way_end_is_refused_and_does_not_hang") {
+  const TempFolder folder;
+  Backend backend(folder);
+  backend.mode("hang");
+  Gateway gateway(folder, {.rules = rules(backend), .proxy = "  workers: 2\n  limits: { stop_timeout: 60s }\n"});
+  Connection connection(gateway.address());
+  connection.send(request("POST", "/now", {}, "{}"));
+  REQUIRE(wait_for([&] { return backend.seen_count() == 1; }));
+  gateway.process().signal(SIGTERM);
+  CHECK(wait_for([&] { return refuses(gateway.address()); }, Milliseconds(5'000)));
+  CHECK(wait_for([&] { return refuses(gateway.unix_address()); }, Milliseconds(5'000)));
+  CHECK_FALSE(connection.closed_by_peer(Milliseconds(100)));
+  gateway.process().signal(SIGTERM);  // nobody waits for the backend
+  CHECK(wait_for([&] { return !gateway.process().running(); }));
 }
 
 TEST_CASE("a_second_sigterm_ends_everything_at_once") {
