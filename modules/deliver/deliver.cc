@@ -89,6 +89,12 @@ void pass_on(Exchange& exchange, const upstream::Attempt& attempt) {
   exchange.reply_memory.hold(exchange.reply.body.capacity());
 }
 
+// The backend has taken the webhook or refused it, but its body found no room: to send again would make a duplicate.
+void answer_without_body(Exchange& exchange, const upstream::Attempt& attempt) {
+  exchange.answer(attempt.status(), Outcome::forwarded, "deliver: the backend's answer without its body: " + attempt.error, -1,
+                  "deliver: the backend's answer is too large");
+}
+
 // The deliveries of everything selected, behind the first `skip`, with what each of them sends.
 void add_deliveries(wire::Put& put, const Exchange& exchange, size_t skip) {
   for (const pipeline::Selected& route : exchange.selected) {
@@ -224,14 +230,15 @@ bool Deliver::settle_forward(Exchange& exchange, const upstream::Attempt& attemp
   exchange.backend_us =
       static_cast<uint32_t>(std::chrono::duration_cast<std::chrono::microseconds>(attempt.total).count());
   const bool answered = attempt.outcome == upstream::Outcome::answered;
-  if (answered && (attempt.status() < 500 || !attempt.retryable(to))) {
-    pass_on(exchange, attempt);
+  if (attempt.head != nullptr && (attempt.status() < 500 || !attempt.retryable(to))) {
+    if (answered) pass_on(exchange, attempt);
+    else answer_without_body(exchange, attempt);
     if (has_others(exchange)) return !store(exchange, 1, {});
     exchange.outcome = Outcome::forwarded;
     return true;
   }
   Tried tried;
-  tried.failed = attempt.outcome != upstream::Outcome::over_limit;
+  tried.failed = attempt.outcome != upstream::Outcome::over_limit && attempt.outcome != upstream::Outcome::no_credential;
   tried.status = static_cast<uint16_t>(attempt.status());
   tried.error = answered ? "status " + std::to_string(attempt.status())
                          : std::string(upstream::to_string(attempt.outcome)) +

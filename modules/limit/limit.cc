@@ -65,16 +65,11 @@ struct Rule {
   }
 };
 
-void give_back(const RateRule& rate, std::atomic<uint64_t>& arrival) {
-  uint64_t seen = arrival.load(std::memory_order_relaxed);
-  while (!arrival.compare_exchange_weak(seen, seen - std::min(seen, rate.interval_us), std::memory_order_relaxed)) {}
-}
-
 // The buckets that one webhook needs room in at one point of its way.
 class Claims {
  public:
-  void add(const Rule& rule, SharedMemory::Bucket& bucket, bool charged = true) {
-    claims_[count_++] = {&rule, &bucket, charged};
+  void add(const Rule& rule, uint64_t key, SharedMemory::Bucket& bucket, bool charged = true) {
+    claims_[count_++] = {&rule, key, &bucket, charged};
   }
 
   // Charges all and yields 0, or charges none that counts and yields the time to wait: all are looked at before any is
@@ -82,14 +77,13 @@ class Claims {
   uint64_t settle(Exchange& exchange, uint64_t now_us) const {
     uint64_t wait_us = 0;
     for (size_t i = 0; i < count_; ++i) {
-      const auto& [rule, bucket, charged] = claims_[i];
-      if (!rule->spool)
-        wait_us = std::max(wait_us, rule->rate.wait_us(bucket->arrival_us.load(std::memory_order_relaxed), now_us));
+      const auto& [rule, key, bucket, charged] = claims_[i];
+      if (!rule->spool) wait_us = std::max(wait_us, bucket->wait_us(key, rule->rate, now_us));
     }
     for (size_t i = 0; wait_us == 0 && i < count_; ++i) {
-      const auto& [rule, bucket, charged] = claims_[i];
+      const auto& [rule, key, bucket, charged] = claims_[i];
       if (!charged) continue;
-      const uint64_t wait = rule->rate.charge(bucket->arrival_us, now_us);
+      const uint64_t wait = bucket->charge(key, rule->rate, now_us);
       if (!rule->spool) wait_us = wait;
       if (wait > 0 && rule->spool) exchange.spool_only = true;
     }
@@ -99,6 +93,7 @@ class Claims {
  private:
   struct Claim {
     const Rule* rule = nullptr;
+    uint64_t key = 0;
     SharedMemory::Bucket* bucket = nullptr;
     bool charged = true;  // false: it is only looked at
   };
@@ -140,8 +135,10 @@ Verdict Limit::handle(Exchange& exchange) const {
     }
     const bool later = proof_follows_ && rule.needs_proof();
     if (later && rule.spool) continue;
-    claims.add(rule, shared.bucket(*key, now_us), !later);
-    if (later) claims.add(rule, shared.bucket(rule.stand_in_key(exchange), now_us));
+    claims.add(rule, *key, shared.bucket(*key, now_us), !later);
+    if (!later) continue;
+    const uint64_t stand_in = rule.stand_in_key(exchange);
+    claims.add(rule, stand_in, shared.bucket(stand_in, now_us));
   }
   const uint64_t wait_us = claims.settle(exchange, now_us);
   return wait_us == 0 ? Verdict::next : refuse(exchange, wait_us);
@@ -154,8 +151,8 @@ Verdict Limit::proved(Exchange& exchange) const {
   Claims claims;
   for (const Rule& rule : rules) {
     if (!rule.needs_proof()) continue;
-    if (!rule.spool) give_back(rule.rate, shared.bucket(rule.stand_in_key(exchange), now_us).arrival_us);
-    if (const auto key = rule.bucket_key(exchange)) claims.add(rule, shared.bucket(*key, now_us));
+    if (!rule.spool) shared.bucket(rule.stand_in_key(exchange), now_us).give_back(rule.rate);
+    if (const auto key = rule.bucket_key(exchange)) claims.add(rule, *key, shared.bucket(*key, now_us));
   }
   const uint64_t wait_us = claims.settle(exchange, now_us);
   return wait_us == 0 ? Verdict::next : refuse(exchange, wait_us);

@@ -51,7 +51,7 @@ bool Reject::wanted(const Exchange& exchange) const {
   static const pipeline::RateRule kRule = pipeline::RateRule::of(kPerSecond, kBurst);
   const auto now = static_cast<uint64_t>(
       std::chrono::duration_cast<std::chrono::microseconds>(exchange.services.clock.monotonic().time_since_epoch()).count());
-  return kRule.charge(exchange.services.shared.bucket(kept.bucket, now).arrival_us, now) == 0;
+  return exchange.services.shared.charge(kept.bucket, kRule, now) == 0;
 }
 
 Verdict Reject::handle(Exchange& exchange) const {

@@ -1,6 +1,7 @@
 // limits.memory: bytes that several processes hold together under one cap. The counters stand in memory that they share;
-// `own` is the part of this process, so that it can be taken back when it dies. Relaxed atomics: the cap may be passed by
-// what is being allocated at the same moment.
+// `own` is the part of this process, so that it can be taken back when it dies: it is never the smaller of the two, so that a
+// process killed between them leaves nothing counted that nobody takes back. The cap may be passed by what is being allocated
+// at the same moment.
 #pragma once
 
 #include <atomic>
@@ -15,9 +16,12 @@ class MemoryBudget {
       : all_(all), own_(own), most_(static_cast<int64_t>(most)) {}
 
   bool left(size_t more) const { return all_.load(std::memory_order_relaxed) + static_cast<int64_t>(more) <= most_; }
+  bool half_used() const { return all_.load(std::memory_order_relaxed) > most_ / 2; }
   void add(int64_t bytes) {
-    all_.fetch_add(bytes, std::memory_order_relaxed);
-    own_.fetch_add(bytes, std::memory_order_relaxed);
+    std::atomic<int64_t>& first = bytes > 0 ? own_ : all_;
+    std::atomic<int64_t>& second = bytes > 0 ? all_ : own_;
+    first.fetch_add(bytes, std::memory_order_relaxed);
+    second.fetch_add(bytes, std::memory_order_release);
   }
 
  private:

@@ -22,7 +22,7 @@ ForwardPlace::Taken ForwardPlace::take(SharedMemory& shared, size_t worker, cons
   if (to.rate_per_second <= 0) return Taken::yes;
   const auto now_us = static_cast<uint64_t>(now.time_since_epoch().count());
   const RateRule rate = RateRule::of(to.rate_per_second, static_cast<uint64_t>(to.rate_per_second * kBurstSeconds));
-  if (rate.charge(shared.bucket(to.key ^ kRateOfDestination, now_us).arrival_us, now_us) == 0) return Taken::yes;
+  if (shared.charge(to.key ^ kRateOfDestination, rate, now_us) == 0) return Taken::yes;
   give_back();
   return Taken::too_fast;
 }

@@ -2,9 +2,17 @@
 
 #include <sys/mman.h>
 
+#include <algorithm>
+
 #include "base/random.h"
 
 namespace belay::pipeline {
+
+namespace {
+
+uint64_t stored(uint64_t key) { return key == 0 ? 1 : key; }  // 0 marks a free bucket
+
+}  // namespace
 
 Result<SharedMemory*> SharedMemory::create() {
   static_assert(std::atomic<uint64_t>::is_always_lock_free, "a killed worker must leave nothing locked");
@@ -20,7 +28,7 @@ Result<SharedMemory*> SharedMemory::create() {
 }
 
 SharedMemory::Bucket& SharedMemory::bucket(uint64_t key, uint64_t now_us) {
-  if (key == 0) key = 1;  // 0 marks a free bucket
+  key = stored(key);
   const size_t start = (key ^ (key >> 32)) & (kBuckets - 1);
   for (;;) {
     Bucket* oldest = nullptr;
@@ -41,9 +49,28 @@ SharedMemory::Bucket& SharedMemory::bucket(uint64_t key, uint64_t now_us) {
     if (!oldest->key.compare_exchange_strong(oldest_key, key, std::memory_order_relaxed)) continue;
     // A key whose time is still to come loses its debt here; one whose time has passed loses nothing.
     if (oldest_arrival > now_us) evicted.fetch_add(1, std::memory_order_relaxed);
-    oldest->arrival_us.store(0, std::memory_order_relaxed);
+    oldest->arrival_us.store(now_us, std::memory_order_relaxed);
     return *oldest;
   }
+}
+
+bool SharedMemory::Bucket::is_of(uint64_t own_key) const { return key.load(std::memory_order_relaxed) == stored(own_key); }
+
+uint64_t SharedMemory::Bucket::wait_us(uint64_t own_key, const RateRule& rule, uint64_t now_us) const {
+  const uint64_t wait = rule.wait_us(arrival_us.load(std::memory_order_relaxed), now_us);
+  return wait == 0 || is_of(own_key) ? wait : 0;
+}
+
+uint64_t SharedMemory::Bucket::charge(uint64_t own_key, const RateRule& rule, uint64_t now_us) {
+  const uint64_t wait = rule.charge(arrival_us, now_us);
+  if (is_of(own_key)) return wait;
+  if (wait == 0) give_back(rule);
+  return 0;
+}
+
+void SharedMemory::Bucket::give_back(const RateRule& rule) {
+  uint64_t seen = arrival_us.load(std::memory_order_relaxed);
+  while (!arrival_us.compare_exchange_weak(seen, seen - std::min(seen, rule.interval_us), std::memory_order_relaxed)) {}
 }
 
 }  // namespace belay::pipeline

@@ -11,6 +11,7 @@
 #include "base/result.h"
 #include "pipeline/client_counts.h"
 #include "pipeline/forward_counts.h"
+#include "pipeline/rate_rule.h"
 
 namespace belay::pipeline {
 
@@ -24,11 +25,21 @@ class SharedMemory {
   struct Bucket {
     std::atomic<uint64_t> key;
     std::atomic<uint64_t> arrival_us;
+
+    // The bucket may have gone to another key since it was found: then the key that asks is forgiven, and what it charged is
+    // given back.
+    uint64_t wait_us(uint64_t own_key, const RateRule& rule, uint64_t now_us) const;
+    uint64_t charge(uint64_t own_key, const RateRule& rule, uint64_t now_us);
+    void give_back(const RateRule& rule);
+
+   private:
+    bool is_of(uint64_t own_key) const;
   };
 
   static Result<SharedMemory*> create();  // lives until the process ends
-  // The bucket of `key`, found or taken (then arrival_us is 0).
+  // The bucket of `key`, found or taken: then arrival_us is now, which owes nothing and is not the next to be replaced.
   Bucket& bucket(uint64_t key, uint64_t now_us);
+  uint64_t charge(uint64_t key, const RateRule& rule, uint64_t now_us) { return bucket(key, now_us).charge(key, rule, now_us); }
 
   // Connections and bytes held by all workers, for the caps.
   std::atomic<int64_t> connections{0};

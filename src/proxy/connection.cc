@@ -245,6 +245,7 @@ void Connection::read_body() {
 void Connection::decode_more() {
   size_t consumed = 0;
   const auto state = work_->decoder.decode(work_->body.view(), work_->chunked, consumed);
+  const size_t before = work_->counted;
   owner_.count_memory(*work_);
   if (state == http::ParseState::refused) {
     const http::Refusal& refusal = work_->decoder.refusal();
@@ -252,7 +253,7 @@ void Connection::decode_more() {
   }
   work_->body.consume(consumed);
   if (state == http::ParseState::complete) return body_complete(work_->chunked);
-  if (!owner_.memory_left(0)) return give_up(503, Outcome::failed, "limits.memory is reached", Connections::kRetryAfterSeconds);
+  if (work_->counted > before && !owner_.memory_left(0)) return give_up(503, Outcome::failed, "limits.memory is reached", Connections::kRetryAfterSeconds);
   push_body_deadline(work_->chunked.size());
 }
 
@@ -265,14 +266,15 @@ void Connection::body_complete(std::string_view body) {
 
 // Room for `more` bytes in the buffer that receives at the moment. False when limits.memory forbids: the request has ended.
 bool Connection::make_room(size_t more) {
-  if (!owner_.memory_left(more)) {
-    give_up(503, Outcome::failed, "limits.memory is reached", Connections::kRetryAfterSeconds);
-    return false;
-  }
   Buffer& buffer = started_ ? work_->body : work_->in;
   const auto& request = work_->exchange.request;
   size_t capacity = buffer.size() + more;
   if (started_ && request.framing == http::Framing::length) capacity = std::min<uint64_t>(capacity, request.content_length);
+  if (capacity <= buffer.capacity()) return true;
+  if (!owner_.memory_left(capacity - buffer.capacity())) {
+    give_up(503, Outcome::failed, "limits.memory is reached", Connections::kRetryAfterSeconds);
+    return false;
+  }
   buffer.reserve(capacity);
   owner_.count_memory(*work_);
   return true;

@@ -47,8 +47,9 @@ void Connections::accept(int fd, const event::SocketAddress& peer, const Entranc
   Connection& opened = *connection;
   opened.place = open_.size();
   open_.push_back(std::move(connection));
-  const int64_t all = services_.shared.connections.fetch_add(1, std::memory_order_relaxed) + 1;
+  // Its own share first, and last in take_apart(): killed in between, a worker leaves no connection that nobody takes back.
   slot_.connections.fetch_add(1, std::memory_order_relaxed);
+  const int64_t all = services_.shared.connections.fetch_add(1, std::memory_order_release) + 1;
   opened.open(fd, peer, entrance);
   if (all > limits_.connections) return opened.turn_away();
   if (!peer.unix_path.empty() || trusted_.contains(peer.ip)) return;
@@ -73,7 +74,7 @@ void Connections::take_apart(Connection& connection) {
   }
   open_.pop_back();
   services_.shared.connections.fetch_sub(1, std::memory_order_relaxed);
-  slot_.connections.fetch_sub(1, std::memory_order_relaxed);
+  slot_.connections.fetch_sub(1, std::memory_order_release);
   if (spare_.size() < kSpareConnections) spare_.push_back(std::move(owned));
 }
 
@@ -154,7 +155,8 @@ std::unique_ptr<Workspace> Connections::lend() {
 
 void Connections::give_back(std::unique_ptr<Workspace> workspace) {
   count_memory(*workspace);
-  if (workspaces_.size() < kSpareWorkspaces) {
+  // Warm memory is for fat years: what a burst took must not count against the bodies that come after it.
+  if (workspaces_.size() < kSpareWorkspaces && !memory_.half_used()) {
     workspaces_.push_back(std::move(workspace));
   } else {
     add_memory(-static_cast<int64_t>(workspace->counted));

@@ -272,12 +272,15 @@ void Dispatcher::Impl::answered(Flights::iterator flight, const upstream::Attemp
   flying = flights.size();
   Lane& lane = *flight->lane;
   --lane.in_flight;
-  if (attempt.outcome == upstream::Outcome::over_limit) {  // nothing was sent: not an attempt
-    lane.paused_until = loop.now() + kPause;
+  const bool no_credential = attempt.outcome == upstream::Outcome::no_credential;
+  if (no_credential || attempt.outcome == upstream::Outcome::over_limit) {  // nothing was sent: not an attempt
+    if (!no_credential) lane.paused_until = loop.now() + kPause;
+    else if (lane.lacks_credential(loop.now())) log::warn("spool: {}: {}; nothing is sent to it until one is", flight->destination->name, attempt.error);
     lane.pending.push_front({std::move(flight->leased), flight->since});
     if (stopping) release_pending(lane);
     return;
   }
+  lane.credential_wait = Duration{0};
   held_bytes -= held_by(flight->leased);
   settle(lane, std::move(flight->leased.delivery), attempt, *flight->destination);
   if (!lane.pending.empty()) mark_ready(lane);

@@ -2,6 +2,8 @@
 // take. Pure bookkeeping on the dispatcher's thread; time comes in as a value.
 //   slow start  after a failure that is retried half as many are sent at once, down to one; every success allows one more.
 //               A backend that comes back after a long outage is not run over by what waited for it.
+//   credential  while none is valid nothing is sent and no attempt is counted: the lane is looked at again after a wait that
+//               doubles up to kCredentialWaitMax, at once when new rules come
 //   rate        a token bucket that holds kBurst of the rate, so that the dispatcher's tick is fine enough
 #pragma once
 
@@ -22,6 +24,9 @@ struct Lane {
   static constexpr double kBurst = 0.1;            // seconds of the rate
   static constexpr double kRatePending = 30;       // seconds of the rate that may wait in memory
 
+  static constexpr Duration kCredentialWait{1'000};
+  static constexpr Duration kCredentialWaitMax{60'000};
+
   DestinationId id = 0;
   std::shared_ptr<const upstream::Destination> destination;  // null: orphaned, it is not in the rules
   struct Pending {
@@ -34,6 +39,7 @@ struct Lane {
   double tokens = 1;
   MonotonicTime filled_at{};
   MonotonicTime paused_until{};
+  Duration credential_wait{0};         // the last one; 0: there is a credential, or none is needed
   bool more_in_store = true;           // a scan may find something due
   bool scanning = false, wake_again = false;
   std::optional<WallTime> next_due;    // of what is in the store
@@ -49,6 +55,7 @@ struct Lane {
   }
   void use(std::shared_ptr<const upstream::Destination> now_known) {
     const bool fresh = destination == nullptr;
+    if (destination != now_known && credential_wait != Duration{0}) paused_until = {};
     destination = std::move(now_known);
     if (destination != nullptr) allowed = fresh ? concurrency() : std::min(allowed, concurrency());
   }
@@ -70,6 +77,14 @@ struct Lane {
   }
   void succeeded() {
     if (destination != nullptr) allowed = std::min(allowed + 1, concurrency());
+  }
+  // True for the first of a row: then it is worth a word.
+  bool lacks_credential(MonotonicTime now) {
+    const bool first = credential_wait == Duration{0};
+    if (paused_until > now) return first;  // of those sent together only one counts
+    credential_wait = std::clamp(credential_wait * 2, kCredentialWait, kCredentialWaitMax);
+    paused_until = now + credential_wait;
+    return first;
   }
   void failed() { allowed = std::max(1, allowed / 2); }
 };

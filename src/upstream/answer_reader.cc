@@ -24,14 +24,14 @@ void AnswerReader::start(std::string_view method) {
   method_ = method;
   reason_ = "";
   informational_ = 0;
-  started_ = in_body_ = false;
+  started_ = in_body_ = has_head_ = complete_ = false;
 }
 
 void AnswerReader::rest() {
   parser_.reset();
   head_.fields.clear();
   for (std::string* buffer : {&gathered_, &body_}) {
-    if (buffer->capacity() > kKeptCapacity) std::string().swap(*buffer);
+    if (buffer->capacity() > kRestingCapacity) std::string().swap(*buffer);
     buffer->clear();
   }
   body_view_ = {};
@@ -41,9 +41,11 @@ void AnswerReader::rest() {
 AnswerReader::State AnswerReader::feed(std::string_view bytes) {
   started_ = true;
   const State state = step(bytes);
-  const bool room = held_.hold(gathered_.capacity() + body_.capacity());
-  if (room || state != State::need_more) return state;
+  const size_t capacity = gathered_.capacity() + body_.capacity();
+  if (held_.hold(capacity) || state != State::need_more || capacity <= kKeptCapacity) return state;
   reason_ = "limits.memory is reached";
+  std::string().swap(body_);
+  held_.hold(gathered_.capacity());
   return State::no_memory;
 }
 
@@ -91,6 +93,7 @@ AnswerReader::State AnswerReader::begin_body(std::string_view head, std::string_
   in_body_ = true;
   const State state = continue_body(rest);
   if (state == State::need_more) own_head(head);
+  has_head_ = state == State::need_more;
   return state;
 }
 
@@ -132,6 +135,7 @@ AnswerReader::State AnswerReader::finish(std::string_view body, size_t left_over
   // Nobody pipelines here: whatever follows was not asked for, and may be meant for the next request (response splitting).
   if (left_over != 0) return bad("bytes after the answer");
   body_view_ = body;
+  has_head_ = complete_ = true;
   return State::complete;
 }
 

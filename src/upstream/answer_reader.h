@@ -1,6 +1,7 @@
 // Reads one answer from the bytes of a backend connection: interim heads, head, body by its framing. As strict as the request
 // parser: what is wrong here is `bad_response` and the connection is closed. An answer that comes in one piece is never
-// copied; one that comes in pieces is gathered here, whole, and counted in the budget. One per connection, reused; no sockets.
+// copied; one that comes in pieces is gathered here, whole, and counted in the budget, which may refuse what is more than
+// kKeptCapacity: then the body is dropped, but a head that was whole still says what the backend did. One per connection, reused; no sockets.
 #pragma once
 
 #include <cstddef>
@@ -31,6 +32,8 @@ class AnswerReader {
   State end();
 
   bool started() const { return started_; }  // any byte has come
+  bool has_head() const { return has_head_; }  // head() is whole and stays so, also after `no_memory`
+  bool complete() const { return complete_; }
   const http::ResponseHead& head() const { return head_; }
   std::string_view body() const { return body_view_; }
   // Where body() stands when it came in pieces and is large: whoever needs it longer may move it out. Else null.
@@ -40,7 +43,8 @@ class AnswerReader {
   const char* reason() const { return reason_; }
 
  private:
-  static constexpr size_t kKeptCapacity = 64 << 10;  // larger buffers are given back between answers
+  static constexpr size_t kKeptCapacity = 64 << 10;    // a larger body may be moved out
+  static constexpr size_t kRestingCapacity = 4 << 10;  // larger buffers are given back between answers: idle connections are many
   State step(std::string_view bytes);
   State read_head(std::string_view bytes);
   State begin_body(std::string_view head, std::string_view rest);
@@ -63,6 +67,8 @@ class AnswerReader {
   int informational_ = 0;
   bool started_ = false;
   bool in_body_ = false;
+  bool has_head_ = false;
+  bool complete_ = false;
 };
 
 }  // namespace belay::upstream

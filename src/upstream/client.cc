@@ -109,6 +109,10 @@ void Client::Impl::answered(Connection& connection) {
   call.connection = nullptr;  // the call may be destroyed inside `done`: it must not take the connection with it
   const http::ResponseHead& head = connection.reader().head();
   Attempt attempt{.head = &head, .body = connection.reader().body(), .gathered_body = connection.reader().gathered_body(), .peer = connection.peer(), .connect = call.connect_took};
+  if (!connection.reader().complete()) {
+    attempt.outcome = Outcome::no_memory;
+    attempt.error = connection.reader().reason();
+  }
   if (head.status >= 300) {
     if (const std::string_view* value = head.fields.find("retry-after")) {
       const int64_t seconds = http::parse_retry_after(*value, to_ms(loop.wall()) / 1'000);

@@ -55,7 +55,7 @@ enum class Outcome : uint8_t {
   reset,         // closed or reset before the answer was whole
   bad_response,  // framing, limits, unasked 101, bytes after the answer
   over_limit,    // no connection is free under `concurrency`
-  no_memory,     // there is no room for the answer under limits.memory
+  no_memory,     // there is no room for the answer under limits.memory; its head may be there and says what became of the webhook
   no_credential, // every value of a credential is too old or too new: nothing was sent
   no_token,      // the token endpoint of auth.oauth2 gives none: nothing was sent. Always tried again
 };
@@ -64,7 +64,7 @@ std::string_view to_string(Outcome outcome);
 // Views into the client's buffers, valid during the callback only.
 struct Attempt {
   Outcome outcome = Outcome::answered;
-  const http::ResponseHead* head = nullptr;  // answered only
+  const http::ResponseHead* head = nullptr;  // answered; no_memory when only the body found no room
   std::string_view body;                     // answered only
   std::string* gathered_body = nullptr;      // where a large `body` stands that came in pieces: may be moved out
   std::string error;                         // one line for the books when not answered

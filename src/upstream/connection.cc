@@ -66,7 +66,7 @@ void Connection::write_more() {
 }
 
 bool Connection::reusable() const {
-  return !write_failed_ && written_ == head_.size() + body_.size() && reader_.head().keep_alive && loop_.now() < reuse_until_;
+  return reader_.complete() && !write_failed_ && written_ == head_.size() + body_.size() && reader_.head().keep_alive && loop_.now() < reuse_until_;
 }
 
 void Connection::wait_in_pool(Duration idle_timeout) {
@@ -87,7 +87,9 @@ void Connection::on_readable() {
     switch (reader_.feed({buffer, io.bytes})) {
       case AnswerReader::State::need_more: break;
       case AnswerReader::State::bad: return owner_.ended(*this, Outcome::bad_response, reader_.reason());
-      case AnswerReader::State::no_memory: return owner_.ended(*this, Outcome::no_memory, reader_.reason());
+      case AnswerReader::State::no_memory:
+        if (!reader_.has_head()) return owner_.ended(*this, Outcome::no_memory, reader_.reason());
+        [[fallthrough]];  // the body is lost, but not what the backend made of the webhook
       case AnswerReader::State::complete: phase_ = Phase::answered; return owner_.answered(*this);
     }
     if (io.bytes < ConnectionOwner::kReadBuffer) return;  // level-triggered: what came meanwhile is announced again

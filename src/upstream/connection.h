@@ -19,7 +19,7 @@ class Connection;
 class ConnectionOwner {
  public:
   virtual void opened(Connection& connection) = 0;    // ready for its first request
-  virtual void answered(Connection& connection) = 0;  // connection.reader() holds the answer
+  virtual void answered(Connection& connection) = 0;  // connection.reader() holds the answer, or its head when !complete()
   // Nothing more will happen on it: the owner destroys it. Idle connections end with Outcome::reset or timeout.
   virtual void ended(Connection& connection, Outcome why, std::string error) = 0;
   // Room for one read, shared by all connections of the loop: what an answer does not finish with is copied out of it.

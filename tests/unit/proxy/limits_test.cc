@@ -145,6 +145,36 @@ TEST_CASE("over_the_memory_limit_a_body_gets_503_and_memory_is_given_back") {
   CHECK(bench.shared.workers[0].buffered_bytes == 0);
 }
 
+TEST_CASE("after_a_burst_the_memory_it_took_is_there_for_the_next_body") {
+  Bench bench([](conf::Limits& limits) { limits.memory = 400 << 10; });
+  std::vector<std::unique_ptr<Sender>> senders;
+  for (int i = 0; i < 6; ++i) {
+    senders.push_back(std::make_unique<Sender>(bench));
+    CHECK(senders.back()->send(post("/park", std::string(40'000, 'x'))));
+  }
+  CHECK(bench.until([&] { return bench.parked.size() == 6; }));
+  for (const auto& resume : bench.parked) {
+    resume.exchange()->answer(200, wire::Outcome::forwarded, "");
+    resume();
+  }
+  for (const auto& sender : senders) CHECK(sender->gets_answers(1));
+  Sender large(bench);
+  CHECK(large.send(post("/echo", std::string(150'000, 'y'))));
+  CHECK(large.gets("HTTP/1.1 200 "));
+}
+
+TEST_CASE("a_body_that_fits_the_room_that_is_there_needs_no_budget") {
+  Bench bench([](conf::Limits& limits) { limits.memory = 400 << 10; });
+  Sender sender(bench);
+  CHECK(sender.send(post("/echo", std::string(40'000, 'x'))));
+  CHECK(sender.gets_answers(1));
+  bench.shared.buffered_bytes += 400 << 10;  // somebody else holds everything
+  CHECK(sender.send(post("/echo", std::string(40'000, 'y'))));
+  CHECK(sender.gets_answers(2));
+  CHECK(sender.received.find(" 503 ") == std::string::npos);
+  bench.shared.buffered_bytes -= 400 << 10;
+}
+
 TEST_CASE("idle_connections_hold_no_buffers") {
   Bench bench;
   std::vector<std::unique_ptr<Sender>> senders;

@@ -5,6 +5,7 @@
 
 #include "event/simple_server.h"
 #include "spool/dispatcher.h"
+#include "spool/lane.h"
 #include "tests/store/harness.h"
 
 namespace belay::spool::test {
@@ -62,6 +63,9 @@ struct Sending {
   }
   void start() {
     dispatcher = std::make_unique<Dispatcher>(loop, store, clock);
+    use_destination();
+  }
+  void use_destination() {
     auto made = std::make_shared<upstream::Destinations>();
     upstream::Destination to;
     to.name = "crm";
@@ -73,6 +77,7 @@ struct Sending {
     to.retry_on = *upstream::StatusSet::parse({"5xx"});
     to.retry.schedule = {Duration(0), Duration(30)};
     to.concurrency = 8;
+    if (secret) to.authorization = upstream::FieldValue(*secret);
     to.network_allow = {*Cidr::parse("127.0.0.0/8")};
     (*made)["crm"] = std::make_shared<const upstream::Destination>(std::move(to));
     dispatcher->set_destinations(made);
@@ -92,6 +97,7 @@ struct Sending {
   Maker maker{clock};
   event::Loop loop;
   bool at_once = false;
+  std::optional<conf::Secret> secret;
   std::vector<std::string> seen;  // ids
   std::vector<event::SimpleServer::Respond> held;
   event::SimpleServer backend{loop, [this](const event::SimpleRequest& request, event::SimpleServer::Respond respond) {
@@ -124,6 +130,36 @@ TEST_CASE("what_is_in_flight_longer_than_its_lease_with_all_margin_is_given_to_s
   REQUIRE(sending.until([&] { return sending.held.size() == 1; }));
   const Duration longest = std::max(Dispatcher::kLease, sending.timeout_ + Dispatcher::kLeaseMargin);
   CHECK(lease(sending.store, "crm", sending.clock.wall() + longest)->leased.size() == 1);
+}
+
+TEST_CASE("without_a_valid_credential_nothing_is_sent_no_attempt_is_counted_and_the_wait_grows_to_a_minute") {
+  Sending sending;
+  sending.secret = conf::Secret{{.value = "Bearer t", .valid_from = {}, .valid_until = sending.loop.wall() - Duration(1'000)}};
+  sending.start();
+  sending.put_messages(3);
+  const MonotonicTime until = sending.loop.now() + Duration(300);
+  REQUIRE(sending.until([&] { return sending.loop.now() >= until && sending.dispatcher->in_flight() == 0; }));
+  CHECK(sending.seen.empty());
+  CHECK(backlog(sending.store, "crm").dead == 0);
+  CHECK(backlog(sending.store, "crm").delivered == 0);
+  sending.at_once = true;
+  sending.secret.reset();
+  sending.use_destination();  // new rules
+  REQUIRE(sending.until([&] { return backlog(sending.store, "crm").delivered == 3; }));
+}
+
+TEST_CASE("a_lane_without_a_credential_says_so_once_and_waits_longer_each_time_but_never_more_than_a_minute") {
+  Lane lane;
+  MonotonicTime now{};
+  CHECK(lane.lacks_credential(now));
+  CHECK(lane.paused_until == now + Lane::kCredentialWait);
+  static_cast<void>(lane.lacks_credential(now));  // sent together with the first
+  CHECK(lane.paused_until == now + Lane::kCredentialWait);
+  for (int i = 0; i < 10; ++i) {
+    now = lane.paused_until;
+    CHECK_FALSE(lane.lacks_credential(now));
+  }
+  CHECK(lane.paused_until == now + Lane::kCredentialWaitMax);
 }
 
 TEST_CASE("a_stop_under_load_settles_what_is_answered_gives_back_the_rest_and_the_next_start_sends_it") {

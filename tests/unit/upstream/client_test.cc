@@ -3,6 +3,7 @@
 #include "tests/unit/event/certificates.h"
 #include "tests/unit/event/name_server.h"
 #include "tests/unit/upstream/scripted_backend.h"
+#include "upstream/answer_reader.h"
 
 using namespace belay;
 using namespace belay::test;
@@ -459,7 +460,7 @@ TEST_CASE("a_credential_of_which_no_value_is_valid_now_fails_the_attempt_before_
   CHECK(backend.requests[0].find("\r\nAuthorization: Bearer t\r\n") != std::string::npos);
 }
 
-TEST_CASE("answers_that_come_in_pieces_are_counted_in_the_budget_and_one_too_large_for_it_fails_the_attempt") {
+TEST_CASE("answers_that_come_in_pieces_are_counted_in_the_budget_and_one_too_large_for_it_loses_its_body_but_not_its_status") {
   belay::event::Loop loop;
   ScriptedBackend backend(loop, always_ok);
   std::atomic<int64_t> all{0}, own{0};
@@ -475,6 +476,8 @@ TEST_CASE("answers_that_come_in_pieces_are_counted_in_the_budget_and_one_too_lar
   CHECK_EQ(all, own);
   const auto over = answer_of(5 << 20);
   CHECK(over->outcome == Outcome::no_memory);
+  CHECK_EQ(over->status, 200);  // the backend has taken it: nobody may send it again
+  CHECK(over->body.empty());
   CHECK_EQ(over->error, "limits.memory is reached");
   CHECK_EQ(all, 0);  // its connection is gone
   all = 2 << 20;     // somebody else holds everything
@@ -482,6 +485,18 @@ TEST_CASE("answers_that_come_in_pieces_are_counted_in_the_budget_and_one_too_lar
   CHECK_EQ(answer_of(100)->status, 200);  // what comes in one piece takes no room
   all -= 2 << 20;
   CHECK_EQ(answer_of(300'000)->body.size(), 300'000);
+}
+
+TEST_CASE("an_answer_that_comes_in_two_reads_is_taken_however_full_the_budget_is") {
+  std::atomic<int64_t> all{4 << 20}, own{0};
+  MemoryBudget budget(all, own, 2 << 20);
+  AnswerReader reader(1 << 20, 8, &budget);
+  reader.start("POST");
+  CHECK(reader.feed("HTTP/1.1 200 OK\r\nContent-Length: 20000\r\n\r\n" + std::string(10'000, 'x')) == AnswerReader::State::need_more);
+  CHECK(reader.feed(std::string(10'000, 'x')) == AnswerReader::State::complete);
+  CHECK_EQ(reader.body().size(), 20'000);
+  reader.rest();
+  CHECK(own < 8 << 10);  // an idle connection keeps no body
 }
 
 TEST_CASE("a_large_answer_may_be_moved_out_and_leaves_the_budget") {
