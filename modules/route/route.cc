@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "modules/decode/decode.h"
 #include "modules/reply.h"
+#include "modules/route/index.h"
 #include "rules/expression.h"
 
 namespace belay::modules {
@@ -29,7 +30,20 @@ struct Route {
 class Router final : public pipeline::Handler {
  public:
   Verdict handle(Exchange& exchange) const override;
+  void make_index();
   std::vector<Route> routes;
+
+ private:
+  struct Unread {
+    uint32_t route = UINT32_MAX;  // the first one whose condition could not be evaluated
+    std::string why;
+  };
+  // Takes the route when it holds. False: the webhook is refused.
+  bool attempt(uint32_t number, Exchange& exchange, Unread& unread) const;
+  bool attempt_all(Exchange& exchange, Unread& unread) const;
+  bool look_up(Exchange& exchange, Unread& unread) const;
+
+  std::unique_ptr<const RouteIndex> index_;  // null: every condition is evaluated
 };
 
 void select(Exchange& exchange, const pipeline::Selected& to, bool several) {
@@ -49,26 +63,61 @@ void select(Exchange& exchange, const pipeline::Selected& to, bool several) {
   if (!fresh.destinations.empty()) exchange.selected.push_back(std::move(fresh));
 }
 
-Verdict Router::handle(Exchange& exchange) const {
-  std::string unread;  // why the first condition that could not be evaluated could not
-  for (const Route& route : routes) {
-    if (route.when) {
-      const rules::Value holds = route.when->run(exchange.context());
-      if (refuse_unreadable(exchange, holds)) return Verdict::reply;
-      if (holds.kind() != rules::Kind::boolean) {
-        const std::string why = route.when->no_answer(holds).message;
-        if (unread.empty()) unread = why;
-        log::debug("route: a condition of source {} cannot be evaluated: {}", exchange.source->name, printable(why));
-        continue;
-      }
-      if (!holds.is_true()) continue;
+void Router::make_index() {
+  std::vector<const rules::Expression*> conditions;
+  for (const Route& route : routes) conditions.push_back(route.when.get());
+  index_ = RouteIndex::make(conditions);
+}
+
+bool Router::attempt(uint32_t number, Exchange& exchange, Unread& unread) const {
+  const Route& route = routes[number];
+  if (route.when) {
+    const rules::Value holds = route.when->run(exchange.context());
+    if (refuse_unreadable(exchange, holds)) return false;
+    if (holds.kind() != rules::Kind::boolean) {
+      std::string why = route.when->no_answer(holds).message;
+      log::debug("route: a condition of source {} cannot be evaluated: {}", exchange.source->name, printable(why));
+      if (number < unread.route) unread = {number, std::move(why)};
+      return true;
     }
-    select(exchange, route.to, !exchange.selected.empty());
+    if (!holds.is_true()) return true;
   }
+  select(exchange, route.to, !exchange.selected.empty());
+  return true;
+}
+
+bool Router::attempt_all(Exchange& exchange, Unread& unread) const {
+  for (uint32_t route = 0; route < routes.size(); ++route) {
+    if (!attempt(route, exchange, unread)) return false;
+  }
+  return true;
+}
+
+bool Router::look_up(Exchange& exchange, Unread& unread) const {
+  static thread_local RouteIndex::Found found;  // keeps its room from request to request
+  index_->find(exchange.context(), found);
+  if (found.all) return attempt_all(exchange, unread);
+  for (const uint32_t route : found.candidates) {
+    if (!attempt(route, exchange, unread)) return false;
+  }
+  if (!exchange.selected.empty()) return true;
+  // None of these holds; the first that cannot be evaluated is the reason, as if all had been tried.
+  for (const auto& group : found.unread) {
+    for (const uint32_t route : group) {
+      if (route >= unread.route) break;
+      attempt(route, exchange, unread);
+    }
+  }
+  return true;
+}
+
+Verdict Router::handle(Exchange& exchange) const {
+  Unread unread;
+  if (!(index_ != nullptr ? look_up(exchange, unread) : attempt_all(exchange, unread))) return Verdict::reply;
   if (!exchange.selected.empty()) return Verdict::next;
-  answer_for_backend(
-      exchange, 200, wire::Outcome::filtered,
-      unread.empty() ? "route: unrouted" : "route: unrouted; a condition cannot be evaluated: " + printable(unread));
+  answer_for_backend(exchange, 200, wire::Outcome::filtered,
+                     unread.why.empty() ? "route: unrouted"
+                                        : "route: unrouted; a condition cannot be evaluated: " + printable(unread.why));
   return Verdict::reply;
 }
 
@@ -116,12 +165,13 @@ std::unique_ptr<pipeline::Handler> build(const conf::Node& settings, pipeline::B
   const conf::Node& list = context.source->named->node.at("routes");
   if (!list.is_list() || list.items().empty() || list.items().size() > kMaxRoutes) {
     context.problems.add(list.present() ? list.position() : context.source->named->position,
-                         "source '" + context.source->name + "' needs a list of 1 to 1000 routes",
+                         "source '" + context.source->name + "' needs a list of 1 to " + std::to_string(kMaxRoutes) + " routes",
                          "write routes: [ { to: NAME } ]");
     return nullptr;
   }
   auto router = std::make_unique<Router>();
   for (const conf::Node& node : list.items()) read_route(node, context, *router);
+  router->make_index();
   return router;
 }
 

@@ -58,6 +58,7 @@ std::unique_ptr<Expression> Expression::build(const Syntax& syntax, std::string_
   made->reads_ = compiler.variables_read();
   made->reads_payload_ = compiler.reads_payload();
   made->locals_ = compiler.locals();
+  if (want == Want::boolean) made->key_tests_ = rules::key_tests(syntax);
   return made;
 }
 

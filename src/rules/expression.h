@@ -14,6 +14,7 @@
 #include "base/result.h"
 #include "conf/node.h"
 #include "rules/context.h"
+#include "rules/key_test.h"
 #include "rules/value.h"
 
 namespace belay::rules {
@@ -71,6 +72,8 @@ class Expression {
   bool reads_payload() const { return reads_payload_; }  // bare names, $body or $form
   bool reads(Variable v) const { return (reads_ >> static_cast<int>(v) & 1) != 0; }
   uint32_t variables_read() const { return reads_; }
+  // What a condition (Want::boolean) says about plain values.
+  const std::vector<KeyTest>& key_tests() const { return key_tests_; }
   // The error text of a failure of this expression.
   std::string explain(const Failure& failure) const;
   // "file:line:column: …" with the line and a caret under the spot.
@@ -86,6 +89,7 @@ class Expression {
   conf::Position position_;
   std::unique_ptr<const Node> root_;
   Arena constants_{kConstants, kConstantChunk};
+  std::vector<KeyTest> key_tests_;
   uint32_t reads_ = 0;
   uint32_t locals_ = 0;  // slots of macro variables
   bool reads_payload_ = false;
