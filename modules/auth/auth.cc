@@ -15,6 +15,7 @@ namespace {
 using pipeline::Exchange;
 
 constexpr int kMaxDepth = 4;
+constexpr int kRetryAfter = 30;  // seconds, when published keys cannot be fetched
 
 constexpr conf::Setting kSettings[] = {
     {.key = "bearer", .type = conf::Type::secrets, .help = "token behind Authorization: Bearer"},
@@ -39,7 +40,8 @@ constexpr conf::Setting kTlsSettings[] = {
 class Check {
  public:
   virtual ~Check() = default;
-  virtual bool holds(const Exchange& exchange) const = 0;
+  // `open`: filled in when the keys that decide it are not to be had (yet).
+  virtual bool holds(Exchange& exchange, signature::Finding& open) const = 0;
   virtual std::string_view challenge() const { return "ApiKey"; }  // for WWW-Authenticate (RFC 9110 §11.6.1)
 };
 
@@ -53,7 +55,7 @@ std::optional<std::string_view> authorization(const Exchange& exchange, std::str
 class Bearer final : public Check {
  public:
   explicit Bearer(conf::Secret secret) : secret_(std::move(secret)) {}
-  bool holds(const Exchange& exchange) const override {
+  bool holds(Exchange& exchange, signature::Finding&) const override {
     const auto token = authorization(exchange, "Bearer");
     return token && signature::matches_any(secret_, *token, exchange.received);
   }
@@ -66,7 +68,7 @@ class Bearer final : public Check {
 class Basic final : public Check {
  public:
   Basic(std::string user, conf::Secret password) : user_(std::move(user)), password_(std::move(password)) {}
-  bool holds(const Exchange& exchange) const override {
+  bool holds(Exchange& exchange, signature::Finding&) const override {
     const auto text = authorization(exchange, "Basic");
     const auto pair = text ? base64_decode(*text) : std::nullopt;
     const size_t colon = pair ? pair->find(':') : std::string::npos;
@@ -87,7 +89,7 @@ class Named final : public Check {
  public:
   enum class In : uint8_t { header, query };
   Named(In in, std::string name, conf::Secret secret) : in_(in), name_(std::move(name)), secret_(std::move(secret)) {}
-  bool holds(const Exchange& exchange) const override {
+  bool holds(Exchange& exchange, signature::Finding&) const override {
     if (in_ == In::query) {
       std::string value;
       return http::single_query(exchange.request.query, name_, value) == http::Presence::once &&
@@ -106,21 +108,28 @@ class Named final : public Check {
 
 class Jwt final : public Check {
  public:
-  explicit Jwt(std::unique_ptr<signature::JwtRule> rule) : rule_(std::move(rule)) {}
-  bool holds(const Exchange& exchange) const override {
+  Jwt(std::unique_ptr<signature::JwtRule> rule, std::unique_ptr<const signature::Keyring> keyring)
+      : rule_(std::move(rule)), keyring_(std::move(keyring)) {}
+  bool holds(Exchange& exchange, signature::Finding& open) const override {
     const auto token = authorization(exchange, "Bearer");
-    return token && rule_->check(*token, exchange.received).empty();
+    if (!token) return false;
+    signature::Work work(exchange.context(), *keyring_, exchange.received, exchange.services.keys);
+    signature::Finding finding = rule_->check(*token, work);
+    if (finding.genuine()) return true;
+    if (finding.is != signature::Finding::Is::refused) open = std::move(finding);
+    return false;
   }
   std::string_view challenge() const override { return "Bearer"; }
 
  private:
   std::unique_ptr<signature::JwtRule> rule_;
+  std::unique_ptr<const signature::Keyring> keyring_;
 };
 
 class Tls final : public Check {
  public:
   explicit Tls(std::string subject) : subject_(std::move(subject)) {}
-  bool holds(const Exchange& exchange) const override {
+  bool holds(Exchange& exchange, signature::Finding&) const override {
     return exchange.client.tls && exchange.client.tls_subject == subject_;
   }
   std::string_view challenge() const override { return "Certificate"; }
@@ -132,8 +141,8 @@ class Tls final : public Check {
 class Several final : public Check {
  public:
   Several(bool all, std::vector<std::unique_ptr<Check>> checks) : all_(all), checks_(std::move(checks)) {}
-  bool holds(const Exchange& exchange) const override {
-    const auto one = [&](const auto& check) { return check->holds(exchange); };
+  bool holds(Exchange& exchange, signature::Finding& open) const override {
+    const auto one = [&](const auto& check) { return check->holds(exchange, open); };
     return all_ ? std::all_of(checks_.begin(), checks_.end(), one) : std::any_of(checks_.begin(), checks_.end(), one);
   }
   std::string_view challenge() const override { return checks_.front()->challenge(); }
@@ -210,28 +219,49 @@ std::unique_ptr<Check> Reader::basic(const conf::Node& node) const {
 
 std::unique_ptr<Check> Reader::jwt(const conf::Node& node) const {
   const conf::Node& secret = node.at("secret");
-  if (!secret.present()) {
-    problems().add(node.position(), "jwt needs a secret: keys from a file or URL are not part of this version",
-                   "write jwt: { secret: \"${env:NAME}\", algorithms: [HS256] }");
+  const conf::Node& keys = node.at("keys");
+  if (secret.present() == keys.present()) {
+    problems().add(node.position(), "jwt needs either a secret or keys",
+                   "write jwt: { secret: \"${env:NAME}\", algorithms: [HS256] } or jwt: { keys: { url: \"https://…\" }, algorithms: [RS256] }");
     return nullptr;
   }
-  const conf::Secret values = conf::read_secret(secret, context.secrets, problems());
-  auto rule = signature::JwtRule::build(node, values, problems());
+  auto keyring = std::make_unique<signature::Keyring>();
+  if (secret.present()) keyring->secrets["signing"] = conf::read_secret(secret, context.secrets, problems());
+  rules::Names names = rules::Names::request();
+  names.payload = false;
+  auto rule = signature::JwtRule::build(node, keys, {}, *keyring, names, node.position(), problems());
   if (!rule) return nullptr;
-  return std::make_unique<Jwt>(std::move(rule));
+  return std::make_unique<Jwt>(std::move(rule), std::move(keyring));
 }
 
 class Auth final : public pipeline::Handler {
  public:
   explicit Auth(std::unique_ptr<Check> check) : check_(std::move(check)) {}
   pipeline::Verdict handle(Exchange& exchange) const override {
-    if (check_->holds(exchange)) return pipeline::Verdict::next;
+    signature::Finding open;
+    if (check_->holds(exchange, open)) return pipeline::Verdict::next;
+    if (open.is != signature::Finding::Is::pending) return refuse(exchange, open);
+    exchange.services.keys->when_known(open.url, [this, resume = exchange.park()] {
+      if (Exchange* waiting = resume.exchange()) {
+        signature::Finding still_open;
+        if (!check_->holds(*waiting, still_open)) refuse(*waiting, still_open);
+      }
+      resume();
+    });
+    return pipeline::Verdict::parked;
+  }
+
+ private:
+  pipeline::Verdict refuse(Exchange& exchange, const signature::Finding& open) const {
+    if (!open.genuine()) {  // nobody knows whether the token is right: the sender tries again
+      exchange.answer(503, wire::Outcome::failed, "auth: " + std::string(open.reason), kRetryAfter);
+      return pipeline::Verdict::reply;
+    }
     exchange.answer(401, wire::Outcome::rejected, "auth: the credentials are missing or wrong");
     exchange.reply.head.append("WWW-Authenticate: ").append(check_->challenge()).append("\r\n");
     return pipeline::Verdict::reply;
   }
 
- private:
   std::unique_ptr<Check> check_;
 };
 

@@ -1,7 +1,10 @@
 #include "modules/handshake/handshake.h"
 
+#include <algorithm>
+
 #include "base/bytes.h"
 #include "http/credentials.h"
+#include "http/parser.h"
 #include "http/writer.h"
 #include "modules/verify/verify.h"
 
@@ -18,7 +21,12 @@ constexpr conf::Setting kSettings[] = {
      .type = conf::Type::boolean,
      .fallback = "true",
      .help = "its signature must be right, else 401"},
-    {.key = "token", .type = conf::Type::expression, .help = "what respond.body echoes; must look like a token"},
+    {.key = "token", .type = conf::Type::expression, .help = "what the answer echoes; must look like a token"},
+    {.key = "shape",
+     .fallback = "token",
+     .range = "token|text",
+     .help = "text: the token may have blanks and any printable ASCII; never with a secret in the answer"},
+    {.key = "quiet", .type = conf::Type::boolean, .fallback = "false", .help = "a refusal has no body"},
     {.key = "respond", .type = conf::Type::node, .required = true, .help = "the answer"},
 };
 
@@ -30,6 +38,7 @@ constexpr conf::Setting kRespondSettings[] = {
      .help = "status of the answer"},
     {.key = "type", .fallback = "text/plain", .help = "its content type"},
     {.key = "body", .help = "template of its body"},
+    {.key = "headers", .type = conf::Type::node, .help = "NAME: template"},
 };
 
 std::vector<conf::Node> challenges_of(const conf::Node& node) {
@@ -66,7 +75,7 @@ std::string without_token(std::string_view text, std::string_view token) {
 bool reads_only_token(const rules::Template& body, std::string_view token, rules::Names names) {
   names.payload = false;
   names.variables &= (1U << static_cast<int>(rules::Variable::secret)) | (1U << static_cast<int>(rules::Variable::source)) |
-                     (1U << static_cast<int>(rules::Variable::now));
+                     (1U << static_cast<int>(rules::Variable::now)) | (1U << static_cast<int>(rules::Variable::param));
   conf::Problems unsaid;
   return rules::Template::compile(without_token(body.text(), trim_ows(token)), conf::Position{}, names, unsaid) != nullptr;
 }
@@ -74,7 +83,13 @@ bool reads_only_token(const rules::Template& body, std::string_view token, rules
 }  // namespace
 
 bool Handshake::Challenge::reads(rules::Variable variable) const {
-  return when->reads(variable) || (token && token->reads(variable)) || (body && body->reads(variable));
+  return when->reads(variable) || (token && token->reads(variable)) || answer_reads(variable);
+}
+
+bool Handshake::Challenge::answer_reads(rules::Variable variable) const {
+  return (body && body->reads(variable)) || std::any_of(headers.begin(), headers.end(), [variable](const auto& header) {
+           return header.second->reads(variable);
+         });
 }
 
 bool needs_scheme(const conf::Node& node) {
@@ -87,32 +102,49 @@ bool needs_scheme(const conf::Node& node) {
 bool Handshake::read(const conf::Node& node, conf::Problems& problems, Challenge& out) const {
   const size_t before = problems.all().size();
   const conf::Section section(node, kSettings, problems);
-  const rules::Names names = names_with(secrets_);
+  const rules::Names names = names_with(keyring_.secrets);
   if (section.has("when"))
     out.when = rules::Expression::compile(section.node("when"), names, problems, rules::Want::boolean);
   if (section.has("token")) out.token = rules::Expression::compile(section.node("token"), names, problems);
   out.verified = section.boolean("verified");
-  if (!section.has("respond")) return false;
-  const conf::Section respond(section.node("respond"), kRespondSettings, problems);
+  out.free_text = section.text("shape") == "text";
+  out.quiet = section.boolean("quiet");
+  if (out.token && out.token->reads(rules::Variable::secret))
+    section.wrong("token", "a secret must not be echoed", "name the part of the request that the sender wants back");
+  if (section.has("respond")) read_respond(section.node("respond"), names, problems, out);
+  if (out.free_text && out.signs()) section.wrong("shape", "what a secret has a part in must look like a token", "remove shape");
+  return problems.all().size() == before;
+}
+
+bool Handshake::read_respond(const conf::Node& node, const rules::Names& names, conf::Problems& problems,
+                             Challenge& out) const {
+  const size_t before = problems.all().size();
+  const conf::Section respond(node, kRespondSettings, problems);
   out.status = static_cast<int>(respond.integer("status"));
   if (!http::is_field_value(respond.text("type")))
     respond.wrong("type", "this cannot be sent as a content type", "write type: text/plain");
   http::append_field(out.head, "Content-Type", respond.text("type"));
   http::append_field(out.head, "X-Content-Type-Options", "nosniff");
   if (respond.has("body")) out.body = rules::Template::compile(respond.node("body"), names, problems);
-  if (out.token && out.token->reads(rules::Variable::secret))
-    section.wrong("token", "a secret must not be echoed", "name the part of the request that the sender wants back");
-  if (out.body && !reads_only_token(*out.body, out.token ? out.token->text() : std::string(), names)) {
-    section.wrong("respond", "an answer is made of nothing of the request but its token",
+  for (const conf::Entry& entry : respond.node("headers").entries()) {
+    if (!http::is_token(entry.key)) problems.add(entry.key_position, "'" + printable(entry.key) + "' is not a header name");
+    if (auto made = rules::Template::compile(entry.value, names, problems)) out.headers.emplace_back(entry.key, std::move(made));
+  }
+  if (problems.all().size() != before) return false;
+  const std::string token = out.token ? out.token->text() : std::string();
+  bool only_token = !out.body || reads_only_token(*out.body, token, names);
+  for (const auto& [name, value] : out.headers) only_token = only_token && reads_only_token(*value, token, names);
+  if (!only_token) {
+    respond.wrong("body", "an answer is made of nothing of the request but its token",
                   "write token: FIELD, so that its shape is checked, and the same FIELD in the body");
   }
-  return problems.all().size() == before;
+  return only_token;
 }
 
 std::unique_ptr<Handshake> Handshake::build(const conf::Node& node, std::unique_ptr<const signature::Scheme> scheme,
-                                            signature::SecretTable secrets, conf::Problems& problems) {
+                                            signature::Keyring keyring, conf::Problems& problems) {
   auto handshake = std::make_unique<Handshake>();
-  handshake->secrets_ = std::move(secrets);
+  handshake->keyring_ = std::move(keyring);
   const std::vector<conf::Node> nodes = challenges_of(node);
   if (nodes.empty() || nodes.size() > kMaxChallenges) {
     problems.add(node.position(), "handshake has 1 to 8 challenges");
@@ -131,52 +163,66 @@ std::unique_ptr<Handshake> Handshake::build(const conf::Node& node, std::unique_
 Verdict Handshake::handle(Exchange& exchange) const {
   if (exchange.body.size() > kMaxBody) return Verdict::next;
   const std::string timestamp = reads_time_ && scheme_ ? scheme_->timestamp_of(exchange.context()) : std::string();
-  payload::RequestContext& context = exchange.context();
-  const signature::LentSecrets secrets(secrets_, exchange.received);
-  Verdict verdict = Verdict::next;
+  signature::Work work(exchange.context(), keyring_, exchange.received, exchange.services.keys);
+  work.lent.timestamp = timestamp;
   for (const Challenge& challenge : challenges_) {
-    context.lend(timestamp, &secrets);
-    const auto applies = challenge.when->test(context);
-    if (!applies || !*applies) continue;
-    verdict = answer(challenge, timestamp, secrets, exchange);
-    break;
+    bool applies = false;
+    {
+      const signature::Loan loan(work);
+      const auto holds = challenge.when->test(work.context);
+      applies = holds && *holds;
+    }
+    if (applies) return answer(challenge, work, exchange);
   }
-  context.lend({}, nullptr);
-  return verdict;
+  return Verdict::next;
 }
 
-Verdict Handshake::answer(const Challenge& challenge, std::string_view timestamp, const signature::LentSecrets& secrets,
-                          Exchange& exchange) const {
-  payload::RequestContext& context = exchange.context();
+Verdict Handshake::answer(const Challenge& challenge, signature::Work& work, Exchange& exchange) const {
   if (challenge.verified) {
-    if (const std::string_view reason = scheme_->check(exchange.context(), exchange.received); !reason.empty()) {
-      refuse_proof(exchange, reason);
+    const signature::Finding finding = scheme_->check(exchange.context(), exchange.received, exchange.services.keys);
+    if (!finding.genuine()) {
+      refuse_proof(exchange, finding);
+      if (challenge.quiet) exchange.reply.body.clear();
       return Verdict::reply;
     }
     exchange.verified = true;
-    context.lend(timestamp, &secrets);  // the check has taken them back
   }
-  if (challenge.token) {
-    const bool signs = challenge.body && challenge.body->reads(rules::Variable::secret);
-    const rules::Value token = challenge.token->run(context).plain(context.arena());
-    const bool text = !token.is_error() && token.kind() == rules::Kind::string && !token.text().empty();
-    if (!text || token.text().size() > (signs ? kMaxSigned : kMaxToken) ||
-        !(signs ? http::is_base64_text(token.text()) : http::is_token_text(token.text()))) {
-      exchange.answer(400, wire::Outcome::rejected, "handshake: the challenge does not look like a token");
-      return Verdict::reply;
-    }
+  if (challenge.token && !fits(challenge, work)) {
+    exchange.answer(400, wire::Outcome::rejected, "handshake: the challenge does not look like a token");
+    return Verdict::reply;
   }
-  std::string body;
-  if (challenge.body && !challenge.body->append(context, body).ok()) {
+  exchange.reply.head.clear();
+  exchange.reply.body.clear();
+  if (!respond(challenge, work, exchange.reply)) {
     exchange.answer(400, wire::Outcome::rejected, "handshake: the challenge lacks something");
     return Verdict::reply;
   }
   exchange.outcome = wire::Outcome::filtered;
   exchange.reason = "handshake: answered";
-  exchange.reply.status = challenge.status;
-  exchange.reply.head = challenge.head;
-  exchange.reply.body = std::move(body);
   return Verdict::reply;
+}
+
+bool Handshake::fits(const Challenge& challenge, signature::Work& work) {
+  const signature::Loan loan(work);
+  const rules::Value token = challenge.token->run(work.context).plain(work.context.arena());
+  if (token.is_error() || token.kind() != rules::Kind::string || token.text().empty()) return false;
+  if (challenge.signs()) return token.text().size() <= kMaxSigned && http::is_base64_text(token.text());
+  if (!challenge.free_text) return token.text().size() <= kMaxToken && http::is_token_text(token.text());
+  return token.text().size() <= kMaxFreeText &&
+         std::all_of(token.text().begin(), token.text().end(), [](char c) { return c >= ' ' && c <= '~'; });
+}
+
+// False when a part of the answer cannot be made.
+bool Handshake::respond(const Challenge& challenge, signature::Work& work, pipeline::Reply& reply) {
+  const signature::Loan loan(work);
+  reply.status = challenge.status;
+  reply.head = challenge.head;
+  for (const auto& [name, value] : challenge.headers) {
+    const auto text = value->render(work.context);
+    if (!text || !http::is_field_value(*text)) return false;
+    http::append_field(reply.head, name, *text);
+  }
+  return !challenge.body || challenge.body->append(work.context, reply.body).ok();
 }
 
 namespace {
@@ -193,9 +239,7 @@ std::unique_ptr<pipeline::Handler> build_module(const conf::Node& settings, pipe
     scheme = build_scheme_of(verify, context);
     if (!scheme) return nullptr;
   }
-  return Handshake::build(
-      settings, std::move(scheme),
-      signature::read_secret_table(context.source->named->node.at("secrets"), context.secrets, context.problems), context.problems);
+  return Handshake::build(settings, std::move(scheme), keyring_of(context), context.problems);
 }
 
 }  // namespace

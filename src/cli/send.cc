@@ -122,7 +122,7 @@ Result<Sender::Answer> send_file(const Options& options, const SigningPreset& pr
   if (!loose) return loose.error();
   (*loose)->set(std::move(*fields), std::move(*body));
   pipeline::Exchange& exchange = (*loose)->exchange();
-  const auto made = preset.scheme().sign(exchange.context(), now_of(options.signing));
+  const auto made = preset.scheme().sign(exchange.context(), now_of(options.signing), preset.keys());
   if (!made) return made.error();
   http::Fields all = exchange.request.fields;
   for (const auto& [name, value] : made->fields) all.add(name, value);
@@ -163,7 +163,7 @@ void add_send(CLI::App& app, int& exit_code) {
   command->add_option("--header", options->headers, "Further header field")
       ->type_name("\"NAME: VALUE\"")
       ->allow_extra_args(false);
-  command->add_option("--to", options->to, "Where to (default: http://127.0.0.1:8080/webhooks/PRESET)")
+  command->add_option("--to", options->to, "Where to (default: http://127.0.0.1:8080/webhooks/preset)")
       ->type_name("URL");
   command->add_option("files", options->files, "Bodies, sent in this order; - for standard input")
       ->required()

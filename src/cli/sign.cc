@@ -29,7 +29,7 @@ int sign(const Options& options) {
   auto loose = LooseExchange::create(now_of(options.signing));
   if (!loose) return refuse(loose.error());
   (*loose)->set({}, std::move(*body));
-  const auto made = preset->scheme().sign((*loose)->exchange().context(), now_of(options.signing));
+  const auto made = preset->scheme().sign((*loose)->exchange().context(), now_of(options.signing), (*preset).keys());
   if (!made) return refuse({ErrorKind::refused, made.error().message});
   for (const auto& [name, value] : made->fields) fmt::print("{}: {}\n", name, value);
   if (!made->query.empty()) fmt::print("?{}\n", made->query);

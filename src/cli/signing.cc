@@ -1,8 +1,10 @@
 #include "cli/signing.h"
 
 #include <algorithm>
+#include <cctype>
 #include <iostream>
 #include <iterator>
+#include <map>
 
 #include "base/bytes.h"
 #include "http/parser.h"
@@ -24,15 +26,31 @@ std::string one_line(const conf::Problems& problems) {
   return text;
 }
 
-// The secret names a preset uses. A value may hold '=' itself (base64), so only these count as NAME=.
-std::vector<std::string> secret_names(const conf::Node& verify, conf::Problems& problems) {
-  return {signature::KeyRule::read(verify.at("key"), problems).secret};
+// The secret names a preset uses: `key` of its checks, and $secret.NAME. A value may hold '=' itself (base64), so only these
+// count as NAME=.
+void add_secret_names(const conf::Node& node, std::vector<std::string>& names) {
+  const auto add = [&names](std::string name) {
+    if (!name.empty() && std::find(names.begin(), names.end(), name) == names.end()) names.push_back(std::move(name));
+  };
+  static constexpr std::string_view kStart = "$secret.";
+  const std::string& text = node.text();
+  for (size_t at = text.find(kStart); at != std::string::npos; at = text.find(kStart, at + 1)) {
+    const size_t from = at + kStart.size();
+    size_t end = from;
+    while (end < text.size() && (std::isalnum(static_cast<unsigned char>(text[end])) != 0 || text[end] == '_')) ++end;
+    add(text.substr(from, end - from));
+  }
+  for (const conf::Node& item : node.items()) add_secret_names(item, names);
+  for (const conf::Entry& entry : node.entries()) {
+    if (entry.key == "key") add(entry.value.is_scalar() ? entry.value.text() : entry.value.at("secret").text());
+    add_secret_names(entry.value, names);
+  }
 }
 
 signature::SecretTable secrets_of(const std::vector<std::string>& given, const std::vector<std::string>& names) {
   signature::SecretTable table;
   for (const std::string& text : given) {
-    std::string name = names.front(), value = text;
+    std::string name = "signing", value = text;
     const size_t equals = text.find('=');
     if (equals != std::string::npos && std::find(names.begin(), names.end(), text.substr(0, equals)) != names.end()) {
       name = text.substr(0, equals);
@@ -42,6 +60,32 @@ signature::SecretTable secrets_of(const std::vector<std::string>& given, const s
   }
   return table;
 }
+
+Result<std::pair<std::string, std::string>> pair_of(const std::string& flag, const std::string& text, size_t equals) {
+  if (equals == std::string::npos || equals == 0) return invalid(flag + " is written NAME=VALUE: " + printable(text));
+  return std::pair{text.substr(0, equals), text.substr(equals + 1)};
+}
+
+class FileKeys final : public signature::KeySource {
+ public:
+  Result<void> add(const std::string& url, const std::string& file) {
+    auto text = read_file(file, signature::kMaxDocument);
+    if (!text) return text.error();
+    auto keys = signature::parse_public_keys(*text);
+    if (!keys) return Error{keys.error().kind, file + ": " + keys.error().message};
+    known_[url] = std::make_shared<const signature::PublicKeys>(std::move(*keys));
+    return {};
+  }
+  Answer get(const std::string& url) override {
+    const auto found = known_.find(url);
+    if (found == known_.end()) return {};
+    return {State::ready, found->second};
+  }
+  void when_known(const std::string&, std::function<void()> done) override { done(); }
+
+ private:
+  std::map<std::string, std::shared_ptr<const signature::PublicKeys>> known_;
+};
 
 Error unknown_preset(const std::string& name, const conf::PresetSet& set) {
   std::vector<std::string_view> known;
@@ -59,12 +103,14 @@ void add_signing_flags(CLI::App& command, SigningFlags& flags) {
   command.add_option("preset", flags.preset, "Preset: a sender's scheme, for example github")
       ->required()
       ->type_name("PRESET");
-  command.add_option("--secret", flags.secrets, "Secret; several are all tried")
-      ->required()
+  command.add_option("--secret", flags.secrets, "Secret, or a key in PEM, JWK, base64 or hex; several are all tried")
       ->type_name("[NAME=]SECRET")
       ->allow_extra_args(false);
   command.add_option("--param", flags.params, "Further setting of the preset")
       ->type_name("NAME=VALUE")
+      ->allow_extra_args(false);
+  command.add_option("--key-file", flags.key_files, "File with the keys that the sender publishes at a URL")
+      ->type_name("URL=FILE")
       ->allow_extra_args(false);
   command.add_option("--now", flags.now, "Moment to judge or sign at, in Unix seconds")->type_name("UNIX");
 }
@@ -80,19 +126,38 @@ Result<SigningPreset> SigningPreset::load(const SigningFlags& flags) {
   preset.node_ = found->node;
   const conf::Node& verify = preset.node_.at("verify");
   if (!verify.present()) return invalid("preset '" + flags.preset + "' has no verify: its sender proves nothing");
-  if (!flags.params.empty()) return invalid("preset '" + flags.preset + "' takes no --param");
-  const signature::SecretTable secrets = secrets_of(flags.secrets, secret_names(verify, problems));
-  for (const auto& [name, values] : secrets) {
+  std::vector<std::string> names{"signing"};
+  add_secret_names(verify, names);
+  std::vector<std::string> handshake_names;
+  add_secret_names(preset.node_.at("handshake"), handshake_names);
+  names.insert(names.end(), handshake_names.begin(), handshake_names.end());
+  signature::Keyring keyring{secrets_of(flags.secrets, names), {}};
+  for (const auto& [name, values] : keyring.secrets) {
     for (const conf::SecretValue& value : values) {
       // Fail closed: anybody can sign with an empty secret.
       if (value.value.empty()) return Error{ErrorKind::refused, "the secret is empty"};
     }
   }
-  preset.scheme_ = signature::Scheme::build(verify, secrets, {}, problems);
+  for (const std::string& param : flags.params) {
+    auto pair = pair_of("--param", param, param.find('='));
+    if (!pair) return pair.error();
+    keyring.params.insert(std::move(*pair));
+  }
+  auto keys = std::make_unique<FileKeys>();
+  for (const std::string& key_file : flags.key_files) {
+    const auto pair = pair_of("--key-file", key_file, key_file.rfind('='));
+    if (!pair) return pair.error();
+    if (auto added = keys->add(pair->first, pair->second); !added) return added.error();
+  }
+  preset.keys_ = std::move(keys);
+  preset.scheme_ = signature::Scheme::build(verify, keyring, {}, problems);
   const conf::Node& handshake = preset.node_.at("handshake");
-  if (preset.scheme_ && handshake.present()) {
+  // A token that was agreed on for the handshake alone need not be given: then no request is taken for one.
+  const bool can_answer = std::all_of(handshake_names.begin(), handshake_names.end(),
+                                      [&](const std::string& name) { return keyring.secrets.contains(name); });
+  if (preset.scheme_ && handshake.present() && can_answer) {
     preset.handshake_ =
-        modules::Handshake::build(handshake, signature::Scheme::build(verify, secrets, {}, problems), secrets, problems);
+        modules::Handshake::build(handshake, signature::Scheme::build(verify, keyring, {}, problems), keyring, problems);
   }
   if (!preset.scheme_ || !problems.empty()) return Error{ErrorKind::refused, one_line(problems)};
   return preset;

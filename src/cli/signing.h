@@ -21,10 +21,11 @@ struct SigningFlags {
   std::string preset;
   std::vector<std::string> secrets;  // [NAME=]VALUE
   std::vector<std::string> params;   // NAME=VALUE
+  std::vector<std::string> key_files;  // URL=FILE
   std::optional<int64_t> now;        // Unix seconds
 };
 
-// PRESET, --secret, --param, --now.
+// PRESET, --secret, --param, --key-file, --now.
 void add_signing_flags(CLI::App& command, SigningFlags& flags);
 
 // A preset, compiled with the secrets given.
@@ -33,6 +34,8 @@ class SigningPreset {
   static Result<SigningPreset> load(const SigningFlags& flags);
 
   const signature::Scheme& scheme() const { return *scheme_; }
+  // The documents of --key-file, in place of what senders publish.
+  signature::KeySource* keys() const { return keys_.get(); }
   const modules::Handshake* handshake() const { return handshake_.get(); }  // null when the preset has none
   // The header that carries what identify calls `fact` ("type", "id"); empty when it stands elsewhere.
   std::string header_of(std::string_view fact) const;
@@ -41,6 +44,7 @@ class SigningPreset {
   conf::PresetSet presets_;
   conf::Node node_;
   std::unique_ptr<signature::Scheme> scheme_;
+  std::unique_ptr<signature::KeySource> keys_;
   std::unique_ptr<modules::Handshake> handshake_;
 };
 

@@ -40,12 +40,16 @@ int verify(const Options& options) {
   }
   if (preset->handshake() != nullptr && preset->handshake()->handle(exchange) == pipeline::Verdict::reply) {
     if (exchange.outcome != wire::Outcome::filtered) return refuse({ErrorKind::refused, exchange.reason});
-    fmt::print(stderr, "handshake: answered with {}\n", exchange.reply.status);
+    std::string fields = exchange.reply.head;
+    std::erase(fields, '\r');
+    fmt::print(stderr, "handshake: answered with {}\n{}", exchange.reply.status, fields);
     fmt::print("{}\n", exchange.reply.body);
     return 0;
   }
-  const std::string_view reason = preset->scheme().check(exchange.context(), exchange.received);
-  if (!reason.empty()) return refuse({ErrorKind::refused, std::string(reason)});
+  const signature::Finding finding = preset->scheme().check(exchange.context(), exchange.received, preset->keys());
+  if (finding.is == signature::Finding::Is::unavailable)
+    return refuse({ErrorKind::unavailable, "the keys at " + finding.url + " are not given; write --key-file " + finding.url + "=FILE"});
+  if (!finding.genuine()) return refuse({ErrorKind::refused, std::string(finding.reason)});
   fmt::print("valid ({})\n", pipeline::to_string(preset->scheme().trust()));
   return 0;
 }

@@ -65,12 +65,16 @@ class FactTable final : public rules::Table {
   std::function<std::vector<Fact>()> facts_;
 };
 
-// $secret of a context that was lent none.
-class NoSecrets final : public rules::Table {
+// What a context was not lent.
+class NoTable final : public rules::Table {
  public:
   bool find(std::string_view, Arena&, Value&) const override { return false; }
 };
-const NoSecrets kNoSecrets;
+const NoTable kNoTable;
+
+Value table_of(const rules::Table* table) {
+  return Value::table(table != nullptr ? *table : kNoTable);
+}
 
 }  // namespace
 
@@ -132,6 +136,7 @@ Value RequestContext::variable(rules::Variable name) {
     case Variable::method: return Value::string(request.method);
     case Variable::path: return Value::string(request.path);
     case Variable::url:
+      if (lent_ != nullptr && !lent_->url.empty()) return Value::string(lent_->url);
       if (url_.empty()) {
         url_.append(view_.tls ? "https://" : "http://").append(request.host).append(request.target);
       }
@@ -144,8 +149,11 @@ Value RequestContext::variable(rules::Variable name) {
     case Variable::client: return client();
     case Variable::source: return Value::string(view_.source);
     case Variable::event: return event();
-    case Variable::ts: return Value::string(timestamp_);
-    case Variable::secret: return Value::table(secrets_ != nullptr ? *secrets_ : kNoSecrets);
+    case Variable::ts: return Value::string(lent_ != nullptr ? lent_->timestamp : std::string_view());
+    case Variable::secret: return table_of(lent_ != nullptr ? lent_->secrets : nullptr);
+    case Variable::param: return table_of(lent_ != nullptr ? lent_->params : nullptr);
+    case Variable::signature: return table_of(lent_ != nullptr ? lent_->signature : nullptr);
+    case Variable::item: return lent_ != nullptr ? lent_->item : Value();
     case Variable::now: {
       const int64_t ms = to_ms(view_.received);
       const int64_t seconds = ms >= 0 ? ms / 1000 : (ms - 999) / 1000;

@@ -1,5 +1,5 @@
 // What expressions read: one request as rules::Context. The payload is parsed at most once, and only when a rule reads it.
-// $ts and $secret answer only while a scheme is being checked or made (lend()). Owner: the exchange (one for all its
+// $ts, $secret and their like answer only while a scheme is being checked or made (lend()). Owner: the exchange (one for all its
 // modules), or whoever signs. One request, one thread. Failure: an unreadable payload is an error value of the expression.
 #pragma once
 
@@ -14,6 +14,16 @@
 
 namespace belay::payload {
 
+// Lent to a context for as long as a scheme is at work. A table that is not there is empty.
+struct Lent {
+  std::string_view timestamp;                // $ts
+  const rules::Table* secrets = nullptr;     // $secret
+  const rules::Table* params = nullptr;      // $param
+  const rules::Table* signature = nullptr;   // $signature: the named parts of what is checked
+  rules::Value item;                         // $item: of what `each` lists
+  std::string_view url;                      // $url as the sender knows it; empty: the request's
+};
+
 class RequestContext final : public rules::Context {
  public:
   explicit RequestContext(const RequestView& view);
@@ -27,11 +37,8 @@ class RequestContext final : public rules::Context {
   rules::Value variable(rules::Variable name) override;
   bool path_part(std::string_view name, rules::Value& out) override;
 
-  // What $ts and $secret are from now on; both must outlive the use. Null secrets: $secret is empty.
-  void lend(std::string_view timestamp, const rules::Table* secrets) {
-    timestamp_ = timestamp;
-    secrets_ = secrets;
-  }
+  // What only signature schemes and handshakes may read, from now on; must outlive the use. Null: nothing.
+  void lend(const Lent* lent) { lent_ = lent; }
   // The public URL senders sign when it is not the one of the request (a proxy in front rewrites it).
   void set_url(std::string url) { url_ = std::move(url); }
 
@@ -45,8 +52,7 @@ class RequestContext final : public rules::Context {
   RequestView view_;
   std::optional<Payload> body_;
   std::unique_ptr<Tables> tables_;
-  std::string_view timestamp_;
-  const rules::Table* secrets_ = nullptr;
+  const Lent* lent_ = nullptr;
   std::string url_;
 };
 

@@ -16,6 +16,7 @@
 #include "payload/payload.h"
 #include "pipeline/exchange.h"
 #include "pipeline/shared_memory.h"
+#include "signature/key_source.h"
 #include "signature/trust.h"
 #include "upstream/client.h"
 #include "wire/client.h"
@@ -134,6 +135,7 @@ struct Services {
   size_t slot = 0;                        // the worker's row in shared.workers
   wire::SpoolClient* spool = nullptr;     // null: no spool configured
   upstream::Client* upstream = nullptr;
+  signature::KeySource* keys = nullptr;   // published keys of senders; null: schemes that need them answer 503
   MemoryBudget* memory = nullptr;         // limits.memory; null: nothing is counted
   OutcomeCounters* counters = nullptr;    // the runner counts; null: nobody does (tests, explain)
 };

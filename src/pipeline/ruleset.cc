@@ -18,6 +18,7 @@ using conf::Type;
 constexpr conf::Setting kSourceSettings[] = {
     {.key = "preset", .help = "fills verify, handshake and identify from conf/presets/NAME.yaml; keys written here win"},
     {.key = "secrets", .type = Type::node, .help = "NAME: secret or list of secrets, for verify and handshake"},
+    {.key = "params", .type = Type::node, .help = "NAME: text, further settings of the preset; url: the endpoint as the sender knows it"},
     {.key = "trust", .range = "open|token|signed|signed+fresh", .help = "the least trust this source's rules must prove"},
     {.key = "mode", .fallback = "forward", .range = "forward|spool", .help = "forward at once, or store, answer and deliver later"},
     {.key = "reply", .type = Type::node, .help = "what the sender gets when Belay answers for the backend"},

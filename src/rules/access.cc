@@ -253,7 +253,10 @@ Kinds kinds_of(Variable variable) {
     case Variable::query:
     case Variable::headers:
     case Variable::event:
-    case Variable::secret: return bit(Kind::map);
+    case Variable::secret:
+    case Variable::param:
+    case Variable::signature: return bit(Kind::map);
+    case Variable::item:
     case Variable::body:
     case Variable::client: break;
   }

@@ -160,7 +160,9 @@ NodePtr Compiler::variable(const Syntax& syntax) {
     if (to_string(variable) != syntax.text) continue;
     if (!names_.allows(variable)) {
       return complain(syntax.offset, syntax.text + " cannot be read here",
-                      variable == Variable::ts || variable == Variable::secret ? "it exists only inside verify, handshake and sign" : "");
+                      std::find(std::begin(kSignatureVariables), std::end(kSignatureVariables), variable) != std::end(kSignatureVariables)
+                          ? "it exists only inside verify, handshake and sign"
+                          : "");
     }
     variables_read_ |= 1U << i;
     reads_payload_ = reads_payload_ || variable == Variable::body || variable == Variable::form;

@@ -18,9 +18,12 @@ namespace belay::rules {
 // The names that begin with '$'. `body` is the payload itself.
 enum class Variable : uint8_t {
   body, raw, form, method, path, url, host, query, headers, client, source, event, ts, secret, now,
+  param, item, signature,
 };
-constexpr int kVariables = 15;
+constexpr int kVariables = 18;
 std::string_view to_string(Variable variable);  // "$body"
+// Those that exist only while a signature is checked or made.
+constexpr Variable kSignatureVariables[] = {Variable::ts, Variable::secret, Variable::param, Variable::item, Variable::signature};
 
 class Context {
  public:
@@ -35,7 +38,7 @@ class Context {
   // failed(Fault::unreadable, "payload is not JSON: …"). Asked once; kept.
   virtual Value payload() = 0;
   // Everything else by name. Usual kinds: $raw bytes; $method $path $url $host $source $ts string; $form $query $headers
-  // $client $event $secret Value::table; $now timestamp. Only asked for variables that Names allowed.
+  // $client $event $secret $param $signature Value::table; $now timestamp; $item anything. Only asked for variables that Names allowed.
   virtual Value variable(Variable name) = 0;
   // $path.tenant: a part of match.path, percent-decoded. False: no such key.
   virtual bool path_part(std::string_view name, Value& out);

@@ -14,7 +14,7 @@ namespace belay::rules {
 Names Names::request() {
   Names names;
   names.variables = (1U << kVariables) - 1;
-  names.variables &= ~(1U << static_cast<int>(Variable::ts) | 1U << static_cast<int>(Variable::secret));
+  for (const Variable variable : kSignatureVariables) names.variables &= ~(1U << static_cast<int>(variable));
   return names;
 }
 

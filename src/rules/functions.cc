@@ -7,7 +7,7 @@ namespace belay::rules {
 namespace {
 
 using TableOf = std::span<const Function> (*)();
-constexpr TableOf kTables[] = {text_functions, format_functions, conversion_functions, time_functions, list_functions, coding_functions, math_functions};
+constexpr TableOf kTables[] = {text_functions, format_functions, conversion_functions, time_functions, list_functions, coding_functions, math_functions, signing_functions};
 
 // Macros and forms that the compiler knows itself.
 constexpr std::string_view kGlobalForms[] = {"has", "default", "cel.bind"};

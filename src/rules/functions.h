@@ -38,6 +38,7 @@ std::span<const Function> time_functions();        // functions_time.cc
 std::span<const Function> list_functions();        // functions_list.cc
 std::span<const Function> coding_functions();      // functions_coding.cc: hashes, encodings, JSON
 std::span<const Function> math_functions();        // functions_math.cc
+std::span<const Function> signing_functions();     // functions_signing.cc: what senders do before they sign
 
 // Every function of that name that can be called so; empty when there is none.
 std::vector<const Function*> find_functions(std::string_view name, bool method);

@@ -1,6 +1,7 @@
 #include "signature/keys.h"
 
 #include "base/bytes.h"
+#include "http/message.h"
 
 namespace belay::signature {
 
@@ -10,8 +11,11 @@ constexpr conf::Setting kSettings[] = {
     {.key = "secret", .fallback = "signing", .help = "name in the source's secrets"},
     {.key = "strip", .help = "fixed text that is taken off the front"},
     {.key = "decode",
-     .range = "hex|base64|base64url",
-     .help = "how the secret spells the key's bytes; absent: the text is the key"},
+     .type = conf::Type::node,
+     .help = "how the secret spells the key's bytes: hex, base64, base64url or text (default); a list: any of them"},
+    {.key = "optional", .type = conf::Type::boolean, .fallback = "false", .help = "without the secret the check never holds"},
+    {.key = "derive", .type = conf::Type::node, .help = "template of the key, made of $secret.NAME"},
+    {.key = "id", .type = conf::Type::expression, .help = "which secret, or which key of a set, the request names"},
 };
 
 std::optional<std::string> decode_as(std::string_view encoding, std::string_view text) {
@@ -21,19 +25,35 @@ std::optional<std::string> decode_as(std::string_view encoding, std::string_view
   return std::string(text);
 }
 
-}  // namespace
+// A request with nothing in it: what a derivation that reads no request is evaluated with.
+struct NoRequest {
+  http::RequestHead head;
+  payload::RequestContext context{payload::RequestView{.head = &head}};
+};
 
-std::vector<MacKey> make_keys(Digest digest, const conf::Secret& secret) {
-  std::vector<MacKey> keys;
-  for (const conf::SecretValue& value : secret) {
-    conf::SecretValue window = value;
-    window.value.clear();
-    keys.push_back({std::move(window), Mac(digest, value.value)});
+std::vector<KeyBytes> derive_all(const rules::Template& derivation, const std::vector<KeyBytes>& from, Work& work) {
+  std::vector<KeyBytes> made;
+  for (const KeyBytes& key : from) {
+    work.secrets.put(key.name, key.bytes);
+    std::string bytes;
+    if (feed(derivation, work, [&bytes](std::string_view piece) { bytes += piece; }) && !bytes.empty())
+      made.push_back({key.window, key.name, std::move(bytes)});
+    work.secrets.put({}, {});
   }
-  return keys;
+  return made;
 }
 
-KeyRule KeyRule::read(const conf::Node& node, conf::Problems& problems) {
+}  // namespace
+
+std::vector<MacKey> make_keys(Digest digest, const std::vector<KeyBytes>& keys) {
+  std::vector<MacKey> made;
+  made.reserve(keys.size());
+  for (const KeyBytes& key : keys) made.push_back({key.window, key.name, Mac(digest, key.bytes)});
+  return made;
+}
+
+KeyRule KeyRule::read(const conf::Node& node, const rules::Names& names, const Keyring& keyring,
+                      conf::Problems& problems) {
   KeyRule rule;
   if (!node.present()) return rule;
   if (node.is_scalar()) {
@@ -43,30 +63,79 @@ KeyRule KeyRule::read(const conf::Node& node, conf::Problems& problems) {
   const conf::Section section(node, kSettings, problems);
   rule.secret = section.text("secret");
   rule.strip = section.text("strip");
-  rule.decode = section.text("decode");
+  rule.optional = section.boolean("optional");
+  if (section.has("decode")) rule.decodes = section.texts("decode");
+  for (const std::string& decode : rule.decodes) {
+    if (decode != "hex" && decode != "base64" && decode != "base64url" && decode != "text")
+      section.wrong("decode", "'" + printable(decode) + "' is no encoding", "write hex, base64, base64url or text");
+  }
+  if (section.has("derive")) rule.derivation = rules::Template::compile(section.node("derive"), names, problems);
+  if (section.has("id")) rule.id = rules::Expression::compile(section.node("id"), names, problems);
+  if (rule.derivation) {
+    constexpr uint32_t kLoadTime =
+        1U << static_cast<int>(rules::Variable::secret) | 1U << static_cast<int>(rules::Variable::param);
+    rule.dynamic = (rule.derivation->variables_read() & ~kLoadTime) != 0 || rule.derivation->reads_payload();
+  }
+  if (rule.dynamic) {
+    KeyRule plain = rule;
+    plain.derivation = nullptr;
+    rule.decoded = plain.find(keyring, section.self().position(), problems);
+  }
   return rule;
 }
 
-conf::Secret KeyRule::find(const SecretTable& secrets, const conf::Position& where, conf::Problems& problems) const {
-  const auto found = secrets.find(secret);
-  if (found == secrets.end()) {
+std::vector<KeyBytes> KeyRule::find(const Keyring& keyring, const conf::Position& where,
+                                    conf::Problems& problems) const {
+  std::vector<KeyBytes> keys;
+  const auto add = [&](const std::string& name, const conf::Secret& values) {
+    for (const conf::SecretValue& value : values) {
+      std::string_view text = value.value;
+      if (text.starts_with(strip)) text.remove_prefix(strip.size());
+      conf::SecretValue window = value;
+      window.value.clear();
+      bool usable = false;
+      const std::vector<std::string> as = decodes.empty() ? std::vector<std::string>{"text"} : decodes;
+      for (const std::string& encoding : as) {
+        auto bytes = decode_as(encoding, text);
+        if (!bytes || bytes->empty()) continue;
+        usable = true;
+        keys.push_back({window, name, std::move(*bytes)});
+      }
+      if (!usable)
+        problems.add(where, "secret '" + printable(name) + "' is " + (text.empty() ? "empty" : "not " + as.front()),
+                     "paste it exactly as the sender shows it");
+    }
+  };
+  bool given = false;  // but perhaps empty: then it could not be read, which has been reported
+  if (chooses()) {
+    for (const auto& [name, values] : keyring.secrets) add(name, values);
+    given = !keyring.secrets.empty();
+  } else if (const auto found = keyring.secrets.find(secret); found != keyring.secrets.end()) {
+    add(secret, found->second);
+    given = true;
+  }
+  if (!given && optional) return keys;
+  if (!given)
     problems.add(where, "secret '" + printable(secret) + "' is not given",
                  "write secrets: { " + printable(secret) + ": \"${env:NAME}\" }");
-    return {};
-  }
-  conf::Secret keys = found->second;  // empty: it could not be read, which has been reported
-  for (conf::SecretValue& key : keys) {
-    std::string_view text = key.value;
-    if (text.starts_with(strip)) text.remove_prefix(strip.size());
-    auto bytes = decode_as(decode, text);
-    if (!bytes || bytes->empty()) {
-      problems.add(where, "secret '" + printable(secret) + "' is " + (bytes ? "empty" : "not " + decode),
-                   "paste it exactly as the sender shows it");
-      return {};
-    }
-    key.value = std::move(*bytes);
-  }
-  return keys;
+  if (!derivation || dynamic || keys.empty()) return keys;
+  NoRequest nothing;
+  Work work(nothing.context, keyring, WallTime{}, nullptr);
+  auto derived = derive_all(*derivation, keys, work);
+  if (derived.empty()) problems.add(where, "the key cannot be derived from secret '" + printable(secret) + "'");
+  return derived;
+}
+
+std::vector<KeyBytes> KeyRule::derive(Work& work) const {
+  return derive_all(*derivation, decoded, work);
+}
+
+bool KeyRule::chosen(Work& work, std::string& name) const {
+  const Loan loan(work);
+  const auto text = id->run(work.context).to_text();
+  if (!text || text->empty()) return false;
+  name = *text;
+  return true;
 }
 
 }  // namespace belay::signature

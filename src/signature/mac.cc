@@ -14,10 +14,11 @@ namespace belay::signature {
 namespace {
 
 constexpr std::pair<std::string_view, Digest> kDigests[] = {
-    {"sha1", Digest::sha1}, {"sha256", Digest::sha256}, {"sha384", Digest::sha384}, {"sha512", Digest::sha512}};
+    {"md5", Digest::md5},       {"sha1", Digest::sha1}, {"sha256", Digest::sha256}, {"sha384", Digest::sha384}, {"sha512", Digest::sha512}};
 
 const char* openssl_name(Digest digest) {
   switch (digest) {
+    case Digest::md5: return "MD5";
     case Digest::sha1: return "SHA1";
     case Digest::sha256: return "SHA256";
     case Digest::sha384: return "SHA384";

@@ -12,12 +12,13 @@ struct evp_mac_ctx_st;
 
 namespace belay::signature {
 
-enum class Digest : uint8_t { sha1, sha256, sha384, sha512 };
+enum class Digest : uint8_t { md5, sha1, sha256, sha384, sha512 };
 
 // "sha256" → Digest::sha256; nullopt for another word.
 std::optional<Digest> digest_named(std::string_view name);
 constexpr size_t digest_size(Digest digest) {
   switch (digest) {
+    case Digest::md5: return 16;
     case Digest::sha1: return 20;
     case Digest::sha256: return 32;
     case Digest::sha384: return 48;

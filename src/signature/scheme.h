@@ -1,7 +1,7 @@
-// A signature scheme: what `verify` of rules.md says, compiled with the secrets of one source. Checks run cheapest
-// first: presence, form, timestamp, then the MAC over every alternative and with every secret that is valid now;
-// comparison is in constant time. A body is never copied. Const after build(), used by one thread at a time (its MACs
-// keep scratch state). Failure: a reason that names what is wrong, never what was expected.
+// A signature scheme: what `verify` of rules.md says, compiled with the secrets and parameters of one source. One check, a list
+// of checks that must all hold (those that apply, at least one), or any of several. Const after build(), used by one thread at
+// a time (its MACs keep scratch state). Limits: kMaxChecks, kMaxDepth, and those of a check. Failure: a finding whose reason
+// says what is wrong, never what was expected.
 #pragma once
 
 #include <memory>
@@ -10,69 +10,49 @@
 #include <utility>
 #include <vector>
 
-#include "payload/request_context.h"
-#include "signature/jwt.h"
-#include "signature/keys.h"
-#include "signature/signature_place.h"
-#include "signature/timestamp.h"
-#include "signature/trust.h"
-#include "rules/template.h"
+#include "signature/check.h"
 
 namespace belay::signature {
 
 class Scheme {
  public:
-  static constexpr size_t kMaxAlternatives = 4;
+  static constexpr size_t kMaxChecks = 8;
+  static constexpr int kMaxDepth = 3;
 
-  // `where` is the place to name when a secret is missing or cannot be a key. Null with problems recorded.
-  static std::unique_ptr<Scheme> build(const conf::Node& node, const SecretTable& secrets, const conf::Position& where,
+  // `where` is the place to name when a secret is missing or cannot be a key; without a line: the check. Null with problems
+  // recorded.
+  static std::unique_ptr<Scheme> build(const conf::Node& node, Keyring keyring, const conf::Position& where,
                                        conf::Problems& problems);
 
-  // Empty when the request is genuine at `now`, else the reason.
-  std::string_view check(payload::RequestContext& context, WallTime now) const;
+  // Whether the request is genuine at `now`. `keys` may be null: schemes whose keys are fetched then find them unavailable.
+  Finding check(payload::RequestContext& context, WallTime now, KeySource* keys = nullptr) const;
 
   // $ts of a request, as its sender wrote it and not judged; empty when there is none.
   std::string timestamp_of(payload::RequestContext& context) const;
 
-  Trust trust() const { return trust_; }
+  Trust trust() const { return root_->trust(); }
+  // Whether its time stands in this header field: sign() keeps one that is there already.
+  bool dates_with(std::string_view field) const { return root_->dates_with(field); }
+  const Keyring& keyring() const { return *keyring_; }
 
-  // What a sender adds to the request: header fields, and a query parameter ("k=…") for schemes that have
-  // one.
+  // What a sender adds to the request: header fields, and query parameters ("k=…") for schemes that have some.
   struct Signed {
     std::vector<std::pair<std::string, std::string>> fields;
     std::string query;
   };
   // Headers that the scheme signs and the request lacks are made up (ids). Refused when the proof stands in the payload
   // and is not right there already.
-  Result<Signed> sign(payload::RequestContext& request, WallTime now) const;
+  Result<Signed> sign(payload::RequestContext& request, WallTime now, KeySource* keys = nullptr) const;
 
  private:
-  enum class Algorithm : uint8_t { hmac, equal, jwt };
-  enum class Encoding : uint8_t { hex, base64, base64url };
-
   Scheme() = default;
-  bool read_over(const conf::Node& node, conf::Problems& problems);
-  void compute_trust();
-  std::string_view check_mac(payload::RequestContext& context, const GivenSignatures& given, std::string_view timestamp,
-                             WallTime now) const;
-  bool feed(const rules::Template& over, const Mac& mac, payload::RequestContext& context, std::string_view timestamp,
-            WallTime now) const;
-  bool decode(std::string_view text, size_t size, char* out) const;
-  std::string encode(std::string_view bytes) const;
-  void collect_signed_headers();
-  Result<std::string> proof(payload::RequestContext& context, std::string_view timestamp, WallTime now) const;
 
-  Algorithm algorithm_ = Algorithm::hmac;
-  Encoding encoding_ = Encoding::hex;
-  std::unique_ptr<SignaturePlace> place_;
-  std::unique_ptr<TimestampRule> timestamp_;
-  std::vector<std::unique_ptr<rules::Template>> overs_;
-  std::vector<std::string> signed_headers_;  // named in overs_; the timestamp's own is its rule's matter
-  std::vector<MacKey> keys_;      // hmac
-  conf::Secret secret_;           // equal
-  std::unique_ptr<JwtRule> jwt_;  // jwt
-  SecretTable secrets_;           // $secret
-  Trust trust_ = Trust::token;
+  std::unique_ptr<const Keyring> keyring_;  // its checks point into it
+  std::unique_ptr<Check> root_;
+  bool url_is_given_ = false;  // params.url, and something reads $url
 };
+
+// $url for a request whose sender knows the endpoint as `given` (params.url): with the request's query, unless it has one itself.
+std::string public_url(std::string_view given, const payload::RequestView& request);
 
 }  // namespace belay::signature

@@ -22,15 +22,43 @@ bool matches_any(const conf::Secret& secret, std::string_view given, WallTime no
 // `secrets: {NAME: …}`; an absent node is an empty table.
 SecretTable read_secret_table(const conf::Node& node, const conf::SecretSource& source, conf::Problems& problems);
 
+// The settings of a preset that are no secrets (`params:`).
+using Params = std::map<std::string, std::string, std::less<>>;
+
+// `params: {NAME: text}`; an absent node is an empty table.
+Params read_params(const conf::Node& node, conf::Problems& problems);
+
+// What one source, destination or command line gives its schemes.
+struct Keyring {
+  SecretTable secrets;
+  Params params;
+};
+
 // $secret.NAME while a scheme is at work: the first value valid at `now`. Never listed.
 class LentSecrets final : public rules::Table {
  public:
   LentSecrets(const SecretTable& secrets, WallTime now) : secrets_(secrets), now_(now) {}
   bool find(std::string_view name, rules::Arena& arena, rules::Value& out) const override;
+  // `value` in place of what `name` holds, to try one value after the other; must outlive the use. Empty name: none.
+  void put(std::string_view name, std::string_view value) {
+    name_ = name;
+    value_ = value;
+  }
 
  private:
   const SecretTable& secrets_;
   WallTime now_;
+  std::string_view name_, value_;
+};
+
+// $param.NAME.
+class ParamTable final : public rules::Table {
+ public:
+  explicit ParamTable(const Params& params) : params_(params) {}
+  bool find(std::string_view name, rules::Arena& arena, rules::Value& out) const override;
+
+ private:
+  const Params& params_;
 };
 
 }  // namespace belay::signature

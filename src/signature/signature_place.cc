@@ -3,25 +3,29 @@
 #include <algorithm>
 
 #include "base/bytes.h"
-#include "http/parser.h"
 #include "http/credentials.h"
+#include "http/parser.h"
+#include "rules/template.h"
 
 namespace belay::signature {
 
 namespace {
 
 constexpr conf::Setting kSettings[] = {
-    {.key = "header", .help = "name of the header"},
+    {.key = "header", .help = "name of the header; NAME-* are numbered ones, of which any may be right"},
     {.key = "query", .help = "name of the query parameter"},
-    {.key = "body", .type = conf::Type::expression, .help = "payload field"},
+    {.key = "form", .help = "name of the form field"},
+    {.key = "body", .type = conf::Type::expression, .help = "payload field, or any expression that yields text"},
     {.key = "scheme", .help = "auth scheme in front, any case: Bearer"},
     {.key = "prefix", .help = "fixed text in front: sha256="},
+    {.key = "group", .help = "separator of several lists, each with a time of its own"},
     {.key = "list", .help = "separator of a list of values"},
     {.key = "pair", .help = "separator of name and value inside a list"},
-    {.key = "take", .help = "name of the pairs that are signatures: v1"},
+    {.key = "take", .help = "name of the pairs that are signatures: v1; may be made of $param"},
     {.key = "positional",
      .type = conf::Type::node,
      .help = "names of the list's values in order; \"*\": all the rest are signatures"},
+    {.key = "also", .type = conf::Type::node, .help = "further pairs of a list, as belay sign writes them"},
 };
 
 // The rest of `text` behind `separator`, with what was before it in `entry`.
@@ -32,72 +36,129 @@ std::string_view next_entry(std::string_view& text, std::string_view separator) 
   return trim_ows(entry);
 }
 
+// A text of the rules that may be made of parameters, which are known when rules load.
+std::string with_params(const conf::Section& section, std::string_view key, const Params& params,
+                        conf::Problems& problems) {
+  if (!section.has(key) || section.text(key).find("{{") == std::string::npos) return section.text(key);
+  rules::Names names;
+  names.payload = false;
+  names.allow(rules::Variable::param);
+  const auto made = rules::Template::compile(section.node(key), names, problems);
+  if (!made) return {};
+  const http::RequestHead head;
+  payload::RequestContext context({.head = &head});
+  const ParamTable table(params);
+  payload::Lent lent;
+  lent.params = &table;
+  context.lend(&lent);
+  const auto text = made->render(context);
+  if (!text) section.wrong(key, "a parameter is missing", "write it in the source: params: { NAME: value }");
+  return text ? *text : std::string();
+}
+
 }  // namespace
 
+bool GivenSignatures::find(std::string_view name, rules::Arena&, rules::Value& out) const {
+  for (size_t i = 0; i < part_count; ++i) {
+    if (parts[i].first != name) continue;
+    out = rules::Value::string(parts[i].second);
+    return true;
+  }
+  return false;
+}
+
+bool SignaturePlace::read_where(const conf::Section& section, const rules::Names& names, conf::Problems& problems) {
+  if (static_cast<int>(section.has("header")) + section.has("query") + section.has("form") + section.has("body") != 1) {
+    problems.add(section.self().position(), "signature stands in exactly one place",
+                 "write signature: { header: NAME }, { query: NAME } or { body: FIELD }");
+    return false;
+  }
+  std::string where;
+  if (section.has("header")) {
+    name_ = section.text("header");
+    where = "header " + name_;
+    numbered_ = name_.ends_with('*');
+    if (numbered_) name_.pop_back();
+    if (!http::is_token(name_)) section.wrong("header", "'" + printable(name_) + "' is not a header name");
+  } else if (section.has("query")) {
+    kind_ = Kind::query;
+    name_ = section.text("query");
+    where = "query parameter " + name_;
+  } else if (section.has("form")) {
+    kind_ = Kind::form;
+    name_ = section.text("form");
+    where = "form field " + name_;
+  } else {
+    kind_ = Kind::expression;
+    name_ = section.text("body");
+    where = "payload field " + name_;
+    expression_ = rules::Expression::compile(section.node("body"), names, problems);
+  }
+  missing_ = where + " is missing";
+  repeated_ = where + " is given more than once";
+  malformed_ = where + " has not the expected form";
+  return true;
+}
+
+void SignaturePlace::check_shape(const conf::Section& section, conf::Problems& problems) const {
+  const conf::Position position = section.self().position();
+  const bool pairs = !pair_.empty(), positions = !positional_.empty();
+  if (pairs != section.has("take"))
+    problems.add(position, "pair and take belong together", "write pair: \"=\", take: v1");
+  if ((pairs || positions) && list_.empty())
+    problems.add(position, "pair and positional need a list", "write list: \",\"");
+  if (pairs && positions) problems.add(position, "pair and positional exclude each other");
+  if (numbered_ && (!list_.empty() || !group_.empty()))
+    problems.add(position, "numbered headers hold one value each", "remove list");
+  if (!timestamp_name_.empty() && !pairs &&
+      std::find(positional_.begin(), positional_.end(), timestamp_name_) == positional_.end()) {
+    problems.add(
+        position,
+        "timestamp.signature names '" + printable(timestamp_name_) + "', but the signature has no parts of that name",
+        "write list, pair and take, or positional");
+  }
+}
+
 std::unique_ptr<SignaturePlace> SignaturePlace::build(const conf::Node& node, std::string_view timestamp_name,
+                                                      const rules::Names& names, const Params& params,
                                                       conf::Problems& problems) {
   const size_t before = problems.all().size();
   const conf::Section section(node, kSettings, problems);
   std::unique_ptr<SignaturePlace> place(new SignaturePlace());
-  if (static_cast<int>(section.has("header")) + section.has("query") + section.has("body") != 1) {
-    problems.add(node.position(), "signature stands in exactly one place",
-                 "write signature: { header: NAME }, { query: NAME } or { body: FIELD }");
-    return nullptr;
-  }
-  std::string where;
-  if (section.has("header")) {
-    place->name_ = section.text("header");
-    where = "header " + place->name_;
-    if (!http::is_token(place->name_))
-      section.wrong("header", "'" + printable(place->name_) + "' is not a header name");
-  } else if (section.has("query")) {
-    place->kind_ = Kind::query;
-    place->name_ = section.text("query");
-    where = "query parameter " + place->name_;
-  } else {
-    place->kind_ = Kind::payload;
-    place->name_ = section.text("body");
-    where = "payload field " + place->name_;
-    place->payload_ = rules::Expression::compile(section.node("body"), rules::Names::request(), problems);
-  }
+  if (!place->read_where(section, names, problems)) return nullptr;
   place->scheme_ = section.text("scheme");
   place->prefix_ = section.text("prefix");
+  place->group_ = section.text("group");
   place->list_ = section.text("list");
   place->pair_ = section.text("pair");
-  place->take_ = section.text("take");
+  place->take_ = with_params(section, "take", params, problems);
   if (section.has("positional")) place->positional_ = section.texts("positional");
+  for (const conf::Entry& entry : section.node("also").entries()) place->also_.emplace_back(entry.key, entry.value.text());
   place->timestamp_name_ = timestamp_name;
-  const bool pairs = !place->pair_.empty(), positions = !place->positional_.empty();
-  if (pairs != !place->take_.empty())
-    problems.add(node.position(), "pair and take belong together", "write pair: \"=\", take: v1");
-  if ((pairs || positions) && place->list_.empty())
-    problems.add(node.position(), "pair and positional need a list", "write list: \",\"");
-  if (pairs && positions) problems.add(node.position(), "pair and positional exclude each other");
-  if (!timestamp_name.empty() && !pairs &&
-      std::find(place->positional_.begin(), place->positional_.end(), timestamp_name) == place->positional_.end()) {
-    problems.add(
-        node.position(),
-        "timestamp.signature names '" + printable(timestamp_name) + "', but the signature has no parts of that name",
-        "write list, pair and take, or positional");
-  }
-  place->missing_ = where + " is missing";
-  place->repeated_ = where + " is given more than once";
-  place->malformed_ = where + " has not the expected form";
+  place->check_shape(section, problems);
   if (problems.all().size() != before) return nullptr;
   return place;
 }
 
-std::string_view SignaturePlace::locate(payload::RequestContext& context, GivenSignatures& out,
-                                        std::string_view& text) const {
+std::string_view SignaturePlace::locate(Work& work, std::string_view& text, std::string& owned) const {
   http::Presence presence = http::Presence::missing;
+  const payload::RequestView& view = work.context.view();
   switch (kind_) {
-    case Kind::header: presence = http::single_header(context.view().head->fields, name_, text); break;
-    case Kind::query:
-      presence = http::single_query(context.view().head->query, name_, out.owned);
-      text = out.owned;
+    case Kind::header:
+      if (numbered_) return {};
+      presence = http::single_header(view.head->fields, name_, text);
       break;
-    case Kind::payload: {
-      const rules::Value value = payload_->run(context).plain(context.arena());
+    case Kind::query:
+      presence = http::single_query(view.head->query, name_, owned);
+      text = owned;
+      break;
+    case Kind::form:
+      presence = http::single_query(view.body, name_, owned);
+      text = owned;
+      break;
+    case Kind::expression: {
+      const Loan loan(work);
+      const rules::Value value = expression_->run(work.context).plain(work.context.arena());
       // Text only: a list or number that happens to print alike is not what the sender was given.
       if (value.is_error() || value.kind() != rules::Kind::string) return missing_;
       text = value.text();
@@ -107,21 +168,20 @@ std::string_view SignaturePlace::locate(payload::RequestContext& context, GivenS
   }
   if (presence == http::Presence::repeated) return repeated_;
   if (presence == http::Presence::missing) return missing_;
-  return text.size() > kMaxText ? std::string_view(malformed_) : std::string_view();
-}
-
-std::string_view SignaturePlace::read(payload::RequestContext& context, GivenSignatures& out) const {
-  std::string_view text;
-  if (const std::string_view reason = locate(context, out, text); !reason.empty()) return reason;
+  if (text.size() > kMaxText) return malformed_;
   if (!scheme_.empty()) {
     const auto rest = http::credentials(text, scheme_);
     if (!rest) return malformed_;
     text = *rest;
   }
-  return take_apart(text, out);
+  return {};
 }
 
-std::string_view SignaturePlace::take_apart(std::string_view text, GivenSignatures& out) const {
+std::string_view SignaturePlace::next_group(std::string_view& text) const {
+  return group_.empty() ? std::exchange(text, std::string_view()) : next_entry(text, group_);
+}
+
+std::string_view SignaturePlace::read(std::string_view text, GivenSignatures& out) const {
   if (list_.empty()) {
     if (!text.starts_with(prefix_) || text.size() == prefix_.size()) return malformed_;
     out.values[out.count++] = text.substr(prefix_.size());
@@ -131,6 +191,16 @@ std::string_view SignaturePlace::take_apart(std::string_view text, GivenSignatur
     if (!take_entry(next_entry(text, list_), index, out)) return malformed_;
   }
   return out.count == 0 ? std::string_view(malformed_) : std::string_view();
+}
+
+std::string_view SignaturePlace::read_numbered(const http::Fields& fields, GivenSignatures& out) const {
+  for (const http::Field& field : fields) {
+    if (field.name.size() <= name_.size() || !ascii_iequals(field.name.substr(0, name_.size()), name_)) continue;
+    if (!parse_u64(field.name.substr(name_.size())) || !field.value.starts_with(prefix_)) continue;
+    if (out.count == GivenSignatures::kMaxSignatures) return malformed_;
+    out.values[out.count++] = field.value.substr(prefix_.size());
+  }
+  return out.count == 0 ? std::string_view(missing_) : std::string_view();
 }
 
 // False when the text must be refused: too many signatures, or two timestamps of which a reader could take either.
@@ -151,13 +221,22 @@ bool SignaturePlace::take_entry(std::string_view entry, size_t index, GivenSigna
   if (!timestamp_name_.empty() && name == timestamp_name_) {
     if (!out.timestamp.empty()) return false;
     out.timestamp = value;
+  }
+  if (name != (pair_.empty() ? std::string_view("*") : std::string_view(take_))) {
+    // A name that occurs twice: nobody knows which of them was signed.
+    const bool twice = std::any_of(out.parts.begin(), out.parts.begin() + static_cast<std::ptrdiff_t>(out.part_count),
+                                   [&](const auto& part) { return part.first == name; });
+    if (!twice && out.part_count < GivenSignatures::kMaxParts) out.parts[out.part_count++] = {name, value};
     return true;
   }
-  if (name != (pair_.empty() ? std::string_view("*") : std::string_view(take_))) return true;
   if (!value.starts_with(prefix_)) return true;
   if (out.count == GivenSignatures::kMaxSignatures) return false;
   out.values[out.count++] = value.substr(prefix_.size());
   return true;
+}
+
+std::string SignaturePlace::name() const {
+  return numbered_ ? name_ + "1" : name_;
 }
 
 std::string SignaturePlace::compose(std::string_view signature, std::string_view timestamp) const {
@@ -165,6 +244,7 @@ std::string SignaturePlace::compose(std::string_view signature, std::string_view
   std::string text = scheme_.empty() ? "" : scheme_ + " ";
   if (!pair_.empty()) {
     if (!timestamp_name_.empty()) text += timestamp_name_ + pair_ + std::string(timestamp) + list_;
+    for (const auto& [name, other] : also_) text += name + pair_ + other + list_;
     return text + take_ + pair_ + value;
   }
   for (const std::string& name : positional_) {

@@ -90,6 +90,13 @@ void add_parameter(std::string& out, size_t start, const std::string& parameter)
 
 Result<void> sign_head(std::string& out, size_t start, const signature::Scheme& scheme, const http::Url& url, const Outbound& request) {
   const auto text = [&] { return std::string_view(out).substr(start); };
+  // The time is that of this attempt, not the one that the sender signed.
+  Signed dated;
+  const http::RequestHead head = read_back(text());
+  for (const http::Field& field : head.fields) {
+    if (scheme.dates_with(field.name)) dated.fields.emplace_back(field.name, std::string());
+  }
+  if (!dated.fields.empty()) take_out(out, start, dated);
   auto made = sign(text(), scheme, url, request);
   // A sender that signs in the same way: its proof must not be part of what ours covers.
   if (made && take_out(out, start, *made)) made = sign(text(), scheme, url, request);

@@ -1,4 +1,5 @@
 // Settings of `sign`.
+#include "signature/keys.h"
 #include "signature/scheme.h"
 #include "upstream/settings.h"
 
@@ -55,7 +56,7 @@ std::shared_ptr<const signature::Scheme> read_sign(const conf::Node& node, const
   }
   const signature::SecretTable table = read_secrets(section, scheme, secrets);
   if (problems.all().size() != before) return nullptr;
-  return signature::Scheme::build(scheme, table, node.position(), problems);
+  return signature::Scheme::build(scheme, {table, {}}, node.position(), problems);
 }
 
 }  // namespace belay::upstream

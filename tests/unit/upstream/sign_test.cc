@@ -2,6 +2,7 @@
 
 #include "base/bytes.h"
 #include "conf/node.h"
+#include "signature/mac.h"
 #include "signature/scheme.h"
 #include "tests/unit/upstream/scripted_backend.h"
 #include "upstream/settings.h"

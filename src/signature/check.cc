@@ -1,0 +1,49 @@
+#include "signature/check.h"
+
+#include <algorithm>
+
+#include "base/bytes.h"
+#include "http/url.h"
+
+namespace belay::signature {
+
+Draft::Draft(const payload::RequestView& request)
+    : request_(request), head_(*request.head), query_(head_.query), target_(head_.target) {}
+
+payload::RequestView Draft::view() const {
+  payload::RequestView view = request_;
+  view.head = &head_;
+  return view;
+}
+
+bool Draft::has_added(std::string_view name) const {
+  return std::any_of(fields_.begin(), fields_.end(), [name](const auto& field) { return ascii_iequals(field.first, name); });
+}
+
+void Draft::add_field(std::string name, std::string value) {
+  const auto& [kept_name, kept_value] = fields_.emplace_back(std::move(name), std::move(value));
+  head_.fields.add(kept_name, kept_value);
+}
+
+void Draft::add_query(const std::string& name, std::string_view value) {
+  const std::string pair = name + '=' + http::percent_encode(value);
+  added_query_ += (added_query_.empty() ? "" : "&") + pair;
+  query_ += (query_.empty() ? "" : "&") + pair;
+  target_ += (target_.find('?') == std::string::npos ? "?" : "&") + pair;
+  head_.query = query_;
+  head_.target = target_;
+}
+
+void add_headers_of(std::string_view expression, std::vector<std::string>& names) {
+  static constexpr std::string_view kStart = "$headers[";
+  for (size_t at = expression.find(kStart); at != std::string_view::npos; at = expression.find(kStart, at + 1)) {
+    const std::string_view rest = expression.substr(at + kStart.size());
+    const size_t end = rest.empty() ? std::string_view::npos : rest.find(rest.front(), 1);
+    if (end == std::string_view::npos || (rest.front() != '"' && rest.front() != '\'')) continue;
+    const std::string_view name = rest.substr(1, end - 1);
+    const auto same = [name](const std::string& known) { return ascii_iequals(known, name); };
+    if (std::none_of(names.begin(), names.end(), same)) names.emplace_back(name);
+  }
+}
+
+}  // namespace belay::signature

@@ -1,0 +1,63 @@
+// One check of a scheme, and checks made of checks. Compiled when rules load; const afterwards, used by one thread at a time.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "signature/finding.h"
+#include "signature/trust.h"
+#include "signature/work.h"
+
+namespace belay::signature {
+
+// A request while it is being signed: what is added is there for the next check to sign.
+class Draft {
+ public:
+  explicit Draft(const payload::RequestView& request);
+  Draft(const Draft&) = delete;
+  Draft& operator=(const Draft&) = delete;
+
+  payload::RequestView view() const;
+  bool has_field(std::string_view name) const { return head_.fields.find(name) != nullptr; }
+  bool has_added(std::string_view name) const;
+  void add_field(std::string name, std::string value);
+  void add_query(const std::string& name, std::string_view value);
+
+  const std::deque<std::pair<std::string, std::string>>& fields() const { return fields_; }
+  const std::string& query() const { return added_query_; }
+
+ private:
+  payload::RequestView request_;
+  http::RequestHead head_;
+  std::deque<std::pair<std::string, std::string>> fields_;  // the head's new fields point here
+  std::string query_, target_, added_query_;
+};
+
+class Check {
+ public:
+  virtual ~Check() = default;
+  virtual Finding check(Work& work) const = 0;
+  // Adds to the draft what a sender would; nothing when the check does not apply to it.
+  virtual Result<void> sign(Draft& draft, const Keyring& keyring, const std::string& url, WallTime now,
+                            KeySource* keys) const = 0;
+  virtual Trust trust() const = 0;
+  // Whether a secret or a public key has a part in it. Without, it compares two things that the sender writes both: useful
+  // beside other checks only.
+  virtual bool proves() const = 0;
+  // True when a request may pass without this check having looked at it.
+  virtual bool conditional() const { return false; }
+  // Whether an expression of it reads $url.
+  virtual bool reads_url() const = 0;
+  // Whether its time stands in this header field.
+  virtual bool dates_with(std::string_view field) const = 0;
+  // $ts of a request, as its sender wrote it and not judged; empty when there is none.
+  virtual std::string timestamp_of(Work& work) const = 0;
+};
+
+// NAME of every $headers["NAME"] in an expression's text, once.
+void add_headers_of(std::string_view expression, std::vector<std::string>& names);
+
+}  // namespace belay::signature

@@ -1,0 +1,103 @@
+#include "signature/key_location.h"
+
+#include <algorithm>
+
+#include "base/bytes.h"
+#include "http/url.h"
+
+namespace belay::signature {
+
+namespace {
+
+constexpr conf::Setting kSettings[] = {
+    {.key = "url", .required = true, .help = "address of a JWKS, certificate or key; a template may read the request"},
+    {.key = "hosts", .type = conf::Type::node, .help = "hosts such an address may have; \"*\" is a part of a label"},
+    {.key = "path", .help = "shape of its path; \"*\" is letters, digits, - and _"},
+};
+
+bool is_label_byte(char c) {
+  const char lower = ascii_lower(c);
+  return (lower >= 'a' && lower <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+}
+
+}  // namespace
+
+bool matches_stars(std::string_view pattern, std::string_view text) {
+  // The farthest place from which a star can still take one byte more.
+  size_t at = 0, here = 0, star = std::string_view::npos, taken = 0;
+  while (here < text.size()) {
+    if (at < pattern.size() && pattern[at] == '*' && is_label_byte(text[here])) {
+      star = at++;
+      taken = ++here;
+    } else if (at < pattern.size() && pattern[at] != '*' && pattern[at] == text[here]) {
+      ++at;
+      ++here;
+    } else if (star != std::string_view::npos && is_label_byte(text[taken])) {
+      at = star + 1;
+      here = ++taken;
+    } else {
+      return false;
+    }
+  }
+  return at == pattern.size();
+}
+
+std::unique_ptr<KeyLocation> KeyLocation::build(const conf::Node& node, const rules::Names& names,
+                                                conf::Problems& problems) {
+  const size_t before = problems.all().size();
+  const conf::Section section(node, kSettings, problems);
+  std::unique_ptr<KeyLocation> location(new KeyLocation());
+  if (section.has("url")) location->url_ = rules::Template::compile(section.node("url"), names, problems);
+  if (section.has("hosts")) {
+    for (const std::string& host : section.texts("hosts")) location->hosts_.push_back(ascii_lower(host));
+  }
+  location->path_ = section.text("path");
+  if (problems.all().size() != before) return nullptr;
+  if (location->url_->is_constant()) {
+    const auto url = http::parse_url(location->url_->text());
+    if (!url || url->scheme != "https") section.wrong("url", "keys are fetched by https only", "write an https:// address");
+  } else if (location->hosts_.empty()) {
+    section.wrong("url", "an address that the request names needs a host rule",
+                  "write hosts: [keys.example.com]: without it anybody could name keys of his own");
+  }
+  if (problems.all().size() != before) return nullptr;
+  return location;
+}
+
+bool KeyLocation::allows(std::string_view text) const {
+  if (text.size() > kMaxUrl || !text.starts_with("https://")) return false;
+  const auto url = http::parse_url(text);
+  if (!url || url->scheme != "https" || url->port != 443) return false;
+  // Written out as it will be asked for: no user, no second spelling of the port, nothing that a fetcher could read otherwise.
+  const std::string_view rest = text.substr(8);
+  const size_t slash = rest.find('/');
+  if (slash == std::string_view::npos || rest.find_first_of("@\\?#%") != std::string_view::npos) return false;
+  const std::string host = ascii_lower(rest.substr(0, slash));
+  if (std::none_of(hosts_.begin(), hosts_.end(), [&](const std::string& known) { return matches_stars(known, host); }))
+    return false;
+  const std::string_view path = rest.substr(slash);
+  return path.find("..") == std::string_view::npos && (path_.empty() || matches_stars(path_, path));
+}
+
+std::shared_ptr<const PublicKeys> KeyLocation::find(payload::RequestContext& context, KeySource* source,
+                                                    Finding& finding) const {
+  std::string url;
+  if (url_->is_constant()) {
+    url = url_->text();
+  } else if (!url_->append(context, url).ok()) {
+    finding = Finding::refused("the request does not say where its key is");
+    return nullptr;
+  } else if (!allows(url)) {
+    finding = Finding::refused("the key's address is not one the rules allow");
+    return nullptr;
+  }
+  const KeySource::Answer answer = source != nullptr ? source->get(url) : KeySource::Answer{};
+  if (answer.state == KeySource::State::ready) return answer.keys;
+  const bool pending = answer.state == KeySource::State::pending;
+  finding.is = pending ? Finding::Is::pending : Finding::Is::unavailable;
+  finding.reason = "the sender's keys cannot be fetched now";
+  finding.url = std::move(url);
+  return nullptr;
+}
+
+}  // namespace belay::signature

@@ -1,0 +1,54 @@
+// Checks signatures made with a private key, against keys from the secrets or from where the sender publishes them.
+#pragma once
+
+#include <memory>
+
+#include "signature/key_location.h"
+#include "signature/keys.h"
+#include "signature/prover.h"
+
+namespace belay::signature {
+
+// Public keys as a source has them: the values of a secret, or a document by URL.
+class KeyRing {
+ public:
+  // `keys` missing: from the secret of `rule`. False with problems recorded.
+  bool build(const conf::Node& keys, const KeyRule& rule, const Keyring& keyring, const rules::Names& names,
+             const conf::Position& where, conf::Problems& problems);
+
+  // Visits every key that may be tried at this time: with an `id`, those of that id, or all when none has an id. Fills in
+  // `finding` and visits nothing when the keys cannot be had.
+  template <typename Visit>
+  void each(Work& work, std::string_view id, Finding& finding, const Visit& visit) const {
+    std::shared_ptr<const PublicKeys> fetched;
+    if (location_) {
+      const Loan loan(work);
+      fetched = location_->find(work.context, work.keys, finding);
+      if (!fetched) return;
+      each_of(*fetched, work, id, visit);
+      return;
+    }
+    for (const Known& known : known_) {
+      if (known.window.valid_at(work.now)) each_of(known.keys, work, id, visit);
+    }
+  }
+
+ private:
+  template <typename Visit>
+  static void each_of(const PublicKeys& keys, Work& work, std::string_view id, const Visit& visit) {
+    for (const PublicKey& key : keys) {
+      if (key.valid_at(work.now) && (id.empty() || key.id.empty() || key.id == id)) visit(key);
+    }
+  }
+  struct Known {
+    conf::SecretValue window;
+    PublicKeys keys;
+  };
+  std::vector<Known> known_;
+  std::unique_ptr<KeyLocation> location_;
+};
+
+// For ed25519, ecdsa-… and rsa-….
+std::unique_ptr<Prover> build_public_prover(const ProverSettings& settings, KeyRule rule, conf::Problems& problems);
+
+}  // namespace belay::signature

@@ -1,0 +1,277 @@
+#include "signature/single_check.h"
+
+#include <algorithm>
+
+#include "base/bytes.h"
+#include "base/random.h"
+#include "http/credentials.h"
+
+namespace belay::signature {
+
+namespace {
+
+constexpr conf::Setting kSettings[] = {
+    {.key = "algorithm",
+     .range = "hmac-md5|hmac-sha1|hmac-sha256|hmac-sha384|hmac-sha512|md5|sha1|sha256|sha384|sha512|ed25519|"
+              "ecdsa-p256-sha256|ecdsa-p256-sha1|rsa-pkcs1-sha1|rsa-pkcs1-sha256|rsa-pkcs1-sha384|rsa-pkcs1-sha512|"
+              "rsa-pss-sha256|rsa-pss-sha512|equal|jwt|rfc9421",
+     .required = true,
+     .help = "how the proof is made"},
+    {.key = "when", .type = conf::Type::expression, .help = "whether this check applies; at least one of a list must"},
+    {.key = "each", .type = conf::Type::expression, .help = "a list; the check is made for every element, $item"},
+    {.key = "over",
+     .type = conf::Type::node,
+     .help = "template of what is signed, or a list of which any may match; default {{ $raw }}; for equal: the secret"},
+    {.key = "signature", .type = conf::Type::node, .required = true, .help = "where the proof stands"},
+    {.key = "encoding", .range = "hex|base64|base64url|text", .help = "how the signature is written; default hex, for equal text"},
+    {.key = "key", .type = conf::Type::node, .help = "which secret, and how its text becomes the key"},
+    {.key = "keys", .type = conf::Type::node, .help = "where the sender publishes its keys: { url, hosts, path }"},
+    {.key = "timestamp", .type = conf::Type::node, .help = "where the sender's time stands and how far it may be off"},
+    {.key = "jwt", .type = conf::Type::node, .help = "algorithms and claims of a token"},
+    {.key = "replay",
+     .type = conf::Type::duration,
+     .range = "1s..90d",
+     .help = "how long the same signed request is refused when it comes again"},
+    {.key = "covers",
+     .range = "body|none",
+     .help = "whether what is signed amounts to the whole payload, where that cannot be seen from `over`"},
+};
+
+}  // namespace
+
+std::span<const conf::Setting> check_settings() {
+  return kSettings;
+}
+
+std::unique_ptr<Check> SingleCheck::build(const conf::Node& node, const conf::Node& timestamp, const Keyring& keyring,
+                                          const conf::Position& where, conf::Problems& problems) {
+  const size_t before = problems.all().size();
+  const conf::Section section(node, kSettings, problems);
+  if (problems.all().size() != before) return nullptr;
+  std::unique_ptr<SingleCheck> check(new SingleCheck());
+  rules::Names names = rules::Names::signature();
+  if (!section.has("each")) names.variables &= ~(1U << static_cast<int>(rules::Variable::item));
+  if (section.has("when"))
+    check->when_ = rules::Expression::compile(section.node("when"), names, problems, rules::Want::boolean);
+  if (section.has("each")) check->each_ = rules::Expression::compile(section.node("each"), names, problems);
+  const conf::Node& time = section.has("timestamp") ? section.node("timestamp") : timestamp;
+  if (time.present()) check->timestamp_ = TimestampRule::build(time, names, problems);
+  check->place_ = SignaturePlace::build(section.node("signature"), check->timestamp_ ? check->timestamp_->signature_part() : "",
+                                        names, keyring.params, problems);
+  const std::string algorithm = section.text("algorithm"), encoding = section.text("encoding");
+  const bool signs = algorithm != "jwt";
+  if (!signs && section.has("over")) section.wrong("over", "nothing is signed with algorithm jwt", "remove over; a claim binds the body: jwt: { claims: … }");
+  if ((algorithm == "jwt") != section.has("jwt"))
+    section.wrong("jwt", "jwt belongs to algorithm jwt", "write algorithm: jwt, jwt: { algorithms: [HS256] }");
+  if (signs && (section.has("over") || algorithm != "equal")) check->read_over(section.node("over"), names, problems);
+  if (problems.all().size() != before) return nullptr;
+  const bool text = encoding == "text" || (encoding.empty() && (algorithm == "equal" || algorithm == "jwt"));
+  check->prover_ = build_prover({.algorithm = algorithm,
+                                 .encoding = text                       ? Encoding::text
+                                             : encoding == "base64"    ? Encoding::base64
+                                             : encoding == "base64url" ? Encoding::base64url
+                                                                       : Encoding::hex,
+                                 .overs = &check->overs_,
+                                 .keyring = &keyring,
+                                 .key = section.node("key"),
+                                 .keys = section.node("keys"),
+                                 .jwt = section.node("jwt"),
+                                 .names = &names,
+                                 .position = where.line > 0 ? where : node.position()},
+                                problems);
+  if (!check->prover_) return nullptr;
+  check->collect();
+  check->compute_trust(section.text("covers"));
+  return check;
+}
+
+bool SingleCheck::read_over(const conf::Node& node, const rules::Names& names, conf::Problems& problems) {
+  const auto add = [&](std::unique_ptr<rules::Template> over) {
+    if (over) overs_.push_back(std::move(over));
+    return overs_.size();
+  };
+  if (!node.present()) return add(rules::Template::compile("{{ $raw }}", {}, names, problems)) == 1;
+  if (!node.is_list()) return add(rules::Template::compile(node, names, problems)) == 1;
+  if (node.items().empty() || node.items().size() > kMaxAlternatives) {
+    problems.add(node.position(), "over has 1 to 4 alternatives");
+    return false;
+  }
+  for (const conf::Node& item : node.items()) add(rules::Template::compile(item, names, problems));
+  return overs_.size() == node.items().size();
+}
+
+void SingleCheck::collect() {
+  const auto look = [&](const rules::Expression* expression) {
+    if (expression == nullptr) return;
+    add_headers_of(expression->text(), signed_headers_);
+    reads_url_ = reads_url_ || expression->reads(rules::Variable::url);
+  };
+  for (const auto& over : overs_) {
+    for (const auto& part : over->parts()) look(part.expression.get());
+  }
+  look(place_->expression());
+  if (timestamp_) look(timestamp_->expression());
+  reads_url_ = reads_url_ || prover_->reads_url();
+}
+
+void SingleCheck::compute_trust(std::string_view covers) {
+  const bool body = covers.empty() ? prover_->covers_body() && !each_ : covers == "body";
+  if (!body) return;
+  trust_ = Trust::signed_body;
+  const auto signs_its_time = [&] {
+    if (timestamp_->in_payload() || all_read(overs_, rules::Variable::ts)) return true;
+    const std::string& header = timestamp_->header();
+    return !header.empty() && std::any_of(signed_headers_.begin(), signed_headers_.end(),
+                                          [&](const std::string& name) { return ascii_iequals(name, header); });
+  };
+  if (prover_->judges_time() || (timestamp_ && timestamp_->judges() && signs_its_time())) trust_ = Trust::signed_fresh;
+}
+
+bool SingleCheck::applies(Work& work) const {
+  if (!when_) return true;
+  const Loan loan(work);
+  const auto holds = when_->test(work.context);
+  return holds && *holds;
+}
+
+Finding SingleCheck::check(Work& work) const {
+  if (!applies(work)) return {Finding::Is::inapplicable, "no check of the scheme applies to this request", {}};
+  for (const std::string& name : signed_headers_) {
+    // Whether the signer and the backend read the first or the last of them, nobody knows.
+    std::string_view value;
+    if (http::single_header(work.context.view().head->fields, name, value) == http::Presence::repeated)
+      return Finding::refused("a signed header occurs twice");
+  }
+  return each_ ? check_each(work) : check_one(work);
+}
+
+Finding SingleCheck::check_each(Work& work) const {
+  std::vector<rules::Value> items;
+  {
+    const Loan loan(work);
+    const rules::Value list = each_->run(work.context);
+    if (list.is_error() || list.kind() != rules::Kind::list) return Finding::refused("there is no list of signed elements");
+    if (list.is_json()) {
+      const json::Document& document = list.document();
+      if (document.size(list.ref()) > kMaxEach) return Finding::refused("too many signed elements");
+      for (json::Ref one = document.first(list.ref()); one != json::kNone; one = document.next(list.ref(), one))
+        items.push_back(rules::Value::json(document, one));
+    } else {
+      items.assign(list.items().begin(), list.items().end());
+    }
+  }
+  if (items.empty() || items.size() > kMaxEach) return Finding::refused("there is no list of signed elements");
+  Finding finding;
+  for (const rules::Value& item : items) {
+    work.lent.item = item;
+    finding = check_one(work);
+    if (!finding.genuine()) break;
+  }
+  work.lent.item = {};
+  return finding;
+}
+
+Finding SingleCheck::check_one(Work& work) const {
+  std::string_view text;
+  std::string owned;
+  if (const std::string_view reason = place_->locate(work, text, owned); !reason.empty()) return Finding::refused(reason);
+  Finding finding = check_group(work, place_->next_group(text));
+  for (size_t groups = 1; !finding.genuine() && !text.empty() && groups < SignaturePlace::kMaxGroups; ++groups)
+    finding = check_group(work, place_->next_group(text));
+  return finding;
+}
+
+Finding SingleCheck::check_group(Work& work, std::string_view text) const {
+  GivenSignatures given;
+  const std::string_view unread =
+      place_->is_numbered() ? place_->read_numbered(work.context.view().head->fields, given) : place_->read(text, given);
+  if (!unread.empty()) return Finding::refused(unread);
+  work.lent.signature = &given;
+  std::string_view timestamp;
+  std::string timestamp_owned;
+  std::string_view untimely;
+  if (timestamp_) untimely = timestamp_->check(work, given.timestamp, timestamp, timestamp_owned);
+  work.lent.timestamp = timestamp;
+  Finding finding = untimely.empty() ? prover_->prove(work, given) : Finding::refused(untimely);
+  work.lent.signature = nullptr;
+  work.lent.timestamp = {};
+  return finding;
+}
+
+bool SingleCheck::dates_with(std::string_view field) const {
+  return timestamp_ != nullptr && !timestamp_->header().empty() && ascii_iequals(timestamp_->header(), field);
+}
+
+std::string SingleCheck::timestamp_of(Work& work) const {
+  if (!timestamp_) return {};
+  std::string_view text, timestamp;
+  std::string owned, timestamp_owned;
+  GivenSignatures given;
+  if (!timestamp_->signature_part().empty()) {
+    if (!place_->locate(work, text, owned).empty() || !place_->read(place_->next_group(text), given).empty()) return {};
+  }
+  return timestamp_->find(work, given.timestamp, timestamp, timestamp_owned).empty() ? std::string(timestamp) : std::string();
+}
+
+Result<void> SingleCheck::sign(Draft& draft, const Keyring& keyring, const std::string& url, WallTime now,
+                               KeySource* keys) const {
+  {
+    payload::RequestContext context(draft.view());
+    Work work(context, keyring, now, keys);
+    work.lent.url = url;
+    if (!applies(work)) return {};
+    if (place_->kind() == SignaturePlace::Kind::expression || place_->kind() == SignaturePlace::Kind::form || each_) {
+      const Finding finding = check(work);
+      if (finding.genuine()) return {};
+      return invalid("the proof of this scheme stands in the payload: " + std::string(finding.reason) + "; write it into the file");
+    }
+  }
+  std::string timestamp = timestamp_ ? timestamp_->write(now) : std::string();
+  if (timestamp_ && !timestamp_->header().empty()) {
+    if (const std::string_view* given = draft.view().head->fields.find(timestamp_->header())) {
+      timestamp = *given;
+    } else {
+      draft.add_field(timestamp_->header(), timestamp);
+    }
+  }
+  SystemRandom random;
+  for (const std::string& name : signed_headers_) {
+    if (draft.has_field(name)) continue;
+    // The same in every attempt of a message.
+    if (const std::string_view* id = draft.view().head->fields.find("webhook-id")) {
+      draft.add_field(name, std::string(*id));
+      continue;
+    }
+    std::string bytes;
+    put_be64(bytes, random.next());
+    draft.add_field(name, "msg_" + hex_encode(bytes));
+  }
+  payload::RequestContext context(draft.view());
+  Work work(context, keyring, now, keys);
+  work.lent.url = url;
+  GivenSignatures parts;
+  for (const auto& [name, value] : place_->also()) {
+    if (parts.part_count < GivenSignatures::kMaxParts) parts.parts[parts.part_count++] = {name, value};
+  }
+  work.lent.signature = &parts;
+  std::string_view found;
+  std::string owned;
+  if (timestamp_ && timestamp_->expression() != nullptr) {
+    if (const std::string_view reason = timestamp_->find(work, {}, found, owned); !reason.empty())
+      return invalid(std::string(reason) + "; this sender writes it into the payload");
+    timestamp = found;
+  }
+  work.lent.timestamp = timestamp;
+  const auto made = prover_->make(work);
+  if (!made) return made.error();
+  const std::string text = place_->compose(*made, timestamp);
+  if (place_->kind() == SignaturePlace::Kind::header) {
+    if (!draft.has_added(place_->name())) draft.add_field(place_->name(), text);
+  } else {
+    std::string given;
+    if (http::single_query(draft.query(), place_->name(), given) == http::Presence::missing) draft.add_query(place_->name(), text);
+  }
+  return {};
+}
+
+}  // namespace belay::signature

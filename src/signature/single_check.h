@@ -1,0 +1,58 @@
+// A check that finds signatures in one place and has a prover judge them: what `verify` of rules.md says. Cheapest first:
+// condition, presence, form, time, then the arithmetic. With `each`, once for every element of a list of the payload.
+// Limits: kMaxAlternatives texts, kMaxEach elements, and those of its parts.
+#pragma once
+
+#include <memory>
+
+#include "rules/expression.h"
+#include "signature/check.h"
+#include "signature/prover.h"
+#include "signature/signature_place.h"
+#include "signature/timestamp.h"
+
+namespace belay::signature {
+
+class SingleCheck final : public Check {
+ public:
+  static constexpr size_t kMaxAlternatives = 4;
+  static constexpr size_t kMaxEach = 1000;
+
+  // `timestamp`: of the checks around this one, used when it has none of its own. Null with problems recorded.
+  static std::unique_ptr<Check> build(const conf::Node& node, const conf::Node& timestamp, const Keyring& keyring,
+                                      const conf::Position& where, conf::Problems& problems);
+
+  Finding check(Work& work) const override;
+  Result<void> sign(Draft& draft, const Keyring& keyring, const std::string& url, WallTime now,
+                    KeySource* keys) const override;
+  Trust trust() const override { return trust_; }
+  bool proves() const override { return prover_->proves(); }
+  bool conditional() const override { return when_ != nullptr; }
+  bool reads_url() const override { return reads_url_; }
+  bool dates_with(std::string_view field) const override;
+  std::string timestamp_of(Work& work) const override;
+
+ private:
+  SingleCheck() = default;
+  bool read_over(const conf::Node& node, const rules::Names& names, conf::Problems& problems);
+  void collect();
+  void compute_trust(std::string_view covers);
+  bool applies(Work& work) const;
+  Finding check_each(Work& work) const;
+  Finding check_one(Work& work) const;
+  Finding check_group(Work& work, std::string_view text) const;
+
+  std::unique_ptr<rules::Expression> when_, each_;
+  std::unique_ptr<SignaturePlace> place_;
+  std::unique_ptr<TimestampRule> timestamp_;
+  Overs overs_;
+  std::vector<std::string> signed_headers_;  // named in its expressions; the timestamp's own is its rule's matter
+  std::unique_ptr<Prover> prover_;
+  Trust trust_ = Trust::token;
+  bool reads_url_ = false;
+};
+
+// The keys of a check in a rules file.
+std::span<const conf::Setting> check_settings();
+
+}  // namespace belay::signature

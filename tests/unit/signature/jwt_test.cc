@@ -1,0 +1,80 @@
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+
+#include "base/bytes.h"
+#include "fixture.h"
+
+using namespace belay;
+using namespace belay::test;
+
+namespace {
+
+std::string pem_of(EVP_PKEY* key) {
+  BIO* out = BIO_new(BIO_s_mem());
+  PEM_write_bio_PrivateKey(out, key, nullptr, nullptr, 0, nullptr, nullptr);
+  char* text = nullptr;
+  const long size = BIO_get_mem_data(out, &text);
+  std::string pem(text, static_cast<size_t>(size));
+  BIO_free(out);
+  EVP_PKEY_free(key);
+  return pem;
+}
+
+std::string rules_of(const std::string& jwt) {
+  return "{ algorithm: jwt, signature: { header: Authorization, scheme: Bearer }, jwt: " + jwt + " }";
+}
+
+std::string token_of(const Request& request) { return request.fields.back().second; }
+
+}  // namespace
+
+TEST_CASE("every_algorithm_accepts_its_own_tokens_and_refuses_those_of_another_key") {
+  const std::string rsa = pem_of(EVP_PKEY_Q_keygen(nullptr, nullptr, "RSA", size_t{2048}));
+  const std::string p256 = pem_of(EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", "P-256"));
+  const std::string other_p256 = pem_of(EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", "P-256"));
+  const std::string ed25519 = pem_of(EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519"));
+  const std::vector<std::pair<std::string, std::string>> cases = {{"HS256", "k"},  {"HS384", "k"},  {"HS512", "k"},  {"RS256", rsa},
+                                                                  {"RS384", rsa},  {"RS512", rsa},  {"PS256", rsa},  {"PS512", rsa},
+                                                                  {"ES256", p256}, {"EdDSA", ed25519}};
+  for (const auto& [name, key] : cases) {
+    INFO(name);
+    const Rules rules(rules_of("{ algorithms: [" + name + "], issuer: me, audience: [you, them] }"), {{"signing", key}});
+    const Request request = rules.sign(Request());
+    CHECK_EQ(rules.check(Request(request.fields)), "");
+    const Rules narrower(rules_of("{ algorithms: [" + name + "], audience: [them] }"), {{"signing", key}});
+    CHECK_EQ(narrower.check(Request(request.fields)), "the token is for another audience");
+  }
+  const Rules mine(rules_of("{ algorithms: [ES256] }"), {{"signing", p256}}), theirs(rules_of("{ algorithms: [ES256] }"), {{"signing", other_p256}});
+  CHECK_EQ(theirs.check(Request(mine.sign(Request()).fields)), "the token's signature does not match");
+}
+
+TEST_CASE("shared_and_public_algorithms_do_not_mix_and_none_cannot_be_written") {
+  CHECK_FALSE(Rules(rules_of("{ algorithms: [HS256, RS256] }")).built());
+  CHECK_FALSE(Rules(rules_of("{ algorithms: [none] }")).built());
+  const Rules rules(rules_of("{ algorithms: [HS256] }"));
+  const std::string token = token_of(rules.sign(Request()));
+  const std::string none = base64url_encode("{\"alg\":\"none\"}") + token.substr(token.find('.')), bare = none.substr(0, none.rfind('.') + 1);
+  CHECK_EQ(rules.check(Request(Pairs{{"Authorization", "Bearer " + none}})), "the token's algorithm is not accepted");
+  CHECK_EQ(rules.check(Request(Pairs{{"Authorization", "Bearer " + bare}})), "the token's algorithm is not accepted");
+}
+
+TEST_CASE("a_claim_binds_the_body_and_null_says_that_it_must_be_absent") {
+  const Rules rules(rules_of("{ algorithms: [HS256], claims: { hash: \"{{ size($raw) == 0 ? null : hex(sha256($raw)) }}\" } }"));
+  const Request full = rules.sign(Request({}, "{\"a\":1}")), empty = rules.sign(Request({}, ""));
+  CHECK_EQ(rules.check(Request(full.fields, "{\"a\":1}")), "");
+  CHECK_EQ(rules.check(Request(full.fields, "{\"a\":2}")), "a claim of the token does not fit the request");
+  CHECK_EQ(rules.check(Request(full.fields, "")), "a claim of the token does not fit the request");
+  CHECK_EQ(rules.check(Request(empty.fields, "")), "");
+  CHECK_EQ(rules.check(Request(empty.fields, "{}")), "a claim of the token does not fit the request");
+  CHECK_EQ(rules.scheme().trust(), signature::Trust::signed_fresh);
+}
+
+TEST_CASE("max_age_counts_from_iat") {
+  const Rules rules(rules_of("{ algorithms: [HS256], require: [iat], max_age: 2m }"));
+  Request request = rules.sign(Request());
+  Request late(request.fields);
+  late.now += Duration(121'000);
+  CHECK_EQ(rules.scheme().check(late.context(), late.now).reason, "the token is too old");
+  late.now -= Duration(2'000);
+  CHECK(rules.scheme().check(late.context(), late.now).genuine());
+}

@@ -1,0 +1,88 @@
+#include "signature/key_location.h"
+
+#include <map>
+
+#include "fixture.h"
+
+using namespace belay;
+using namespace belay::test;
+
+namespace {
+
+// RFC 8032 §7.1, test 1.
+constexpr const char* kPublic = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a";
+
+class Source final : public signature::KeySource {
+ public:
+  Answer get(const std::string& url) override {
+    asked = url;
+    if (state != State::ready) return {state, nullptr};
+    return {state, std::make_shared<const signature::PublicKeys>(signature::parse_public_keys(kPublic).value())};
+  }
+  void when_known(const std::string&, std::function<void()> done) override { done(); }
+  State state = State::ready;
+  std::string asked;
+};
+
+const Rules& named_by_request() {
+  static const Rules rules(
+      "{ algorithm: ed25519, signature: { header: Sig }, keys: { url: \"{{ $headers['Cert'] }}\", "
+      "hosts: [sns.*.amazonaws.com], path: \"/Key-*.pem\" } }");
+  return rules;
+}
+
+std::string asked_for(const std::string& url) {
+  Source source;
+  named_by_request().check(Request(Pairs{{"Sig", std::string(128, '0')}, {"Cert", url}}), &source);
+  return source.asked;
+}
+
+}  // namespace
+
+TEST_CASE("a_star_stands_for_letters_digits_and_dashes_and_for_at_least_one") {
+  CHECK(signature::matches_stars("sns.*.amazonaws.com", "sns.eu-west-1.amazonaws.com"));
+  CHECK(signature::matches_stars("/a-*.pem", "/a-b-c.pem"));
+  CHECK(signature::matches_stars("*a*", "xaay"));
+  for (const char* host : {"sns..amazonaws.com", "sns.a.b.amazonaws.com", "xsns.a.amazonaws.com", "sns.a.amazonaws.com.evil", "sns.a/.amazonaws.com"}) {
+    INFO(host);
+    CHECK_FALSE(signature::matches_stars("sns.*.amazonaws.com", host));
+  }
+}
+
+TEST_CASE("only_addresses_that_the_host_rule_allows_are_asked_for") {
+  CHECK_EQ(asked_for("https://sns.eu-west-1.amazonaws.com/Key-1.pem"), "https://sns.eu-west-1.amazonaws.com/Key-1.pem");
+  for (const char* url :
+       {"http://sns.eu.amazonaws.com/Key-1.pem", "https://sns.eu.amazonaws.com.evil.example/Key-1.pem", "https://evil.example/Key-1.pem",
+        "https://sns.eu.amazonaws.com@evil.example/Key-1.pem", "https://evil.example#sns.eu.amazonaws.com/Key-1.pem",
+        "https://evil.example\\.sns.eu.amazonaws.com/Key-1.pem", "https://sns.eu.amazonaws.com:8443/Key-1.pem",
+        "https://sns.eu.amazonaws.com/Key-1.pem?x=1", "https://sns.eu.amazonaws.com/../Key-1.pem", "https://sns.eu.amazonaws.com/other.pem",
+        "https://sns.eu.amazonaws.com", "https://sns.%65u.amazonaws.com/Key-1.pem", ""}) {
+    INFO(url);
+    CHECK_EQ(asked_for(url), "");
+  }
+}
+
+TEST_CASE("an_address_out_of_the_request_needs_a_host_rule_and_a_fixed_one_https") {
+  const auto keys = [](const std::string& keys_in) {
+    return Rules("{ algorithm: ed25519, signature: { header: Sig }, keys: " + keys_in + " }").built();
+  };
+  CHECK(keys("{ url: \"https://keys.example.com/jwks\" }"));
+  CHECK_FALSE(keys("{ url: \"http://keys.example.com/jwks\" }"));
+  CHECK_FALSE(keys("{ url: \"{{ $headers['Cert'] }}\" }"));
+}
+
+TEST_CASE("keys_that_cannot_be_had_leave_the_question_open") {
+  Source source;
+  source.state = signature::KeySource::State::pending;
+  Request request(Pairs{{"Sig", std::string(128, '0')}, {"Cert", "https://sns.eu.amazonaws.com/Key-1.pem"}});
+  const auto& scheme = named_by_request().scheme();
+  auto finding = scheme.check(request.context(), request.now, &source);
+  CHECK_EQ(finding.is, signature::Finding::Is::pending);
+  CHECK_EQ(finding.url, "https://sns.eu.amazonaws.com/Key-1.pem");
+  source.state = signature::KeySource::State::unavailable;
+  CHECK_EQ(scheme.check(request.context(), request.now, &source).is, signature::Finding::Is::unavailable);
+  CHECK_EQ(scheme.check(request.context(), request.now).is, signature::Finding::Is::unavailable);
+  source.state = signature::KeySource::State::ready;
+  finding = scheme.check(request.context(), request.now, &source);
+  CHECK_EQ(finding.is, signature::Finding::Is::refused);
+}
