@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "event/address.h"
 #include "event/resolver.h"
+#include "upstream/fetched_keys.h"
 
 namespace belay::proxy {
 
@@ -45,6 +46,8 @@ class Worker {
   event::Resolver resolver_;
   MemoryBudget memory_;
   upstream::Client upstream_;
+  upstream::Fetcher documents_;
+  upstream::FetchedKeys keys_;
   std::unique_ptr<wire::SpoolClient> spool_;
   pipeline::OutcomeCounters counters_;
   pipeline::Services services_;
@@ -77,6 +80,8 @@ Worker::Worker(const Generation& generation, const WorkerPlace& place)
       resolver_(loop_),
       memory_(place.shared.buffered_bytes, place.shared.workers[place.slot].buffered_bytes, generation.configuration->proxy.limits.memory),
       upstream_(loop_, resolver_, {.memory = &memory_}),
+      documents_(loop_, upstream_),
+      keys_(documents_),
       spool_(generation.configuration->spool.socket.empty()
                  ? nullptr
                  : wire::connect_spool(loop_, {.socket_path = generation.configuration->spool.socket})),
@@ -87,6 +92,7 @@ Worker::Worker(const Generation& generation, const WorkerPlace& place)
                 .slot = place.slot,
                 .spool = spool_.get(),
                 .upstream = &upstream_,
+                .keys = &keys_,
                 .memory = &memory_,
                 .counters = &counters_},
       connections_(loop_, *generation.ruleset, services_, generation.trusted, place.slot),

@@ -1,0 +1,41 @@
+// Public keys that senders publish (JWKS, certificates), fetched by URL. One per loop, owned by the worker beside its Fetcher.
+// A document is parsed once, when it has arrived. Limits: kMaxUrls documents; the one asked for longest ago makes room. Failure:
+// unavailable, also for a document that holds no key we can use.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <unordered_map>
+
+#include "signature/key_source.h"
+#include "upstream/fetcher.h"
+
+namespace belay::upstream {
+
+class FetchedKeys final : public signature::KeySource {
+ public:
+  static constexpr size_t kMaxUrls = 256;
+  static constexpr Duration kReadAgain{60'000};  // a document without keys is asked for again then
+
+  explicit FetchedKeys(Fetcher& fetcher) : fetcher_(fetcher) {}
+
+  Answer get(const std::string& url) override;
+  void when_known(const std::string& url, std::function<void()> done) override;
+
+ private:
+  struct Entry {
+    Fetcher::Endpoint from;  // null: no such address can be asked
+    std::shared_ptr<const Document> document;
+    std::shared_ptr<const signature::PublicKeys> keys;  // of `document`; null: it has none
+    uint64_t used = 0;
+  };
+  Entry& entry_of(const std::string& url);
+  void read(Entry& entry, const std::shared_ptr<const Document>& document);
+
+  Fetcher& fetcher_;
+  std::shared_ptr<event::ClientTls> tls_;  // reading the system's authorities takes milliseconds: once
+  std::unordered_map<std::string, Entry> entries_;
+  uint64_t uses_ = 0;
+};
+
+}  // namespace belay::upstream
