@@ -127,13 +127,12 @@ class Arithmetic final : public Node {
       if (x == Kind::list && y == Kind::list) return concatenate(frame, a, b);
       if (x == Kind::duration && y == Kind::timestamp) return moment(frame, add(b.moment(), a.moment()), Kind::timestamp);
     }
-    if (op_ == Operator::add || op_ == Operator::subtract) {
-      const Moment change = op_ == Operator::add ? b.moment() : negate(b.moment());
-      if (x == Kind::timestamp && y == Kind::duration) return moment(frame, add(a.moment(), change), Kind::timestamp);
-      if (x == Kind::duration && y == Kind::duration) return moment(frame, add(a.moment(), change), Kind::duration);
-      if (x == Kind::timestamp && y == Kind::timestamp && op_ == Operator::subtract) {
-        return moment(frame, add(a.moment(), change), Kind::duration);
-      }
+    const bool subtract = op_ == Operator::subtract;
+    if ((subtract || op_ == Operator::add) && y == Kind::duration && (x == Kind::timestamp || x == Kind::duration)) {
+      return moment(frame, add(a.moment(), subtract ? negate(b.moment()) : b.moment()), x);
+    }
+    if (subtract && x == Kind::timestamp && y == Kind::timestamp) {
+      return moment(frame, add(a.moment(), negate(b.moment())), Kind::duration);
     }
     return mismatch(frame, a, b);
   }
