@@ -56,6 +56,8 @@ class Sender {
     Duration took{};
     std::string text;  // an error, or the beginning of the body
   };
+  const http::Url& to() const { return to_->urls[0]; }
+
   Answer send(const http::Fields& fields, std::string_view query, std::string_view body) {
     const std::string target = query.empty() ? to_->urls[0].path : to_->urls[0].path + "?" + std::string(query);
     const upstream::Outbound request{
@@ -120,7 +122,7 @@ Result<Sender::Answer> send_file(const Options& options, const SigningPreset& pr
   if (!fields) return fields.error();
   auto loose = LooseExchange::create(now_of(options.signing));
   if (!loose) return loose.error();
-  (*loose)->set(std::move(*fields), std::move(*body));
+  (*loose)->set(std::move(*fields), std::move(*body), sender.to());
   pipeline::Exchange& exchange = (*loose)->exchange();
   const auto made = preset.scheme().sign(exchange.context(), now_of(options.signing), preset.keys());
   if (!made) return made.error();

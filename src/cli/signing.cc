@@ -222,15 +222,23 @@ Result<void> LooseExchange::parse(std::string bytes) {
   return {};
 }
 
-void LooseExchange::set(std::vector<std::pair<std::string, std::string>> fields, std::string body) {
+void LooseExchange::set(std::vector<std::pair<std::string, std::string>> fields, std::string body, const http::Url& to) {
   fields_ = std::move(fields);
   body_ = std::move(body);
+  target_ = to.path.empty() ? "/" : to.path;
+  const size_t path_size = target_.size();
+  if (!to.query.empty()) target_ += "?" + to.query;
+  host_ = to.host.empty() ? std::string() : to.authority();
   http::RequestHead& head = exchange_->request;
   head.method = "POST";
-  head.target = head.path = "/";
+  head.host = host_;
+  head.target = target_;
+  head.path = head.target.substr(0, path_size);
+  if (!to.query.empty()) head.query = head.target.substr(path_size + 1);
   head.fields.clear();
   for (const auto& [name, value] : fields_) head.fields.add(name, value);
   exchange_->body = body_;
+  exchange_->client.tls = to.scheme == "https";
 }
 
 WallTime now_of(const SigningFlags& flags) {

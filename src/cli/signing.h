@@ -11,6 +11,7 @@
 #include "base/random.h"
 #include "base/result.h"
 #include "conf/configuration.h"
+#include "http/url.h"
 #include "modules/handshake/handshake.h"
 #include "signature/scheme.h"
 #include "pipeline/module.h"
@@ -55,8 +56,8 @@ class LooseExchange {
 
   // Takes a raw HTTP/1.1 request apart. The error says what is wrong with the file.
   Result<void> parse(std::string bytes);
-  // A POST of `body` with these fields.
-  void set(std::vector<std::pair<std::string, std::string>> fields, std::string body);
+  // A POST of `body` with these fields to `to`, whose default is the root of a host without a name.
+  void set(std::vector<std::pair<std::string, std::string>> fields, std::string body, const http::Url& to = {});
 
   pipeline::Exchange& exchange() { return *exchange_; }
 
@@ -67,7 +68,7 @@ class LooseExchange {
   pipeline::Source source_;
   std::unique_ptr<pipeline::Services> services_;
   std::unique_ptr<pipeline::Exchange> exchange_;
-  std::string bytes_, body_;
+  std::string bytes_, body_, target_, host_;
   std::vector<std::pair<std::string, std::string>> fields_;
 };
 

@@ -39,6 +39,27 @@ TEST_CASE("check_print_masks_secrets_and_names_trust_levels") {
   CHECK_EQ(strict.code, 1);  // the admin token is written in the file
 }
 
+TEST_CASE("send_signs_for_the_address_it_sends_to") {
+  const TempFolder folder;
+  Backend backend(folder);
+  Gateway gateway(folder, {.rules = R"(sources:
+  url:   { match: { path: /url }, preset: square, secrets: { signing: s }, routes: [{ to: backend }] }
+  path:  { match: { path: /path }, preset: jira_connect, secrets: { signing: s }, routes: [{ to: backend }] }
+  query: { match: { path: /query }, preset: mercadopago, secrets: { signing: s }, routes: [{ to: backend }] }
+destinations:
+  backend: { url: "http://)" + backend.address() + "\" }\n"});
+  const std::string sample = source_folder() + "/conf/samples/acumatica-Customer.Updated.json";
+  const auto send = [&](const std::string& preset, const std::string& target) {
+    const Finished sent = run({belay_binary(), "send", preset, "--secret", "s", "--to", "http://" + gateway.address() + target, sample});
+    INFO(preset, sent.out, sent.err);
+    CHECK_EQ(sent.code, 0);
+  };
+  send("square", "/url?portal=1&next=%2Fa");
+  send("jira_connect", "/path?b=2&a=1");
+  send("mercadopago", "/query?data.id=7&type=payment");
+  CHECK_EQ(backend.seen_count(), 3);
+}
+
 TEST_CASE("send_signs_events_show_and_replay_tell_and_repeat_the_story_of_a_webhook") {
   const TempFolder folder;
   Backend backend(folder);
