@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 
@@ -209,10 +210,36 @@ bool is_utf8(std::string_view text) {
   return true;
 }
 
+namespace {
+
+constexpr bool is_escaped(char c) { return c == '"' || c == '\\'; }
+constexpr bool is_plain(char c) { return c >= 0x20 && c < 0x7F && !is_escaped(c); }
+
+// Escaped and plain characters from `i` on, as far as they go or a short way: a sender may write megabytes of quotes. Room for the
+// worst case is made once and cut back. Returns where it stopped.
+size_t append_escaped(std::string& out, std::string_view text, size_t i) {
+  const size_t end = std::min(text.size(), i + 256);
+  const size_t begin = out.size();
+  out.resize(begin + 2 * (end - i));
+  char* to = out.data() + begin;
+  for (; i < end; ++i) {
+    if (is_escaped(text[i])) {
+      *to++ = '\\';
+    } else if (!is_plain(text[i])) {
+      break;
+    }
+    *to++ = text[i];
+  }
+  out.resize(static_cast<size_t>(to - out.data()));
+  return i;
+}
+
+}  // namespace
+
 void append_json_string(std::string& out, std::string_view text) {
   static constexpr char kDigits[] = "0123456789abcdef";
+  out.reserve(out.size() + text.size() + 2);  // a string grows at least twofold
   out.push_back('"');
-  const auto is_plain = [](char c) { return c >= 0x20 && c < 0x7F && c != '"' && c != '\\'; };
   for (size_t i = 0; i < text.size();) {
     size_t end = i;
     while (end < text.size() && is_plain(text[end])) ++end;
@@ -222,10 +249,8 @@ void append_json_string(std::string& out, std::string_view text) {
       continue;
     }
     const auto byte = static_cast<uint8_t>(text[i]);
-    if (byte == '"' || byte == '\\') {
-      out.push_back('\\');
-      out.push_back(static_cast<char>(byte));
-      ++i;
+    if (is_escaped(text[i])) {
+      i = append_escaped(out, text, i);
     } else if (byte < 0x20 || byte == 0x7F) {
       out += "\\u00";
       out.push_back(kDigits[byte >> 4]);

@@ -2,6 +2,7 @@
 // grammar over these tokens and writes the entries; the names are entered into the hash table last, which finds duplicates.
 #include <simdjson.h>
 
+#include <array>
 #include <bit>
 #include <cstring>
 #include <limits>
@@ -29,6 +30,11 @@ Error not_json(std::string what, size_t offset) {
 }
 
 constexpr bool is_space(char c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; }
+constexpr auto kShortEscape = [] {
+  std::array<bool, 256> table{};
+  for (const char letter : {'"', '\\', '/', 'b', 'f', 'n', 'r', 't'}) table[static_cast<uint8_t>(letter)] = true;
+  return table;
+}();
 constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
 constexpr bool is_hex(char c) { return is_digit(c) || ((c | 0x20) >= 'a' && (c | 0x20) <= 'f'); }
 
@@ -275,15 +281,14 @@ class Indexer {
 
   bool escapes(size_t last) {
     while (next_escape_ < last) {
-      size_t length = 2;
-      const char letter = text_[next_escape_ + 1];
-      if (letter == 'u') {
-        length = unicode_escape(next_escape_, last);
-      } else if (std::string_view("\"\\/bfnrt").find(letter) == std::string_view::npos) {
-        length = 0;
-      }
+      const auto letter = static_cast<uint8_t>(text_[next_escape_ + 1]);
+      const size_t length = letter == 'u' ? unicode_escape(next_escape_, last) : kShortEscape[letter] ? 2 : 0;
       if (length == 0) return fail("invalid escape", next_escape_);
       const size_t from = next_escape_ + length;
+      if (from < last && text_[from] == '\\') {  // a text of nothing but escapes costs no search for each
+        next_escape_ = from;
+        continue;
+      }
       const void* found = memchr(text_.data() + from, '\\', text_.size() - from);
       next_escape_ = found == nullptr ? std::string_view::npos : offset_of(found);
     }

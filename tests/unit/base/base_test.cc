@@ -80,3 +80,20 @@ TEST_CASE("json_strings_escape_the_controls_behind_ascii_that_terminals_obey") {
   append_json_string(out, "\xc2\x80\xc2\x9b" "31m\xc2\x9f\xc2\xa0\xc3\x80");
   CHECK_EQ(out, "\"\\u0080\\u009b31m\\u009f\xc2\xa0\xc3\x80\"");
 }
+
+TEST_CASE("a_json_string_of_many_escapes_is_that_of_its_pieces") {
+  const std::string_view pieces[] = {"\"", "\\", "a", "\n", "\xc3\xa9", "plain text", "\"\"\"\"", "\xff"};
+  SeededRandom random(7);
+  for (int round = 0; round < 200; ++round) {
+    std::string text, expected = "\"", whole;
+    for (uint64_t count = random.next() % 600; count > 0; --count) {
+      const std::string_view piece = pieces[random.next() % std::size(pieces)];
+      std::string alone;
+      append_json_string(alone, piece);
+      text += piece;
+      expected += alone.substr(1, alone.size() - 2);
+    }
+    append_json_string(whole, text);
+    REQUIRE_EQ(whole, expected + '"');
+  }
+}
