@@ -16,7 +16,7 @@ namespace belay::modules {
 
 class RouteIndex {
  public:
-  static constexpr size_t kFewest = 16;    // of fewer conditions each is evaluated: that costs less
+  static constexpr size_t kFewest = 4;     // of fewer conditions each is evaluated: that costs less
   static constexpr size_t kLeastGain = 4;  // conditions that share a key
   static constexpr size_t kMaxKeys = 64;   // of one source, those of most conditions first
 
