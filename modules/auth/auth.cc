@@ -5,6 +5,7 @@
 #include "base/bytes.h"
 #include "http/parser.h"
 #include "http/credentials.h"
+#include "pipeline/key_wait.h"
 #include "signature/secrets.h"
 #include "signature/jwt.h"
 
@@ -24,7 +25,7 @@ constexpr conf::Setting kSettings[] = {
     {.key = "query", .type = conf::Type::node, .help = "{ NAME: secret }; several: all of them"},
     {.key = "jwt",
      .type = conf::Type::node,
-     .help = "{ secret, algorithms, issuer, audience, leeway } of a Bearer token"},
+     .help = "{ secret or keys, algorithms, issuer, audience, leeway } of a Bearer token"},
     {.key = "tls", .type = conf::Type::node, .help = "{ subject } of the client's certificate"},
     {.key = "any", .type = conf::Type::node, .help = "a list of these, one of which must hold"},
     {.key = "all", .type = conf::Type::node, .help = "a list of these, all of which must hold"},
@@ -116,7 +117,8 @@ class Jwt final : public Check {
     signature::Work work(exchange.context(), *keyring_, exchange.received, exchange.services.keys);
     signature::Finding finding = rule_->check(*token, work);
     if (finding.genuine()) return true;
-    if (finding.is != signature::Finding::Is::refused) open = std::move(finding);
+    // Of several, one whose keys are on their way is waited for.
+    if (finding.is > open.is && finding.is != signature::Finding::Is::refused) open = std::move(finding);
     return false;
   }
   std::string_view challenge() const override { return "Bearer"; }
@@ -222,10 +224,11 @@ std::unique_ptr<Check> Reader::jwt(const conf::Node& node) const {
   const conf::Node& keys = node.at("keys");
   if (secret.present() == keys.present()) {
     problems().add(node.position(), "jwt needs either a secret or keys",
-                   "write jwt: { secret: \"${env:NAME}\", algorithms: [HS256] } or jwt: { keys: { url: \"https://…\" }, algorithms: [RS256] }");
+                   "write jwt: { secret: \"${env:NAME}\", algorithms: [HS256] } or jwt: { keys: \"https://…\", algorithms: [RS256] }");
     return nullptr;
   }
   auto keyring = std::make_unique<signature::Keyring>();
+  keyring->folder = context.secrets.folder;
   if (secret.present()) keyring->secrets["signing"] = conf::read_secret(secret, context.secrets, problems());
   rules::Names names = rules::Names::request();
   names.payload = false;
@@ -238,26 +241,26 @@ class Auth final : public pipeline::Handler {
  public:
   explicit Auth(std::unique_ptr<Check> check) : check_(std::move(check)) {}
   pipeline::Verdict handle(Exchange& exchange) const override {
-    signature::Finding open;
-    if (check_->holds(exchange, open)) return pipeline::Verdict::next;
-    if (open.is != signature::Finding::Is::pending) return refuse(exchange, open);
-    exchange.services.keys->when_known(open.url, [this, resume = exchange.park()] {
-      if (Exchange* waiting = resume.exchange()) {
-        signature::Finding still_open;
-        if (!check_->holds(*waiting, still_open)) refuse(*waiting, still_open);
-      }
-      resume();
-    });
-    return pipeline::Verdict::parked;
+    return pipeline::decide_with_keys(
+        exchange,
+        [this](Exchange& asked) {
+          signature::Finding open;
+          if (check_->holds(asked, open)) return signature::Finding();
+          return open.genuine() ? signature::Finding::refused("the credentials are missing or wrong") : open;
+        },
+        [this](Exchange& decided, const signature::Finding& finding) {
+          return finding.genuine() ? pipeline::Verdict::next : refuse(decided, finding);
+        });
   }
 
  private:
-  pipeline::Verdict refuse(Exchange& exchange, const signature::Finding& open) const {
-    if (!open.genuine()) {  // nobody knows whether the token is right: the sender tries again
-      exchange.answer(503, wire::Outcome::failed, "auth: " + std::string(open.reason), kRetryAfter);
+  pipeline::Verdict refuse(Exchange& exchange, const signature::Finding& finding) const {
+    const std::string reason = "auth: " + std::string(finding.reason);
+    if (finding.is != signature::Finding::Is::refused) {  // nobody knows whether the token is right: the sender tries again
+      exchange.answer(503, wire::Outcome::failed, reason, kRetryAfter);
       return pipeline::Verdict::reply;
     }
-    exchange.answer(401, wire::Outcome::rejected, "auth: the credentials are missing or wrong");
+    exchange.answer(401, wire::Outcome::rejected, reason);
     exchange.reply.head.append("WWW-Authenticate: ").append(check_->challenge()).append("\r\n");
     return pipeline::Verdict::reply;
   }

@@ -7,6 +7,7 @@
 #include "http/parser.h"
 #include "http/writer.h"
 #include "modules/verify/verify.h"
+#include "pipeline/key_wait.h"
 
 namespace belay::modules {
 
@@ -162,7 +163,7 @@ std::unique_ptr<Handshake> Handshake::build(const conf::Node& node, std::unique_
 
 Verdict Handshake::handle(Exchange& exchange) const {
   if (exchange.body.size() > kMaxBody) return Verdict::next;
-  const std::string timestamp = reads_time_ && scheme_ ? scheme_->timestamp_of(exchange.context()) : std::string();
+  const std::string timestamp = timestamp_of(exchange);
   signature::Work work(exchange.context(), keyring_, exchange.received, exchange.services.keys);
   work.lent.timestamp = timestamp;
   for (const Challenge& challenge : challenges_) {
@@ -172,21 +173,33 @@ Verdict Handshake::handle(Exchange& exchange) const {
       const auto holds = challenge.when->test(work.context);
       applies = holds && *holds;
     }
-    if (applies) return answer(challenge, work, exchange);
+    if (!applies) continue;
+    if (!challenge.verified) return answer(challenge, exchange);
+    return pipeline::decide_with_keys(
+        exchange, [this](Exchange& asked) { return scheme_->check(asked.context(), asked.received, asked.services.keys); },
+        [this, &challenge](Exchange& decided, const signature::Finding& finding) { return conclude(challenge, decided, finding); });
   }
   return Verdict::next;
 }
 
-Verdict Handshake::answer(const Challenge& challenge, signature::Work& work, Exchange& exchange) const {
-  if (challenge.verified) {
-    const signature::Finding finding = scheme_->check(exchange.context(), exchange.received, exchange.services.keys);
-    if (!finding.genuine()) {
-      refuse_proof(exchange, finding);
-      if (challenge.quiet) exchange.reply.body.clear();
-      return Verdict::reply;
-    }
-    exchange.verified = true;
+std::string Handshake::timestamp_of(Exchange& exchange) const {
+  return reads_time_ && scheme_ ? scheme_->timestamp_of(exchange.context()) : std::string();
+}
+
+Verdict Handshake::conclude(const Challenge& challenge, Exchange& exchange, const signature::Finding& finding) const {
+  if (!finding.genuine()) {
+    refuse_proof(exchange, finding);
+    if (challenge.quiet) exchange.reply.body.clear();
+    return Verdict::reply;
   }
+  exchange.verified = true;
+  return answer(challenge, exchange);
+}
+
+Verdict Handshake::answer(const Challenge& challenge, Exchange& exchange) const {
+  const std::string timestamp = timestamp_of(exchange);
+  signature::Work work(exchange.context(), keyring_, exchange.received, exchange.services.keys);
+  work.lent.timestamp = timestamp;
   if (challenge.token && !fits(challenge, work)) {
     exchange.answer(400, wire::Outcome::rejected, "handshake: the challenge does not look like a token");
     return Verdict::reply;

@@ -47,7 +47,9 @@ class Handshake final : public pipeline::Handler {
   };
   bool read(const conf::Node& node, conf::Problems& problems, Challenge& out) const;
   bool read_respond(const conf::Node& node, const rules::Names& names, conf::Problems& problems, Challenge& out) const;
-  pipeline::Verdict answer(const Challenge& challenge, signature::Work& work, pipeline::Exchange& exchange) const;
+  std::string timestamp_of(pipeline::Exchange& exchange) const;
+  pipeline::Verdict conclude(const Challenge& challenge, pipeline::Exchange& exchange, const signature::Finding& finding) const;
+  pipeline::Verdict answer(const Challenge& challenge, pipeline::Exchange& exchange) const;
   static bool fits(const Challenge& challenge, signature::Work& work);
   static bool respond(const Challenge& challenge, signature::Work& work, pipeline::Reply& reply);
 

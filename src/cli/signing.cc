@@ -76,7 +76,7 @@ class FileKeys final : public signature::KeySource {
     known_[url] = std::make_shared<const signature::PublicKeys>(std::move(*keys));
     return {};
   }
-  Answer get(const std::string& url) override {
+  Answer get(const std::string& url, Need) override {
     const auto found = known_.find(url);
     if (found == known_.end()) return {};
     return {State::ready, found->second};

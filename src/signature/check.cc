@@ -13,6 +13,7 @@ Draft::Draft(const payload::RequestView& request)
 payload::RequestView Draft::view() const {
   payload::RequestView view = request_;
   view.head = &head_;
+  if (body_) view.body = *body_;
   return view;
 }
 
@@ -32,6 +33,16 @@ void Draft::add_query(const std::string& name, std::string_view value) {
   target_ += (target_.find('?') == std::string::npos ? "?" : "&") + pair;
   head_.query = query_;
   head_.target = target_;
+}
+
+void Draft::set_body(std::string body) {
+  body_ = std::move(body);
+}
+
+std::vector<conf::Setting> with_others(std::span<const conf::Setting> own, std::span<const conf::Setting> beside) {
+  std::vector<conf::Setting> all(own.begin(), own.end());
+  all.insert(all.end(), beside.begin(), beside.end());
+  return all;
 }
 
 void add_headers_of(std::string_view expression, std::vector<std::string>& names) {

@@ -9,12 +9,12 @@
 namespace belay::signature {
 
 struct Finding {
-  enum class Is : uint8_t {
+  enum class Is : uint8_t {  // of several, any of which would do, the last one here is the answer
     genuine,
     inapplicable,  // the check's `when` does not hold: it says nothing about this request
     refused,
-    pending,       // the key document at `url` is on its way: ask again when it is there
-    unavailable,   // it cannot be had now: nobody knows whether the request is genuine
+    unavailable,   // the key document at `url` cannot be had now: nobody knows whether the request is genuine
+    pending,       // it is on its way: ask again when it is there
   };
 
   Is is = Is::genuine;

@@ -18,11 +18,8 @@ constexpr conf::Setting kSettings[] = {
     {.key = "when", .type = conf::Type::expression, .help = "whether this check applies"},
     {.key = "signature", .type = conf::Type::node, .required = true, .help = "what must be signed, and how"},
     {.key = "key", .type = conf::Type::node, .help = "which secret holds the key"},
-    {.key = "keys", .type = conf::Type::node, .help = "where the sender publishes its keys: { url, hosts, path }"},
-    {.key = "replay",
-     .type = conf::Type::duration,
-     .range = "1s..90d",
-     .help = "how long the same signed request is refused when it comes again"},
+    {.key = "keys", .type = conf::Type::node, .help = "public keys: a file, where the sender publishes them, or { url, hosts, path } of what the request names"},
+    {.key = "replay", .type = conf::Type::duration, .range = kReplayRange, .help = kReplayHelp},
 };
 
 constexpr conf::Setting kSignatureSettings[] = {
@@ -88,9 +85,11 @@ std::string content_digest(std::string_view body) {
 }
 
 std::unique_ptr<Check> HttpSignatureCheck::build(const conf::Node& node, const Keyring& keyring,
-                                                 const conf::Position& where, conf::Problems& problems) {
+                                                 const conf::Position& where, conf::Problems& problems,
+                                                 std::span<const conf::Setting> beside) {
   const size_t before = problems.all().size();
-  const conf::Section section(node, kSettings, problems);
+  const std::vector<conf::Setting> settings = with_others(kSettings, beside);
+  const conf::Section section(node, settings, problems);
   std::unique_ptr<HttpSignatureCheck> check(new HttpSignatureCheck());
   const rules::Names names = rules::Names::signature();
   if (section.has("when"))
@@ -253,7 +252,9 @@ Finding HttpSignatureCheck::prove(Work& work, const Member& input, std::string_v
     ring_.each(work, id != nullptr ? std::string_view(id->text) : std::string_view(), finding,
                [&](const PublicKey& key) { matches = matches || key.verify(*open_, base, signature); });
   }
-  return matches ? Finding{} : finding;
+  if (!matches) return finding;
+  work.note_proven(base);
+  return {};
 }
 
 std::string HttpSignatureCheck::timestamp_of(Work& work) const {
@@ -267,7 +268,7 @@ std::string HttpSignatureCheck::timestamp_of(Work& work) const {
   return {};
 }
 
-Result<void> HttpSignatureCheck::sign(Draft& draft, const Keyring& keyring, const std::string& url, WallTime now,
+Result<bool> HttpSignatureCheck::sign(Draft& draft, const Keyring& keyring, const std::string& url, WallTime now,
                                       KeySource* keys) const {
   if (requires_component("content-digest") && !draft.has_field("content-digest"))
     draft.add_field("Content-Digest", content_digest(draft.view().body));
@@ -311,7 +312,7 @@ Result<void> HttpSignatureCheck::sign(Draft& draft, const Keyring& keyring, cons
   if (made.empty()) return invalid(why);
   draft.add_field("Signature-Input", input_text);
   draft.add_field("Signature", label + "=:" + base64_encode(made) + ":");
-  return {};
+  return true;
 }
 
 }  // namespace belay::signature

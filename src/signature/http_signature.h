@@ -17,13 +17,15 @@ namespace belay::signature {
 class HttpSignatureCheck final : public Check {
  public:
   static std::unique_ptr<Check> build(const conf::Node& node, const Keyring& keyring, const conf::Position& where,
-                                      conf::Problems& problems);
+                                      conf::Problems& problems, std::span<const conf::Setting> beside = {});
 
   Finding check(Work& work) const override;
-  Result<void> sign(Draft& draft, const Keyring& keyring, const std::string& url, WallTime now,
+  Result<bool> sign(Draft& draft, const Keyring& keyring, const std::string& url, WallTime now,
                     KeySource* keys) const override;
   Trust trust() const override;
+  bool can_sign() const override { return !ring_.is_published(); }
   bool proves() const override { return true; }
+  bool tells_replays() const override { return requires_component("content-digest"); }
   bool conditional() const override { return when_ != nullptr; }
   bool reads_url() const override { return true; }
   bool dates_with(std::string_view) const override { return false; }

@@ -176,7 +176,9 @@ Finding JwtRule::check(std::string_view token, Work& work) const {
   Finding finding = check_signature(*algorithm, key_id, token.substr(0, second), *signature, work);
   if (!finding.genuine()) return finding;
   const std::string_view reason = check_claims(token.substr(first + 1, second - first - 1), work);
-  return reason.empty() ? Finding{} : Finding::refused(reason);
+  if (!reason.empty()) return Finding::refused(reason);
+  work.note_proven(token.substr(0, second));
+  return {};
 }
 
 Finding JwtRule::check_signature(const Algorithm& algorithm, std::string_view key_id, std::string_view text,
@@ -244,6 +246,10 @@ std::string_view JwtRule::check_times(const json::Document& claims, WallTime now
   if (max_age_.count() > 0 && !issued) return "the token does not say when it was made";
   if (max_age_.count() > 0 && *issued < static_cast<double>(to_ms(now - max_age_))) return "the token is too old";
   return {};
+}
+
+bool JwtRule::tells_replays() const {
+  return binds_body() || std::find(required_.begin(), required_.end(), "jti") != required_.end();
 }
 
 bool JwtRule::binds_body() const {

@@ -32,6 +32,8 @@ class JwtRule {
   // A token these rules accept, for signing.
   Result<std::string> make(Work& work) const;
 
+  bool can_make() const { return !ring_.is_published(); }
+  bool tells_replays() const;  // a token is of one webhook alone
   bool binds_body() const;   // a claim is made of the whole body
   bool bounds_age() const;   // a token is accepted for a limited time only
   bool reads_url() const;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/bytes.h"
+#include "base/ip.h"
 #include "http/url.h"
 
 namespace belay::signature {
@@ -10,10 +11,16 @@ namespace belay::signature {
 namespace {
 
 constexpr conf::Setting kSettings[] = {
-    {.key = "url", .required = true, .help = "address of a JWKS, certificate or key; a template may read the request"},
-    {.key = "hosts", .type = conf::Type::node, .help = "hosts such an address may have; \"*\" is a part of a label"},
+    {.key = "url", .required = true, .help = "template of the address of a JWKS, certificate or key, as the request names it"},
+    {.key = "hosts", .type = conf::Type::node, .required = true, .help = "hosts such an address may have; \"*\" is a part of a label"},
     {.key = "path", .help = "shape of its path; \"*\" is letters, digits, - and _"},
 };
+
+// Nobody can listen on the way to ourselves; a name could lead elsewhere.
+bool is_safe(const http::Url& url) {
+  const auto address = IpAddress::parse(url.host);
+  return url.scheme == "https" || (url.scheme == "http" && address && address->is_loopback());
+}
 
 bool is_label_byte(char c) {
   const char lower = ascii_lower(c);
@@ -45,21 +52,27 @@ bool matches_stars(std::string_view pattern, std::string_view text) {
 std::unique_ptr<KeyLocation> KeyLocation::build(const conf::Node& node, const rules::Names& names,
                                                 conf::Problems& problems) {
   const size_t before = problems.all().size();
-  const conf::Section section(node, kSettings, problems);
   std::unique_ptr<KeyLocation> location(new KeyLocation());
+  if (node.is_scalar()) {
+    const auto url = http::parse_url(node.text());
+    if (!url || !is_safe(*url)) {
+      problems.add(node.position(), "keys are fetched by https only, or by http from this machine",
+                   "write https://HOST/…, http://127.0.0.1:PORT/…, or a file beside the rules");
+      return nullptr;
+    }
+    location->fixed_ = node.text();
+    return location;
+  }
+  const conf::Section section(node, kSettings, problems);
   if (section.has("url")) location->url_ = rules::Template::compile(section.node("url"), names, problems);
   if (section.has("hosts")) {
     for (const std::string& host : section.texts("hosts")) location->hosts_.push_back(ascii_lower(host));
   }
   location->path_ = section.text("path");
   if (problems.all().size() != before) return nullptr;
-  if (location->url_->is_constant()) {
-    const auto url = http::parse_url(location->url_->text());
-    if (!url || url->scheme != "https") section.wrong("url", "keys are fetched by https only", "write an https:// address");
-  } else if (location->hosts_.empty()) {
-    section.wrong("url", "an address that the request names needs a host rule",
-                  "write hosts: [keys.example.com]: without it anybody could name keys of his own");
-  }
+  if (location->url_->is_constant()) section.wrong("url", "nothing in this address is the request's", "write keys: https://…");
+  if (section.has("hosts") && location->hosts_.empty())
+    section.wrong("hosts", "an address that the request names needs a host rule", "write hosts: [keys.example.com]");
   if (problems.all().size() != before) return nullptr;
   return location;
 }
@@ -80,10 +93,10 @@ bool KeyLocation::allows(std::string_view text) const {
 }
 
 std::shared_ptr<const PublicKeys> KeyLocation::find(payload::RequestContext& context, KeySource* source,
-                                                    Finding& finding) const {
+                                                    KeySource::Need need, Finding& finding) const {
   std::string url;
-  if (url_->is_constant()) {
-    url = url_->text();
+  if (!url_) {
+    url = fixed_;
   } else if (!url_->append(context, url).ok()) {
     finding = Finding::refused("the request does not say where its key is");
     return nullptr;
@@ -91,7 +104,7 @@ std::shared_ptr<const PublicKeys> KeyLocation::find(payload::RequestContext& con
     finding = Finding::refused("the key's address is not one the rules allow");
     return nullptr;
   }
-  const KeySource::Answer answer = source != nullptr ? source->get(url) : KeySource::Answer{};
+  const KeySource::Answer answer = source != nullptr ? source->get(url, need) : KeySource::Answer{};
   if (answer.state == KeySource::State::ready) return answer.keys;
   const bool pending = answer.state == KeySource::State::pending;
   finding.is = pending ? Finding::Is::pending : Finding::Is::unavailable;

@@ -1,7 +1,7 @@
 // `keys:` of a scheme: where the sender publishes its public keys, and which addresses a request may name for them. A URL that
 // comes out of the request is only fetched when it is https on the standard port, its host is one the rules name, and its
 // path has the shape they name: else an attacker points it at a key of his own (AWS SNS, PayPal). Compiled when rules load.
-//   keys: { url: "https://www.googleapis.com/oauth2/v3/certs" }
+//   keys: https://www.googleapis.com/oauth2/v3/certs
 //   keys: { url: "{{ SigningCertURL }}", hosts: ["sns.*.amazonaws.com"], path: "/SimpleNotificationService-*.pem" }
 #pragma once
 
@@ -22,16 +22,20 @@ class KeyLocation {
  public:
   static constexpr size_t kMaxUrl = 2048;
 
+  // Whether a text names an address rather than a file.
+  static bool is_address(std::string_view text) { return text.find("://") != std::string_view::npos; }
+
   // Null with problems recorded.
   static std::unique_ptr<KeyLocation> build(const conf::Node& node, const rules::Names& names, conf::Problems& problems);
 
   // The keys of this request's sender; null with `finding` filled in. A null source: nothing can be fetched here.
-  std::shared_ptr<const PublicKeys> find(payload::RequestContext& context, KeySource* source, Finding& finding) const;
+  std::shared_ptr<const PublicKeys> find(payload::RequestContext& context, KeySource* source, KeySource::Need need, Finding& finding) const;
 
  private:
   bool allows(std::string_view url) const;
 
-  std::unique_ptr<rules::Template> url_;
+  std::string fixed_;                      // the address, unless
+  std::unique_ptr<rules::Template> url_;   // the request names it
   std::vector<std::string> hosts_;  // lower case; "*" stands for one label or a part of it
   std::string path_;                // "*" stands for letters, digits, '-' and '_'; empty: any without ".."
 };

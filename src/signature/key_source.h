@@ -23,9 +23,14 @@ class KeySource {
     std::shared_ptr<const PublicKeys> keys;  // ready: not null
   };
 
+  enum class Need : uint8_t {
+    any,
+    newer,  // the document known lacks the key that the request names: ready says that there is none newer to be had now
+  };
+
   virtual ~KeySource() = default;
-  // Never blocks; starts a fetch where one is needed. `url` has passed the scheme's host rule.
-  virtual Answer get(const std::string& url) = 0;
+  // Never blocks; starts a fetch where one is needed, for `newer` at most once in a while. `url` has passed the scheme's host rule.
+  virtual Answer get(const std::string& url, Need need) = 0;
   // `done` is called once, on a later turn, when get(url) is no longer pending.
   virtual void when_known(const std::string& url, std::function<void()> done) = 0;
 };

@@ -65,7 +65,8 @@ class MacProver final : public Prover {
     if (rule_.chooses() && !rule_.chosen(work, name)) return Finding::refused("the key's id is missing");
     const std::vector<MacKey> made_now = rule_.is_dynamic() ? make_keys(digest_, rule_.derive(work)) : std::vector<MacKey>();
     const std::vector<MacKey>& keys = rule_.is_dynamic() ? made_now : keys_;
-    bool matches = false, valid_key = false;
+    const rules::Template* matched = nullptr;
+    bool valid_key = false;
     for (const auto& over : overs_) {
       for (const MacKey& key : keys) {
         if (!key.window.valid_at(work.now) || (rule_.chooses() && key.name != name)) continue;
@@ -73,10 +74,13 @@ class MacProver final : public Prover {
         key.mac.begin();
         if (!feed(*over, work, [&key](std::string_view bytes) { key.mac.update(bytes); })) break;
         Mac::Room room;
-        if (decoded.holds(key.mac.finish(room))) matches = true;
+        if (decoded.holds(key.mac.finish(room))) matched = over.get();
       }
     }
-    if (matches) return {};
+    if (matched != nullptr) {
+      note_proven(*matched, work);
+      return {};
+    }
     return Finding::refused(valid_key ? kNoMatch : rule_.chooses() ? "the key's id is not known" : kNoKey);
   }
 
@@ -126,7 +130,9 @@ class HashProver final : public Prover {
         valid_key = true;
         Hash::Room room;
         const std::string_view made = hash(*over, value, work, room);
-        if (!made.empty() && decoded.holds(made)) matches = true;
+        if (made.empty() || !decoded.holds(made)) continue;
+        if (!matches) work.note_proven(made);  // a hash of the text already
+        matches = true;
       }
     }
     if (matches) return {};
@@ -143,6 +149,8 @@ class HashProver final : public Prover {
     }
     return invalid("no secret is valid now");
   }
+
+  bool tells_replays() const override { return covers_body(); }
 
   // A hash with the secret in front can be carried on by anybody who has seen one (length extension): such a body proves
   // nothing. Only with the secret as its end it does.
@@ -181,6 +189,7 @@ class EqualProver final : public Prover {
   }
 
   bool proves() const override { return needs_secret_; }
+  bool tells_replays() const override { return false; }
 
   Finding prove(Work& work, const GivenSignatures& given) const override {
     bool matches = false;
@@ -245,6 +254,8 @@ class JwtProver final : public Prover {
     return finding;
   }
   Result<std::string> make(Work& work) const override { return rule_->make(work); }
+  bool can_make() const override { return rule_->can_make(); }
+  bool tells_replays() const override { return rule_->tells_replays(); }
   bool covers_body() const override { return rule_->binds_body(); }
   bool judges_time() const override { return rule_->bounds_age(); }
   bool reads_url() const override { return rule_->reads_url(); }

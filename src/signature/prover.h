@@ -21,8 +21,12 @@ class Prover {
   virtual Finding prove(Work& work, const GivenSignatures& given) const = 0;
   // A signature as the sender would write it, before what its place puts around it.
   virtual Result<std::string> make(Work& work) const = 0;
+  // Whether make() needs no keys that somebody else publishes.
+  virtual bool can_make() const { return true; }
   // Whether a secret or a public key has a part in it.
   virtual bool proves() const { return true; }
+  // Whether prove() notes a text that differs from webhook to webhook (Work::note_proven).
+  virtual bool tells_replays() const { return true; }
   // Whether what is proved is the whole body, and whether a token of its own says how old it is.
   virtual bool covers_body() const { return false; }
   virtual bool judges_time() const { return false; }

@@ -1,5 +1,8 @@
 #include "signature/public_prover.h"
 
+#include <algorithm>
+#include <filesystem>
+
 #include "base/bytes.h"
 
 namespace belay::signature {
@@ -22,15 +25,19 @@ class PublicProver final : public Prover {
     std::string id;
     if (rule_.chooses() && !rule_.chosen(work, id)) return Finding::refused("the key's id is missing");
     Finding finding = Finding::refused("no key is valid at this time");
-    bool matches = false;
-    std::vector<std::string> texts = render(work);
+    const std::string* matched = nullptr;
+    const std::vector<std::string> texts = render(work);
     ring_.each(work, id, finding, [&](const PublicKey& key) {
       finding.reason = "the signature does not match";
       for (const std::string& text : texts) {
-        for (const std::string& signature : signatures) matches = matches || key.verify(algorithm_, text, signature);
+        for (const std::string& signature : signatures) {
+          if (matched == nullptr && key.verify(algorithm_, text, signature)) matched = &text;
+        }
       }
     });
-    return matches ? Finding{} : finding;
+    if (matched == nullptr) return finding;
+    work.note_proven(*matched);
+    return {};
   }
 
   Result<std::string> make(Work& work) const override {
@@ -47,6 +54,7 @@ class PublicProver final : public Prover {
     return encode(encoding_, *made);
   }
 
+  bool can_make() const override { return !ring_.is_published(); }
   bool covers_body() const override { return all_read(overs_, rules::Variable::raw); }
 
  private:
@@ -73,7 +81,11 @@ bool KeyRing::build(const conf::Node& keys, const KeyRule& rule, const Keyring& 
                     const conf::Position& where, conf::Problems& problems) {
   const size_t before = problems.all().size();
   if (keys.present()) {
-    location_ = KeyLocation::build(keys, names, problems);
+    if (keys.is_scalar() && !KeyLocation::is_address(keys.text())) {
+      read_file(keys, keyring, problems);
+    } else {
+      location_ = KeyLocation::build(keys, names, problems);
+    }
     return problems.all().size() == before;
   }
   for (const KeyBytes& value : rule.find(keyring, where, problems)) {
@@ -85,6 +97,31 @@ bool KeyRing::build(const conf::Node& keys, const KeyRule& rule, const Keyring& 
     known_.push_back({value.window, std::move(*parsed)});
   }
   return problems.all().size() == before;
+}
+
+void KeyRing::read_file(const conf::Node& node, const Keyring& keyring, conf::Problems& problems) {
+  const std::filesystem::path file = std::filesystem::path(keyring.folder) / node.text();
+  const auto text = belay::read_file(file.string(), kMaxDocument);
+  auto keys = text ? parse_public_keys(*text) : Result<PublicKeys>(text.error());
+  if (keys) {
+    known_.push_back({{}, std::move(*keys)});
+  } else {
+    problems.add(node.position(), "no keys in " + printable(node.text()) + ": " + keys.error().message,
+                 "write a file with a JWKS, JWK, PEM or certificate, beside the main file, or an https:// address");
+  }
+}
+
+std::shared_ptr<const PublicKeys> KeyRing::fetch(Work& work, std::string_view id, Finding& finding) const {
+  const Loan loan(work);
+  const auto has_id = [id](const PublicKeys& keys) {
+    return std::any_of(keys.begin(), keys.end(), [id](const PublicKey& key) { return fits(key, id); });
+  };
+  auto keys = location_->find(work.context, work.keys, KeySource::Need::any, finding);
+  if (keys && !has_id(*keys)) {
+    keys = location_->find(work.context, work.keys, KeySource::Need::newer, finding);
+    if (keys && !has_id(*keys)) finding = Finding::refused("the sender publishes no key of this id");
+  }
+  return keys;
 }
 
 std::unique_ptr<Prover> build_public_prover(const ProverSettings& settings, KeyRule rule, conf::Problems& problems) {

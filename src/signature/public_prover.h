@@ -9,23 +9,21 @@
 
 namespace belay::signature {
 
-// Public keys as a source has them: the values of a secret, or a document by URL.
+// Public keys as a source has them: the values of a secret, a file beside the rules, or a document by URL.
 class KeyRing {
  public:
-  // `keys` missing: from the secret of `rule`. False with problems recorded.
+  // `keys`: FILE, URL or the mapping of KeyLocation; missing: from the secret of `rule`. False with problems recorded.
   bool build(const conf::Node& keys, const KeyRule& rule, const Keyring& keyring, const rules::Names& names,
              const conf::Position& where, conf::Problems& problems);
 
-  // Visits every key that may be tried at this time: with an `id`, those of that id, or all when none has an id. Fills in
-  // `finding` and visits nothing when the keys cannot be had.
+  bool is_published() const { return location_ != nullptr; }  // by somebody else, at a URL
+
+  // Visits every key that may be tried at this time: with an `id`, those of that id and those that have none. Fills in `finding`
+  // and visits nothing when the keys cannot be had. For an id that the document known lacks a newer one is asked for.
   template <typename Visit>
   void each(Work& work, std::string_view id, Finding& finding, const Visit& visit) const {
-    std::shared_ptr<const PublicKeys> fetched;
     if (location_) {
-      const Loan loan(work);
-      fetched = location_->find(work.context, work.keys, finding);
-      if (!fetched) return;
-      each_of(*fetched, work, id, visit);
+      if (const auto published = fetch(work, id, finding)) each_of(*published, work, id, visit);
       return;
     }
     for (const Known& known : known_) {
@@ -37,9 +35,13 @@ class KeyRing {
   template <typename Visit>
   static void each_of(const PublicKeys& keys, Work& work, std::string_view id, const Visit& visit) {
     for (const PublicKey& key : keys) {
-      if (key.valid_at(work.now) && (id.empty() || key.id.empty() || key.id == id)) visit(key);
+      if (key.valid_at(work.now) && fits(key, id)) visit(key);
     }
   }
+  static bool fits(const PublicKey& key, std::string_view id) { return id.empty() || key.id.empty() || key.id == id; }
+  std::shared_ptr<const PublicKeys> fetch(Work& work, std::string_view id, Finding& finding) const;
+  void read_file(const conf::Node& node, const Keyring& keyring, conf::Problems& problems);
+
   struct Known {
     conf::SecretValue window;
     PublicKeys keys;

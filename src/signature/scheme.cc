@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/bytes.h"
+#include "base/check.h"
 #include "signature/http_signature.h"
 #include "signature/single_check.h"
 
@@ -17,10 +18,7 @@ constexpr conf::Setting kSeveralSettings[] = {
     {.key = "any", .type = conf::Type::node, .help = "checks of which one must hold"},
     {.key = "all", .type = conf::Type::node, .help = "checks that must hold where they apply, at least one"},
     {.key = "timestamp", .type = conf::Type::node, .help = "for the checks that have none of their own"},
-    {.key = "replay",
-     .type = conf::Type::duration,
-     .range = "1s..90d",
-     .help = "how long the same signed request is refused when it comes again"},
+    {.key = "replay", .type = conf::Type::duration, .range = kReplayRange, .help = kReplayHelp},
 };
 
 class Several final : public Check {
@@ -29,12 +27,15 @@ class Several final : public Check {
 
   Finding check(Work& work) const override { return all_ ? check_all(work) : check_any(work); }
 
-  Result<void> sign(Draft& draft, const Keyring& keyring, const std::string& url, WallTime now,
+  Result<bool> sign(Draft& draft, const Keyring& keyring, const std::string& url, WallTime now,
                     KeySource* keys) const override {
+    bool applied = false;
     for (const auto& one : checks_) {
-      if (auto done = one->sign(draft, keyring, url, now, keys); !done || !all_) return done;
+      const auto done = one->sign(draft, keyring, url, now, keys);
+      if (!done || (*done && !all_)) return done;
+      applied = applied || *done;
     }
-    return {};
+    return applied;
   }
 
   // Of all: the strongest that is always made; where each has a condition, the weakest. Of any: the weakest.
@@ -49,6 +50,16 @@ class Several final : public Check {
   bool proves() const override {
     const auto one = [](const auto& check) { return check->proves(); };
     return all_ ? std::any_of(checks_.begin(), checks_.end(), one) : std::all_of(checks_.begin(), checks_.end(), one);
+  }
+  // Of any, sign() makes the first.
+  bool can_sign() const override {
+    return all_ ? std::all_of(checks_.begin(), checks_.end(), [](const auto& one) { return one->can_sign(); }) : checks_.front()->can_sign();
+  }
+  // Of all: one that is always made and tells them, or every one that proves something. Of any: every one.
+  bool tells_replays() const override {
+    const auto tells = [this](const auto& check) { return check->tells_replays() || (all_ && !check->proves()); };
+    const auto always = [](const auto& check) { return check->tells_replays() && !check->conditional(); };
+    return std::all_of(checks_.begin(), checks_.end(), tells) || (all_ && std::any_of(checks_.begin(), checks_.end(), always));
   }
   bool conditional() const override {
     return std::all_of(checks_.begin(), checks_.end(), [](const auto& one) { return one->conditional(); });
@@ -70,21 +81,28 @@ class Several final : public Check {
   // One that proves something must be among those that apply: what the others compare the sender may have written itself.
   Finding check_all(Work& work) const {
     bool proved = false;
+    const size_t before = work.proven_size();
+    std::string always;  // what a check proves that no part of the request can switch off
     for (const auto& one : checks_) {
+      const size_t mark = work.proven_size();
       Finding finding = one->check(work);
       if (finding.is == Finding::Is::inapplicable) continue;
       if (!finding.genuine()) return finding;
       proved = proved || one->proves();
+      if (always.empty() && !one->conditional() && work.proven_size() > mark) always = work.proven->substr(mark);
     }
+    if (!always.empty()) work.proven->replace(before, std::string::npos, always);
     return proved ? Finding{} : Finding{Finding::Is::inapplicable, kNoneApplies, {}};
   }
 
-  // A key that is on its way may make one of them hold.
+  // A key that is on its way, or cannot be had, may make one of them hold.
   Finding check_any(Work& work) const {
     Finding worst{Finding::Is::inapplicable, kNoneApplies, {}};
     for (const auto& one : checks_) {
+      const size_t mark = work.proven_size();
       Finding finding = one->check(work);
       if (finding.genuine()) return finding;
+      if (work.proven != nullptr) work.proven->resize(mark);
       if (finding.is > worst.is) worst = std::move(finding);
     }
     return worst;
@@ -98,6 +116,7 @@ struct Builder {
   const Keyring& keyring;
   const conf::Position& where;
   conf::Problems& problems;
+  std::span<const conf::Setting> beside;  // in the outermost mapping
 
   std::unique_ptr<Check> build(const conf::Node& node, const conf::Node& timestamp, int depth) const {
     if (node.is_list()) return several(true, node, timestamp, depth);
@@ -106,15 +125,21 @@ struct Builder {
                    "write verify: { algorithm: hmac-sha256, signature: { header: NAME } }, or preset: NAME");
       return nullptr;
     }
+    if (depth > 0 && node.at("replay").present()) {
+      problems.add(node.at("replay").position(), "replay is said once for the whole scheme", "write verify: { all: [ … ], replay: 10m }");
+      return nullptr;
+    }
+    const std::span<const conf::Setting> others = depth == 0 ? beside : std::span<const conf::Setting>();
     if (node.at("any").present() || node.at("all").present()) {
-      const conf::Section section(node, kSeveralSettings, problems);
+      const std::vector<conf::Setting> settings = with_others(kSeveralSettings, others);
+      const conf::Section section(node, settings, problems);
       const bool all = section.has("all");
       if (all && section.has("any")) section.wrong("any", "any and all exclude each other", "put one inside the other");
       return several(all, section.node(all ? "all" : "any"), section.has("timestamp") ? section.node("timestamp") : timestamp,
                      depth);
     }
-    if (node.at("algorithm").text() == "rfc9421") return HttpSignatureCheck::build(node, keyring, where, problems);
-    return SingleCheck::build(node, timestamp, keyring, where, problems);
+    if (node.at("algorithm").text() == "rfc9421") return HttpSignatureCheck::build(node, keyring, where, problems, others);
+    return SingleCheck::build(node, timestamp, keyring, where, problems, others);
   }
 
  private:
@@ -136,22 +161,30 @@ struct Builder {
 }  // namespace
 
 std::unique_ptr<Scheme> Scheme::build(const conf::Node& node, Keyring keyring, const conf::Position& where,
-                                      conf::Problems& problems) {
+                                      conf::Problems& problems, std::span<const conf::Setting> beside) {
   const size_t before = problems.all().size();
   std::unique_ptr<Scheme> scheme(new Scheme());
   scheme->keyring_ = std::make_unique<const Keyring>(std::move(keyring));
-  scheme->root_ = Builder{*scheme->keyring_, where, problems}.build(node, conf::Node(), 0);
+  scheme->root_ = Builder{*scheme->keyring_, where, problems, beside}.build(node, conf::Node(), 0);
   if (!scheme->root_ || problems.all().size() != before) return nullptr;
   if (!scheme->root_->proves()) {
     problems.add(node.position(), "this proves nothing: no secret has a part in it", "name a secret in over, or add a check that is made with one");
     return nullptr;
   }
+  if (const conf::Node& replay = node.at("replay"); replay.present()) {
+    if (const auto window = conf::parse_duration(replay.text())) scheme->replay_ = *window;  // its range has been checked
+    if (!scheme->root_->tells_replays()) {
+      problems.add(replay.position(), "what this scheme proves is the same for many webhooks, so a replay cannot be told", "remove replay; dedupe tells retries");
+      return nullptr;
+    }
+  }
   scheme->url_is_given_ = scheme->root_->reads_url() && scheme->keyring_->params.contains(kUrl);
   return scheme;
 }
 
-Finding Scheme::check(payload::RequestContext& context, WallTime now, KeySource* keys) const {
+Finding Scheme::check(payload::RequestContext& context, WallTime now, KeySource* keys, std::string* proven) const {
   Work work(context, *keyring_, now, keys);
+  work.proven = proven;
   std::string url;
   if (url_is_given_) {
     url = public_url(keyring_->params.find(kUrl)->second, context.view());
@@ -159,6 +192,7 @@ Finding Scheme::check(payload::RequestContext& context, WallTime now, KeySource*
   }
   Finding finding = root_->check(work);
   if (finding.is == Finding::Is::inapplicable) finding.is = Finding::Is::refused;
+  BELAY_CHECK_NOTE(!finding.genuine() || proven == nullptr || replay_.count() == 0 || !proven->empty(), "a scheme that tells replays proved nothing");
   return finding;
 }
 
@@ -179,6 +213,7 @@ Result<Scheme::Signed> Scheme::sign(payload::RequestContext& request, WallTime n
   Signed out;
   out.fields.assign(draft.fields().begin(), draft.fields().end());
   out.query = draft.query();
+  out.body = draft.body();
   return out;
 }
 

@@ -5,6 +5,8 @@
 #pragma once
 
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -20,28 +22,37 @@ class Scheme {
   static constexpr int kMaxDepth = 3;
 
   // `where` is the place to name when a secret is missing or cannot be a key; without a line: the check. Null with problems
-  // recorded.
+  // recorded. `beside`: keys of the same mapping that are not the scheme's.
   static std::unique_ptr<Scheme> build(const conf::Node& node, Keyring keyring, const conf::Position& where,
-                                       conf::Problems& problems);
+                                       conf::Problems& problems, std::span<const conf::Setting> beside = {});
 
   // Whether the request is genuine at `now`. `keys` may be null: schemes whose keys are fetched then find them unavailable.
-  Finding check(payload::RequestContext& context, WallTime now, KeySource* keys = nullptr) const;
+  // `proven`, when given and the request is genuine and the scheme tells replays: hashes of what was signed, the same however
+  // the signature is written and whatever stands unsigned beside it.
+  Finding check(payload::RequestContext& context, WallTime now, KeySource* keys = nullptr, std::string* proven = nullptr) const;
+
+  // How long the same signed request is refused when it comes again; 0: it may come again.
+  Duration replay() const { return replay_; }
 
   // $ts of a request, as its sender wrote it and not judged; empty when there is none.
   std::string timestamp_of(payload::RequestContext& context) const;
+
+  // Whether sign() can put what it makes anywhere, with the secrets alone.
+  bool can_sign() const { return root_->can_sign(); }
 
   Trust trust() const { return root_->trust(); }
   // Whether its time stands in this header field: sign() keeps one that is there already.
   bool dates_with(std::string_view field) const { return root_->dates_with(field); }
   const Keyring& keyring() const { return *keyring_; }
 
-  // What a sender adds to the request: header fields, and query parameters ("k=…") for schemes that have some.
+  // What a sender adds to the request: header fields, and query parameters ("k=…") for schemes that have some; the whole body
+  // when the proof stands in it.
   struct Signed {
     std::vector<std::pair<std::string, std::string>> fields;
     std::string query;
+    std::optional<std::string> body;
   };
-  // Headers that the scheme signs and the request lacks are made up (ids). Refused when the proof stands in the payload
-  // and is not right there already.
+  // Headers that the scheme signs and the request lacks are made up (ids).
   Result<Signed> sign(payload::RequestContext& request, WallTime now, KeySource* keys = nullptr) const;
 
  private:
@@ -49,6 +60,7 @@ class Scheme {
 
   std::unique_ptr<const Keyring> keyring_;  // its checks point into it
   std::unique_ptr<Check> root_;
+  Duration replay_{};
   bool url_is_given_ = false;  // params.url, and something reads $url
 };
 

@@ -32,6 +32,7 @@ Params read_params(const conf::Node& node, conf::Problems& problems);
 struct Keyring {
   SecretTable secrets;
   Params params;
+  std::string folder = {};  // where files of keys start
 };
 
 // $secret.NAME while a scheme is at work: the first value valid at `now`. Never listed.

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "base/bytes.h"
-#include "base/random.h"
 #include "http/credentials.h"
 
 namespace belay::signature {
@@ -25,13 +24,10 @@ constexpr conf::Setting kSettings[] = {
     {.key = "signature", .type = conf::Type::node, .required = true, .help = "where the proof stands"},
     {.key = "encoding", .range = "hex|base64|base64url|text", .help = "how the signature is written; default hex, for equal text"},
     {.key = "key", .type = conf::Type::node, .help = "which secret, and how its text becomes the key"},
-    {.key = "keys", .type = conf::Type::node, .help = "where the sender publishes its keys: { url, hosts, path }"},
+    {.key = "keys", .type = conf::Type::node, .help = "public keys: a file, where the sender publishes them, or { url, hosts, path } of what the request names"},
     {.key = "timestamp", .type = conf::Type::node, .help = "where the sender's time stands and how far it may be off"},
     {.key = "jwt", .type = conf::Type::node, .help = "algorithms and claims of a token"},
-    {.key = "replay",
-     .type = conf::Type::duration,
-     .range = "1s..90d",
-     .help = "how long the same signed request is refused when it comes again"},
+    {.key = "replay", .type = conf::Type::duration, .range = kReplayRange, .help = kReplayHelp},
     {.key = "covers",
      .range = "body|none",
      .help = "whether what is signed amounts to the whole payload, where that cannot be seen from `over`"},
@@ -44,9 +40,11 @@ std::span<const conf::Setting> check_settings() {
 }
 
 std::unique_ptr<Check> SingleCheck::build(const conf::Node& node, const conf::Node& timestamp, const Keyring& keyring,
-                                          const conf::Position& where, conf::Problems& problems) {
+                                          const conf::Position& where, conf::Problems& problems,
+                                          std::span<const conf::Setting> beside) {
   const size_t before = problems.all().size();
-  const conf::Section section(node, kSettings, problems);
+  const std::vector<conf::Setting> settings = with_others(kSettings, beside);
+  const conf::Section section(node, settings, problems);
   if (problems.all().size() != before) return nullptr;
   std::unique_ptr<SingleCheck> check(new SingleCheck());
   rules::Names names = rules::Names::signature();
@@ -145,22 +143,25 @@ Finding SingleCheck::check(Work& work) const {
   return each_ ? check_each(work) : check_one(work);
 }
 
+// The elements of `each`; empty, or why there are none.
+std::string_view SingleCheck::each_item(Work& work, std::vector<rules::Value>& items) const {
+  const Loan loan(work);
+  const rules::Value list = each_->run(work.context);
+  if (list.is_error() || list.kind() != rules::Kind::list) return "there is no list of signed elements";
+  if (list.is_json()) {
+    const json::Document& document = list.document();
+    if (document.size(list.ref()) > kMaxEach) return "too many signed elements";
+    for (json::Ref one = document.first(list.ref()); one != json::kNone; one = document.next(list.ref(), one))
+      items.push_back(rules::Value::json(document, one));
+  } else {
+    items.assign(list.items().begin(), list.items().end());
+  }
+  return items.empty() || items.size() > kMaxEach ? "there is no list of signed elements" : std::string_view();
+}
+
 Finding SingleCheck::check_each(Work& work) const {
   std::vector<rules::Value> items;
-  {
-    const Loan loan(work);
-    const rules::Value list = each_->run(work.context);
-    if (list.is_error() || list.kind() != rules::Kind::list) return Finding::refused("there is no list of signed elements");
-    if (list.is_json()) {
-      const json::Document& document = list.document();
-      if (document.size(list.ref()) > kMaxEach) return Finding::refused("too many signed elements");
-      for (json::Ref one = document.first(list.ref()); one != json::kNone; one = document.next(list.ref(), one))
-        items.push_back(rules::Value::json(document, one));
-    } else {
-      items.assign(list.items().begin(), list.items().end());
-    }
-  }
-  if (items.empty() || items.size() > kMaxEach) return Finding::refused("there is no list of signed elements");
+  if (const std::string_view reason = each_item(work, items); !reason.empty()) return Finding::refused(reason);
   Finding finding;
   for (const rules::Value& item : items) {
     work.lent.item = item;
@@ -198,6 +199,11 @@ Finding SingleCheck::check_group(Work& work, std::string_view text) const {
   return finding;
 }
 
+bool SingleCheck::can_sign() const {
+  const bool writes = place_->kind() == SignaturePlace::Kind::header || place_->kind() == SignaturePlace::Kind::query;
+  return !proves() || (writes && !each_ && prover_->can_make());
+}
+
 bool SingleCheck::dates_with(std::string_view field) const {
   return timestamp_ != nullptr && !timestamp_->header().empty() && ascii_iequals(timestamp_->header(), field);
 }
@@ -211,67 +217,6 @@ std::string SingleCheck::timestamp_of(Work& work) const {
     if (!place_->locate(work, text, owned).empty() || !place_->read(place_->next_group(text), given).empty()) return {};
   }
   return timestamp_->find(work, given.timestamp, timestamp, timestamp_owned).empty() ? std::string(timestamp) : std::string();
-}
-
-Result<void> SingleCheck::sign(Draft& draft, const Keyring& keyring, const std::string& url, WallTime now,
-                               KeySource* keys) const {
-  {
-    payload::RequestContext context(draft.view());
-    Work work(context, keyring, now, keys);
-    work.lent.url = url;
-    if (!applies(work)) return {};
-    if (place_->kind() == SignaturePlace::Kind::expression || place_->kind() == SignaturePlace::Kind::form || each_) {
-      const Finding finding = check(work);
-      if (finding.genuine()) return {};
-      return invalid("the proof of this scheme stands in the payload: " + std::string(finding.reason) + "; write it into the file");
-    }
-  }
-  std::string timestamp = timestamp_ ? timestamp_->write(now) : std::string();
-  if (timestamp_ && !timestamp_->header().empty()) {
-    if (const std::string_view* given = draft.view().head->fields.find(timestamp_->header())) {
-      timestamp = *given;
-    } else {
-      draft.add_field(timestamp_->header(), timestamp);
-    }
-  }
-  SystemRandom random;
-  for (const std::string& name : signed_headers_) {
-    if (draft.has_field(name)) continue;
-    // The same in every attempt of a message.
-    if (const std::string_view* id = draft.view().head->fields.find("webhook-id")) {
-      draft.add_field(name, std::string(*id));
-      continue;
-    }
-    std::string bytes;
-    put_be64(bytes, random.next());
-    draft.add_field(name, "msg_" + hex_encode(bytes));
-  }
-  payload::RequestContext context(draft.view());
-  Work work(context, keyring, now, keys);
-  work.lent.url = url;
-  GivenSignatures parts;
-  for (const auto& [name, value] : place_->also()) {
-    if (parts.part_count < GivenSignatures::kMaxParts) parts.parts[parts.part_count++] = {name, value};
-  }
-  work.lent.signature = &parts;
-  std::string_view found;
-  std::string owned;
-  if (timestamp_ && timestamp_->expression() != nullptr) {
-    if (const std::string_view reason = timestamp_->find(work, {}, found, owned); !reason.empty())
-      return invalid(std::string(reason) + "; this sender writes it into the payload");
-    timestamp = found;
-  }
-  work.lent.timestamp = timestamp;
-  const auto made = prover_->make(work);
-  if (!made) return made.error();
-  const std::string text = place_->compose(*made, timestamp);
-  if (place_->kind() == SignaturePlace::Kind::header) {
-    if (!draft.has_added(place_->name())) draft.add_field(place_->name(), text);
-  } else {
-    std::string given;
-    if (http::single_query(draft.query(), place_->name(), given) == http::Presence::missing) draft.add_query(place_->name(), text);
-  }
-  return {};
 }
 
 }  // namespace belay::signature

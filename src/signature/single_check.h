@@ -20,13 +20,17 @@ class SingleCheck final : public Check {
 
   // `timestamp`: of the checks around this one, used when it has none of its own. Null with problems recorded.
   static std::unique_ptr<Check> build(const conf::Node& node, const conf::Node& timestamp, const Keyring& keyring,
-                                      const conf::Position& where, conf::Problems& problems);
+                                      const conf::Position& where, conf::Problems& problems,
+                                      std::span<const conf::Setting> beside = {});
 
   Finding check(Work& work) const override;
-  Result<void> sign(Draft& draft, const Keyring& keyring, const std::string& url, WallTime now,
+  Result<bool> sign(Draft& draft, const Keyring& keyring, const std::string& url, WallTime now,
                     KeySource* keys) const override;
   Trust trust() const override { return trust_; }
+  bool can_sign() const override;
   bool proves() const override { return prover_->proves(); }
+  // Elements of a list can come again in another company.
+  bool tells_replays() const override { return prover_->tells_replays() && !each_; }
   bool conditional() const override { return when_ != nullptr; }
   bool reads_url() const override { return reads_url_; }
   bool dates_with(std::string_view field) const override;
@@ -38,6 +42,9 @@ class SingleCheck final : public Check {
   void collect();
   void compute_trust(std::string_view covers);
   bool applies(Work& work) const;
+  std::string_view each_item(Work& work, std::vector<rules::Value>& items) const;
+  Result<void> sign_payload(Draft& draft, Work& work) const;
+  Result<std::string> make_one(Work& work) const;
   Finding check_each(Work& work) const;
   Finding check_one(Work& work) const;
   Finding check_group(Work& work, std::string_view text) const;

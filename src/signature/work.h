@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "payload/request_context.h"
 #include "rules/template.h"
+#include "signature/digest.h"
 #include "signature/key_source.h"
 #include "signature/secrets.h"
 
@@ -19,12 +20,16 @@ struct Work {
     lent.secrets = &secrets;
     lent.params = &params;
   }
+  void note_proven(std::string_view text);
+  size_t proven_size() const { return proven == nullptr ? 0 : proven->size(); }
+
   Work(const Work&) = delete;
   Work& operator=(const Work&) = delete;
 
   payload::RequestContext& context;
   WallTime now;
   KeySource* keys;  // null: no document of keys can be had
+  std::string* proven = nullptr;  // gets hashes of what was found to be signed; null: nobody asks
   LentSecrets secrets;
   ParamTable params;
   payload::Lent lent;  // given to expressions for as long as one runs
@@ -62,6 +67,23 @@ bool feed(const rules::Template& over, Work& work, const Sink& sink) {
     }
   }
   return true;
+}
+
+inline void Work::note_proven(std::string_view text) {
+  if (proven == nullptr) return;
+  const Hash hash(Digest::sha256);
+  hash.update(text);
+  Hash::Room room;
+  proven->append(hash.finish(room));
+}
+
+// note_proven() of a template's text.
+inline void note_proven(const rules::Template& over, Work& work) {
+  if (work.proven == nullptr) return;
+  const Hash hash(Digest::sha256);
+  feed(over, work, [&hash](std::string_view piece) { hash.update(piece); });
+  Hash::Room room;
+  work.proven->append(hash.finish(room));
 }
 
 }  // namespace belay::signature

@@ -35,7 +35,7 @@ constexpr conf::Setting kDestination[] = {
     {.key = "ramp", .type = Type::node, .help = "not available in this version"},
     {.key = "breaker", .type = Type::node, .help = "not available in this version"},
     {.key = "health", .type = Type::node, .help = "not available in this version"},
-    {.key = "sign", .type = Type::node, .help = "{ preset: standard_webhooks, secret } or { scheme: {…}, secret }"},
+    {.key = "sign", .type = Type::node, .help = "{ preset: standard_webhooks, secret }, or a scheme as in a source's verify with its secret"},
 };
 constexpr std::array<std::string_view, 3> kLater = {"ramp", "breaker", "health"};
 

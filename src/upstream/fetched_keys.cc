@@ -37,7 +37,7 @@ void FetchedKeys::read(Entry& entry, const std::shared_ptr<const Document>& docu
   entry.keys = std::make_shared<const signature::PublicKeys>(std::move(keys).value());
 }
 
-signature::KeySource::Answer FetchedKeys::get(const std::string& url) {
+signature::KeySource::Answer FetchedKeys::get(const std::string& url, Need need) {
   Entry& entry = entry_of(url);
   if (entry.from == nullptr) return {};
   const bool unreadable = entry.document != nullptr && entry.keys == nullptr;
@@ -49,7 +49,19 @@ signature::KeySource::Answer FetchedKeys::get(const std::string& url) {
   if (known.document == nullptr) return {};
   if (known.document != entry.document) read(entry, known.document);
   if (entry.keys == nullptr) return {};
-  return {State::ready, entry.keys};
+  return need == Need::newer ? newer(entry) : Answer{State::ready, entry.keys};
+}
+
+signature::KeySource::Answer FetchedKeys::newer(Entry& entry) {
+  if (fetcher_.is_fetching(*entry.from)) return {State::pending, nullptr};
+  const MonotonicTime now = fetcher_.now();
+  const bool fails = !fetcher_.error(*entry.from).empty();
+  if (!fails && (now - entry.document->fetched < kYoung || now < entry.again_from)) return {State::ready, entry.keys};
+  // While it fails, its failures are what is remembered, not the document.
+  if (fetcher_.known(*entry.from, Duration(-1)).standing != Fetcher::Standing::ask) return {};
+  entry.again_from = now + kReadAgain;
+  fetcher_.fetch(entry.from, [] {});
+  return {State::pending, nullptr};
 }
 
 void FetchedKeys::when_known(const std::string& url, std::function<void()> done) {

@@ -1,6 +1,8 @@
 // Public keys that senders publish (JWKS, certificates), fetched by URL. One per loop, owned by the worker beside its Fetcher.
-// A document is parsed once, when it has arrived. Limits: kMaxUrls documents; the one asked for longest ago makes room. Failure:
-// unavailable, also for a document that holds no key we can use.
+// A document is parsed once, when it has arrived. For a key that it lacks it is fetched again, once every kReadAgain, so that
+// tokens made up by anybody cost the sender nothing. Limits: kMaxUrls documents; the one asked for longest ago makes room.
+// Failure: unavailable, also for a document that holds no key we can use, and for a key that the last one lacks while the
+// endpoint fails.
 #pragma once
 
 #include <memory>
@@ -15,11 +17,12 @@ namespace belay::upstream {
 class FetchedKeys final : public signature::KeySource {
  public:
   static constexpr size_t kMaxUrls = 256;
-  static constexpr Duration kReadAgain{60'000};  // a document without keys is asked for again then
+  static constexpr Duration kReadAgain{60'000};  // a document that lacks what is looked for is asked for again then, not sooner
+  static constexpr Duration kYoung{1'000};       // one that has just arrived lacks nothing that a newer one would have
 
   explicit FetchedKeys(Fetcher& fetcher) : fetcher_(fetcher) {}
 
-  Answer get(const std::string& url) override;
+  Answer get(const std::string& url, Need need) override;
   void when_known(const std::string& url, std::function<void()> done) override;
 
  private:
@@ -28,7 +31,9 @@ class FetchedKeys final : public signature::KeySource {
     std::shared_ptr<const Document> document;
     std::shared_ptr<const signature::PublicKeys> keys;  // of `document`; null: it has none
     uint64_t used = 0;
+    MonotonicTime again_from{};  // when a newer document than the one known may be asked for
   };
+  Answer newer(Entry& entry);
   Entry& entry_of(const std::string& url);
   void read(Entry& entry, const std::shared_ptr<const Document>& document);
 

@@ -45,6 +45,11 @@ Fetcher::Known Fetcher::known(const Destination& from, Duration newest) const {
   return {Standing::stale, entry.document};
 }
 
+bool Fetcher::is_fetching(const Destination& from) const {
+  const auto found = entries_.find(from.name);
+  return found != entries_.end() && found->second->call != nullptr;
+}
+
 std::string_view Fetcher::error(const Destination& from) const {
   const auto found = entries_.find(from.name);
   return found == entries_.end() ? std::string_view() : std::string_view(found->second->error);

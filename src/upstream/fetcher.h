@@ -50,6 +50,8 @@ class Fetcher {
   Known known(const Destination& from, Duration newest = Duration::max()) const;
   // `done` runs once on a later turn, unless the Fetcher goes away first; known() has the result.
   void fetch(const Endpoint& from, std::function<void()> done);
+  bool is_fetching(const Destination& from) const;
+  MonotonicTime now() const { return loop_.now(); }
   // Why the last fetch failed; empty when it did not.
   std::string_view error(const Destination& from) const;
 

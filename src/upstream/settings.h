@@ -17,7 +17,8 @@ void read_auth(const conf::Node& node, const conf::SecretSource& secrets, conf::
 // `auth.oauth2`: { token_url, client_id, client_secret, scope, audience, auth }. Null with problems recorded.
 std::shared_ptr<const OAuth2> read_oauth2(const conf::Node& node, const conf::SecretSource& secrets, conf::Problems& problems, const Destination& of);
 
-// `sign`: { preset: NAME, secret: … } or { scheme: {…}, secret: … }; `secrets` by name where a scheme has several. Null with problems recorded.
+// `sign`: { preset: NAME, secret: … }, or a scheme with its secret beside it; `secrets` by name where it has several. Null with
+// problems recorded.
 std::shared_ptr<const signature::Scheme> read_sign(const conf::Node& node, const conf::Configuration& configuration,
                                                    const conf::SecretSource& secrets, conf::Problems& problems);
 

@@ -106,7 +106,7 @@ TEST_CASE("sign: what_a_transform_made_is_signed_so_that_the_receiver_verifies_i
 destinations:
   backend:     { url: "http://)" + backend.address() + R"(" }
   standard:    { url: ")" + receiver + R"(/receive/s", sign: { preset: standard_webhooks, secret: "${env:S}" } }
-  like_github: { url: ")" + receiver + R"(/receive/g", sign: { scheme: { algorithm: hmac-sha256, signature: { header: X-Hub-Signature-256, prefix: "sha256=" } }, secret: "${env:G}" } }
+  like_github: { url: ")" + receiver + R"(/receive/g", sign: { algorithm: hmac-sha256, signature: { header: X-Hub-Signature-256, prefix: "sha256=" }, secret: "${env:G}" } }
   wrong_key:   { url: ")" + receiver + R"(/receive/g", sign: { preset: github, secret: other } }
 )", .environment = {{"S", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"}, {"G", "hub-s3cret"}}});
   CHECK_EQ(status_of(gateway, "/direct", "{\"a\":  1}"), 200);

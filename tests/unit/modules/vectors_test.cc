@@ -71,7 +71,7 @@ class VectorKeys final : public signature::KeySource {
   void add(const std::string& url, const std::string& text) {
     known_[url] = std::make_shared<const signature::PublicKeys>(signature::parse_public_keys(text).value());
   }
-  Answer get(const std::string& url) override {
+  Answer get(const std::string& url, Need) override {
     const auto found = known_.find(url);
     return found == known_.end() ? Answer{} : Answer{State::ready, found->second};
   }

@@ -14,7 +14,7 @@ constexpr const char* kPublic = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa6232
 
 class Source final : public signature::KeySource {
  public:
-  Answer get(const std::string& url) override {
+  Answer get(const std::string& url, Need) override {
     asked = url;
     if (state != State::ready) return {state, nullptr};
     return {state, std::make_shared<const signature::PublicKeys>(signature::parse_public_keys(kPublic).value())};
@@ -66,9 +66,36 @@ TEST_CASE("an_address_out_of_the_request_needs_a_host_rule_and_a_fixed_one_https
   const auto keys = [](const std::string& keys_in) {
     return Rules("{ algorithm: ed25519, signature: { header: Sig }, keys: " + keys_in + " }").built();
   };
-  CHECK(keys("{ url: \"https://keys.example.com/jwks\" }"));
-  CHECK_FALSE(keys("{ url: \"http://keys.example.com/jwks\" }"));
+  CHECK(keys("https://keys.example.com/jwks"));
+  CHECK(keys("http://127.0.0.1:8080/jwks"));
+  CHECK(keys("\"http://[::1]/jwks\""));
+  for (const char* far : {"http://keys.example.com/jwks", "http://localhost/jwks", "http://10.0.0.1/jwks", "ftp://127.0.0.1/jwks", "https://"}) {
+    INFO(far);
+    CHECK_FALSE(keys(far));
+  }
+  CHECK(keys("{ url: \"{{ $headers['Cert'] }}\", hosts: [keys.example.com] }"));
   CHECK_FALSE(keys("{ url: \"{{ $headers['Cert'] }}\" }"));
+  CHECK_FALSE(keys("{ url: \"{{ $headers['Cert'] }}\", hosts: [] }"));
+  CHECK_FALSE(keys("{ url: \"https://keys.example.com/jwks\", hosts: [keys.example.com] }"));
+  CHECK_FALSE(keys("no/such/file.json"));
+}
+
+TEST_CASE("a_newer_document_is_asked_for_only_for_an_id_that_the_one_known_lacks") {
+  const Rules rules("{ algorithm: ed25519, signature: { header: Sig }, keys: https://keys.example.com/jwks, key: { id: \"$headers['Kid']\" } }");
+  class Set final : public signature::KeySource {
+   public:
+    Answer get(const std::string&, Need need) override {
+      newer += need == Need::newer ? 1 : 0;
+      return {State::ready, std::make_shared<const signature::PublicKeys>(
+                                signature::parse_public_keys(R"({"kty":"OKP","crv":"Ed25519","kid":"a","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"})").value())};
+    }
+    void when_known(const std::string&, std::function<void()> done) override { done(); }
+    int newer = 0;
+  } set;
+  CHECK_EQ(rules.check(Request(Pairs{{"Sig", std::string(128, '0')}, {"Kid", "a"}}), &set), "the signature does not match");
+  CHECK_EQ(set.newer, 0);
+  CHECK_EQ(rules.check(Request(Pairs{{"Sig", std::string(128, '0')}, {"Kid", "b"}}), &set), "the sender publishes no key of this id");
+  CHECK_EQ(set.newer, 1);
 }
 
 TEST_CASE("keys_that_cannot_be_had_leave_the_question_open") {

@@ -57,9 +57,9 @@ size_t count(const std::string& text, const std::string& part) {
 }
 
 const std::string kStandard =
-    "{ secret: whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw, scheme: { algorithm: hmac-sha256, over: '{{ $headers[\"webhook-id\"] }}.{{ $ts }}.{{ $raw }}',"
+    "{ secret: whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw, algorithm: hmac-sha256, over: '{{ $headers[\"webhook-id\"] }}.{{ $ts }}.{{ $raw }}',"
     " signature: { header: webhook-signature, list: \" \", pair: \",\", take: v1 }, encoding: base64,"
-    " key: { strip: whsec_, decode: base64 }, timestamp: { header: webhook-timestamp, unit: s, tolerance: 5m } } }";
+    " key: { strip: whsec_, decode: base64 }, timestamp: { header: webhook-timestamp, unit: s, tolerance: 5m } }";
 
 }  // namespace
 
@@ -91,14 +91,14 @@ TEST_CASE("what_the_sender_signed_with_is_replaced_and_its_id_is_kept") {
 }
 
 TEST_CASE("an_id_that_the_scheme_signs_and_the_request_lacks_is_the_same_in_every_attempt") {
-  Kit kit("{ secret: k, scheme: { algorithm: hmac-sha256, over: '{{ $headers[\"svix-id\"] }}.{{ $raw }}', signature: { header: svix-signature } } }");
+  Kit kit("{ secret: k, algorithm: hmac-sha256, over: '{{ $headers[\"svix-id\"] }}.{{ $raw }}', signature: { header: svix-signature } }");
   CHECK_EQ(field(kit.head(), "svix-id"), "0198c0de-0000-7000-8000-000000000001");
   kit.request.attempt = 2;
   CHECK_EQ(field(kit.head(), "svix-id"), "0198c0de-0000-7000-8000-000000000001");
 }
 
 TEST_CASE("the_url_that_is_signed_is_the_one_that_is_asked") {
-  Kit kit("{ secret: k, scheme: { algorithm: hmac-sha256, over: '{{ $method }} {{ $url }}', signature: { query: sig } } }");
+  Kit kit("{ secret: k, algorithm: hmac-sha256, over: '{{ $method }} {{ $url }}', signature: { query: sig } }");
   const std::string head = kit.head();
   INFO(head);
   CHECK(head.starts_with("POST /in?x=1&sig="));
@@ -114,7 +114,7 @@ TEST_CASE("the_url_that_is_signed_is_the_one_that_is_asked") {
 }
 
 TEST_CASE("without_a_valid_key_or_with_a_field_that_is_missing_nothing_is_sent") {
-  Kit late("{ secret: { value: k, valid_until: \"2025-01-01T00:00:00Z\" }, scheme: { algorithm: hmac-sha256, signature: { header: X-Sig } } }");
+  Kit late("{ secret: { value: k, valid_until: \"2025-01-01T00:00:00Z\" }, algorithm: hmac-sha256, signature: { header: X-Sig } }");
   std::string head;
   const auto made = append_head(head, *late.to, late.to->urls[0], late.request);
   REQUIRE_FALSE(made.ok());
