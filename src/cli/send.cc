@@ -80,13 +80,6 @@ class Sender {
   std::shared_ptr<upstream::Destination> to_;
 };
 
-std::string content_type_of(std::string_view body) {
-  const std::string_view text = trim_ows(body.substr(0, 64));
-  if (text.starts_with('{') || text.starts_with('[')) return "application/json";
-  if (text.starts_with('<')) return "application/xml";
-  return "application/x-www-form-urlencoded";
-}
-
 // The fields a sender of this preset puts on every webhook, before it signs.
 Result<std::vector<std::pair<std::string, std::string>>> fields_of(const Options& options, const SigningPreset& preset,
                                                                    std::string_view body) {
@@ -103,11 +96,7 @@ Result<std::vector<std::pair<std::string, std::string>>> fields_of(const Options
     SystemRandom random;
     fields.emplace_back(name, IdGenerator(clock, random).next().to_string());
   }
-  for (const std::string& header : options.headers) {
-    const size_t colon = header.find(':');
-    if (colon == std::string::npos) return invalid("--header is written NAME: VALUE");
-    fields.emplace_back(header.substr(0, colon), trim_ows(std::string_view(header).substr(colon + 1)));
-  }
+  if (auto added = add_headers(options.headers, fields); !added) return added.error();
   for (const auto& [name, value] : fields) {
     if (!http::is_field_value(value)) return invalid("the value of " + printable(name) + " cannot be sent in a header");
   }
@@ -128,7 +117,7 @@ Result<Sender::Answer> send_file(const Options& options, const SigningPreset& pr
   if (!made) return made.error();
   http::Fields all = exchange.request.fields;
   for (const auto& [name, value] : made->fields) all.add(name, value);
-  return sender.send(all, made->query, exchange.body);
+  return sender.send(all, made->query, made->body ? std::string_view(*made->body) : exchange.body);
 }
 
 int send(const Options& options) {

@@ -9,6 +9,7 @@
 #include "base/bytes.h"
 #include "http/parser.h"
 #include "http/url.h"
+#include "http/writer.h"
 
 namespace belay::cli {
 
@@ -239,6 +240,23 @@ void LooseExchange::set(std::vector<std::pair<std::string, std::string>> fields,
   for (const auto& [name, value] : fields_) head.fields.add(name, value);
   exchange_->body = body_;
   exchange_->client.tls = to.scheme == "https";
+}
+
+Result<void> add_headers(const std::vector<std::string>& headers, FieldList& fields) {
+  for (const std::string& header : headers) {
+    const size_t colon = header.find(':');
+    if (colon == std::string::npos || !http::is_token(header.substr(0, colon))) return invalid("--header is written NAME: VALUE");
+    const auto& [name, value] = fields.emplace_back(header.substr(0, colon), trim_ows(std::string_view(header).substr(colon + 1)));
+    if (!http::is_field_value(value)) return invalid("the value of " + printable(name) + " cannot be sent in a header");
+  }
+  return {};
+}
+
+std::string content_type_of(std::string_view body) {
+  const std::string_view text = trim_ows(body.substr(0, 64));
+  if (text.starts_with('{') || text.starts_with('[')) return "application/json";
+  if (text.starts_with('<')) return "application/xml";
+  return "application/x-www-form-urlencoded";
 }
 
 WallTime now_of(const SigningFlags& flags) {

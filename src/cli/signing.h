@@ -75,6 +75,13 @@ class LooseExchange {
 // --now, else the system's.
 WallTime now_of(const SigningFlags& flags);
 
+// "NAME: VALUE" of --header, each as a field.
+using FieldList = std::vector<std::pair<std::string, std::string>>;
+Result<void> add_headers(const std::vector<std::string>& headers, FieldList& fields);
+
+// What a body looks like, as its sender would call it.
+std::string content_type_of(std::string_view body);
+
 // A whole file; "-" is standard input. At most kMaxInput bytes.
 inline constexpr size_t kMaxInput = size_t{64} << 20;
 Result<std::string> read_input(const std::string& path);

@@ -1,13 +1,16 @@
 // Every known answer as a raw request file through the real `belay verify`, handshakes included, and back through `belay sign`.
 #include <doctest/doctest.h>
 
+#include <ctime>
+#include <filesystem>
 #include <map>
 #include <string>
 #include <vector>
 
 #include "base/bytes.h"
 #include "json/document.h"
-#include "support/process.h"
+#include "support/backend.h"
+#include "support/gateway.h"
 
 using namespace belay;
 using namespace belay::test;
@@ -151,19 +154,151 @@ TEST_CASE("verify_says_what_is_wrong_with_a_file_that_is_no_request") {
   CHECK_EQ(run({belay_binary(), "verify", "github", "--secret", "s", folder / "missing.http"}).code, 1);
 }
 
-TEST_CASE("what_belay_sign_prints_belay_verify_accepts") {
-  const TempFolder folder;
-  const std::string body = "{\"a\":1}";
-  const std::string file = folder.write("body.json", body);
-  for (const std::string preset : {"netsuite", "stripe", "slack", "standard_webhooks", "bigledger_jwt", "bigledger"}) {
-    INFO(preset);
-    const Finished signed_with = run({belay_binary(), "sign", preset, "--secret", "whsec_c2VjcmV0", file});
-    REQUIRE_EQ(signed_with.code, 0);
-    std::string head;
-    for (const char c : signed_with.out) head += c == '\n' ? std::string("\r\n") : std::string(1, c);
-    const std::string request =
-        folder.write("signed.http", "POST / HTTP/1.1\r\nHost: a\r\n" + head + "Content-Length: 7\r\n\r\n" + body);
-    CHECK_EQ(run({belay_binary(), "verify", preset, "--secret", "whsec_c2VjcmV0", request}).code, 0);
-    CHECK_EQ(run({belay_binary(), "verify", preset, "--secret", "whsec_b3RoZXI=", request}).code, 1);
+namespace {
+
+// What a preset's user would give belay sign: everything else is the preset's.
+struct Given {
+  std::string body;
+  std::vector<std::string> flags = {};
+};
+
+std::string kind_of_key(const std::string& preset) {
+  const Named kinds = {{"discord", "ed25519"}, {"telnyx", "ed25519"}, {"standard_webhooks_v1a", "ed25519"}, {"sendgrid", "p256"}, {"plaid", "p256"},
+                       {"wise", "rsa"}, {"wechatpay", "rsa"}, {"alipay", "rsa"}, {"aws_sns", "rsa"}, {"paypal", "rsa"}, {"google_pubsub", "rsa"}};
+  const auto found = kinds.find(preset);
+  return found == kinds.end() ? "" : found->second;
+}
+
+// A private key in PEM, made by openssl: it stands wherever the public one does.
+std::string make_key(const TempFolder& folder, const std::string& kind) {
+  const std::string file = folder / (kind + ".pem");
+  if (!read_text(file).empty()) return file;
+  std::vector<std::string> command = {"openssl", "genpkey", "-out", file, "-algorithm"};
+  if (kind == "ed25519") command.push_back("ED25519");
+  if (kind == "p256") command.insert(command.end(), {"EC", "-pkeyopt", "ec_paramgen_curve:P-256"});
+  if (kind == "rsa") command.insert(command.end(), {"RSA", "-pkeyopt", "rsa_keygen_bits:2048"});
+  REQUIRE_EQ(run(command).code, 0);
+  return file;
+}
+
+Given given_for(const std::string& preset, const TempFolder& folder) {
+  const std::string seconds = std::to_string(time(nullptr));
+  Given given{"{\"a\":1,\"encrypt\":\"e\",\"webhookTimestamp\":" + seconds + "000}"};
+  const auto add = [&](const std::string& flag, const std::string& value) { given.flags.insert(given.flags.end(), {flag, value}); };
+  const Named bodies = {
+      {"mailgun", "{\"signature\":{\"timestamp\":\"" + seconds + "\",\"token\":\"t1\"},\"event-data\":{\"event\":\"opened\"}}"},
+      {"dropbox_sign", R"({"event":{"event_time":"1","event_type":"signed"}})"},
+      {"adyen", R"({"notificationItems":[{"NotificationRequestItem":{"pspReference":"p","amount":{"value":1,"currency":"EUR"},"eventCode":"A","success":"true"}},)"
+                R"({"NotificationRequestItem":{"pspReference":"q","amount":{"value":10.50,"currency":"EUR"},"eventCode":"A","success":"true","additionalData":{"x":"y"}}}]})"},
+      {"microsoft_graph", R"({"value":[{"id":"1"},{"id":"2","clientState":"old"}]})"},
+      {"aws_sns", R"({"Type":"Notification","MessageId":"m","TopicArn":"arn:1","Message":"hello","Timestamp":"2026-01-01T00:00:00Z","SignatureVersion":"2",)"
+                  R"("SigningCertURL":"https://sns.eu-west-1.amazonaws.com/SimpleNotificationService-1.pem"})"},
+      {"alipay", "notify_id=1&notify_type=trade&sign_type=RSA2&total=10%2B1"},
+      {"braintree", "bt_payload=PGE1PC9hPg%3D%3D"},
+      {"twilio", "From=%2B1&Body=a+b"},
+      {"mandrill", "mandrill_events=%5B1%5D"},
+  };
+  if (const auto found = bodies.find(preset); found != bodies.end()) given.body = found->second;
+  const std::string kind = kind_of_key(preset);
+  const Named published = {{"aws_sns", "https://sns.eu-west-1.amazonaws.com/SimpleNotificationService-1.pem"},
+                           {"paypal", "https://api.paypal.com/v1/notifications/certs/a"},
+                           {"google_pubsub", "https://www.googleapis.com/oauth2/v3/certs"}};
+  const Named secrets = {{"onfleet", "00ff10"}, {"adyen_platform", "00ff10"}, {"adyen", "00ff10"}, {"squarespace", "00ff10"},
+                         {"airtable", "c2VjcmV0"}, {"ms_teams", "c2VjcmV0"}};
+  if (const auto found = published.find(preset); found != published.end()) {
+    add("--key-file", found->second + "=" + make_key(folder, kind));
+  } else if (!kind.empty()) {
+    add("--secret", "signing=" + read_text(make_key(folder, kind)));
+  } else {
+    const auto secret = secrets.find(preset);
+    add("--secret", "signing=" + (secret == secrets.end() ? "whsec_c2VjcmV0" : secret->second));
   }
+  if (preset == "box") add("--secret", "secondary=s2");
+  for (const char* param : {"app_key=k", "client_id=c", "key_id=1", "user=u", "serial=7", "api_key=a", "public_key=pk", "webhook_id=w", "topic_arn=arn:1",
+                            "audience=https://hooks.example.test", "service_account=s@example.test", "kid=1"})
+    add("--param", param);
+  return given;
+}
+
+std::vector<std::string> joined(std::vector<std::string> first, const std::vector<std::string>& then) {
+  first.insert(first.end(), then.begin(), then.end());
+  return first;
+}
+
+}  // namespace
+
+TEST_CASE("what_belay_sign_makes_belay_verify_accepts_for_every_preset") {
+  const TempFolder folder;
+  int signed_ones = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(source_folder() + "/conf/presets")) {
+    const std::string preset = entry.path().stem().string(), url = "https://hooks.example.test/in/" + preset + "?timestamp=1&nonce=2";
+    if (read_text(entry.path().string()).find("\nverify:") == std::string::npos) continue;
+    INFO(preset);
+    const Given given = given_for(preset, folder);
+    std::vector<std::string> sign = joined({belay_binary(), "sign", preset, "--request", "--url", url}, given.flags);
+    if (preset == "contentful") sign = joined(sign, {"--header", "X-Contentful-Signed-Headers: content-type"});
+    if (preset == "paypal") sign = joined(sign, {"--header", "PAYPAL-CERT-URL: https://api.paypal.com/v1/notifications/certs/a"});
+    sign.push_back(folder.write("body", given.body));
+    const Finished made = run(sign);
+    INFO(made.err);
+    if (preset == "ebay") {  // its signature is packed into a header that only eBay writes
+      CHECK_EQ(made.code, 1);
+      continue;
+    }
+    REQUIRE_EQ(made.code, 0);
+    const auto verify = [&](const std::string& request) {
+      return run(joined(joined({belay_binary(), "verify", preset, "--url", url}, given.flags), {folder.write("request.http", request)}));
+    };
+    const Finished right = verify(made.out);
+    INFO(right.out, right.err);
+    REQUIRE_EQ(right.code, 0);
+    ++signed_ones;
+    if (right.out.starts_with("valid (token")) continue;
+    // Its body is signed: one digit of it makes another.
+    std::string changed = made.out;
+    const size_t body = changed.find("\r\n\r\n"), digit = changed.find('1', body);
+    REQUIRE_NE(digit, std::string::npos);
+    changed[digit] = '2';
+    CHECK_EQ(verify(changed).code, 1);
+  }
+  CHECK_GE(signed_ones, 122);
+}
+
+TEST_CASE("what_belay_send_sends_a_gateway_with_the_preset_takes_wherever_its_proof_stands") {
+  const TempFolder folder;
+  Backend backend(folder);
+  const std::vector<std::string> presets = {"stripe", "twilio", "trello", "hubspot", "pandadoc", "jira_connect", "netx", "adyen", "braintree"};
+  std::string sources;
+  for (const std::string& preset : presets) {
+    sources += "  " + preset + ": { match: /webhooks/" + preset + ", preset: " + preset + ", params: { public_key: pk }, secrets: { signing: \"" +
+               (preset == "adyen" ? "00ff10" : "whsec_c2VjcmV0") + "\" }, routes: [{ to: backend }] }\n";
+  }
+  const Gateway gateway(folder, {.rules = "sources:\n" + sources + "destinations:\n  backend: { url: \"http://" + backend.address() + "\" }\n"});
+  for (const std::string& preset : presets) {
+    INFO(preset);
+    const Given given = given_for(preset, folder);
+    const auto send = [&](const std::vector<std::string>& flags) {
+      return run(joined(joined({belay_binary(), "send", preset, "--to", "http://" + gateway.address() + "/webhooks/" + preset + "?x=1"}, flags),
+                        {folder.write("body", given.body)}));
+    };
+    const Finished sent = send(given.flags);
+    INFO(sent.out, sent.err);
+    CHECK_EQ(sent.code, 0);
+    CHECK_EQ(send({"--param", "public_key=pk", "--secret", preset == "adyen" ? "00ff11" : "another"}).code, 1);
+  }
+  CHECK_EQ(backend.seen_count(), presets.size());
+}
+
+TEST_CASE("belay_sign_prints_fields_alone_unless_the_whole_request_is_wanted") {
+  const TempFolder folder;
+  const std::string file = folder.write("body.json", "{\"a\":1}");
+  const auto sign = [&](const std::string& preset) { return run({belay_binary(), "sign", preset, "--secret", "s", file}); };
+  CHECK(sign("github").out.starts_with("X-Hub-Signature-256: sha256="));
+  CHECK(sign("pandadoc").out.starts_with("?signature="));
+  const Finished netx = sign("netx");
+  CHECK_EQ(netx.code, 0);
+  CHECK(netx.out.empty());
+  CHECK_NE(netx.err.find("--request"), std::string::npos);
+  const Finished whole = run({belay_binary(), "sign", "netx", "--secret", "s", "--request", file});
+  CHECK(whole.out.ends_with("\r\n\r\n{\"a\":1,\"token\":\"s\"}"));
 }
