@@ -11,6 +11,11 @@ namespace {
 
 constexpr int kRetryAfter = 30;  // seconds, when a sender's keys cannot be fetched
 
+// What a source may say beside its preset's scheme; anything else is a scheme of its own.
+constexpr conf::Setting kBesidePreset[] = {
+    {.key = "replay", .type = conf::Type::duration, .range = signature::kReplayRange, .help = signature::kReplayHelp},
+};
+
 class Verify final : public pipeline::Handler {
  public:
   explicit Verify(std::unique_ptr<const signature::Scheme> scheme) : scheme_(std::move(scheme)) {}
@@ -56,7 +61,14 @@ signature::Keyring keyring_of(pipeline::BuildContext& context) {
 }
 
 std::unique_ptr<signature::Scheme> build_scheme_of(const conf::Node& settings, pipeline::BuildContext& context) {
-  return signature::Scheme::build(settings, keyring_of(context), context.source->named->position, context.problems);
+  const conf::Node& preset = context.source->preset.at("verify");
+  const conf::Position& where = context.source->named->position;
+  const bool scheme_is_here = !settings.is_map() || settings.at("algorithm").present() || settings.at("any").present() || settings.at("all").present();
+  if (scheme_is_here || !preset.present()) return signature::Scheme::build(settings, keyring_of(context), where, context.problems);
+  const size_t before = context.problems.all().size();
+  const conf::Section section(settings, kBesidePreset, context.problems);
+  if (context.problems.all().size() != before) return nullptr;
+  return signature::Scheme::build(preset, keyring_of(context), where, context.problems, {}, section.node("replay"));
 }
 
 void refuse_proof(pipeline::Exchange& exchange, const signature::Finding& finding) {

@@ -184,6 +184,8 @@ Finding JwtRule::check(std::string_view token, Work& work) const {
 Finding JwtRule::check_signature(const Algorithm& algorithm, std::string_view key_id, std::string_view text,
                                  std::string_view signature, Work& work) const {
   Finding finding = Finding::refused("the token's signature does not match");
+  constexpr size_t kP256 = 64;  // r and s, nothing around them (RFC 7518 §3.4)
+  if (!algorithm.shared && algorithm.open == PublicAlgorithm::ecdsa_p256_sha256 && signature.size() != kP256) return finding;
   bool matches = false;
   for (const MacKey& key : algorithm.keys) {
     if (!key.window.valid_at(work.now)) continue;

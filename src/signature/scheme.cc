@@ -161,7 +161,8 @@ struct Builder {
 }  // namespace
 
 std::unique_ptr<Scheme> Scheme::build(const conf::Node& node, Keyring keyring, const conf::Position& where,
-                                      conf::Problems& problems, std::span<const conf::Setting> beside) {
+                                      conf::Problems& problems, std::span<const conf::Setting> beside,
+                                      const conf::Node& replay) {
   const size_t before = problems.all().size();
   std::unique_ptr<Scheme> scheme(new Scheme());
   scheme->keyring_ = std::make_unique<const Keyring>(std::move(keyring));
@@ -171,15 +172,19 @@ std::unique_ptr<Scheme> Scheme::build(const conf::Node& node, Keyring keyring, c
     problems.add(node.position(), "this proves nothing: no secret has a part in it", "name a secret in over, or add a check that is made with one");
     return nullptr;
   }
-  if (const conf::Node& replay = node.at("replay"); replay.present()) {
-    if (const auto window = conf::parse_duration(replay.text())) scheme->replay_ = *window;  // its range has been checked
-    if (!scheme->root_->tells_replays()) {
-      problems.add(replay.position(), "what this scheme proves is the same for many webhooks, so a replay cannot be told", "remove replay; dedupe tells retries");
-      return nullptr;
-    }
-  }
+  scheme->read_replay(replay.present() ? replay : node.at("replay"), problems);
+  if (problems.all().size() != before) return nullptr;
   scheme->url_is_given_ = scheme->root_->reads_url() && scheme->keyring_->params.contains(kUrl);
   return scheme;
+}
+
+void Scheme::read_replay(const conf::Node& replay, conf::Problems& problems) {
+  if (!replay.present()) return;
+  if (const auto window = conf::parse_duration(replay.text())) replay_ = *window;  // its range has been checked
+  if (!root_->tells_replays()) {
+    problems.add(replay.position(), "what this scheme proves is the same for many webhooks, so a replay cannot be told",
+                 "remove replay; dedupe tells retries");
+  }
 }
 
 Finding Scheme::check(payload::RequestContext& context, WallTime now, KeySource* keys, std::string* proven) const {

@@ -22,9 +22,10 @@ class Scheme {
   static constexpr int kMaxDepth = 3;
 
   // `where` is the place to name when a secret is missing or cannot be a key; without a line: the check. Null with problems
-  // recorded. `beside`: keys of the same mapping that are not the scheme's.
+  // recorded. `beside`: keys of the same mapping that are not the scheme's. `replay`: in place of the scheme's own.
   static std::unique_ptr<Scheme> build(const conf::Node& node, Keyring keyring, const conf::Position& where,
-                                       conf::Problems& problems, std::span<const conf::Setting> beside = {});
+                                       conf::Problems& problems, std::span<const conf::Setting> beside = {},
+                                       const conf::Node& replay = {});
 
   // Whether the request is genuine at `now`. `keys` may be null: schemes whose keys are fetched then find them unavailable.
   // `proven`, when given and the request is genuine and the scheme tells replays: hashes of what was signed, the same however
@@ -57,6 +58,7 @@ class Scheme {
 
  private:
   Scheme() = default;
+  void read_replay(const conf::Node& replay, conf::Problems& problems);
 
   std::unique_ptr<const Keyring> keyring_;  // its checks point into it
   std::unique_ptr<Check> root_;

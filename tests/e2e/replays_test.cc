@@ -86,6 +86,23 @@ TEST_CASE("the_same_signed_request_is_taken_once_also_after_a_reload_and_a_resta
   CHECK_EQ(later.send(*gateway), 200);
 }
 
+TEST_CASE("a_source_adds_replay_to_its_presets_scheme") {
+  const TempFolder folder;
+  Backend backend(folder);
+  Gateway gateway(folder, {.rules = R"(sources:
+  hub: { match: /hub, preset: github, secrets: { signing: replay-s3cret }, verify: { replay: 10m }, routes: [{ to: erp }] }
+destinations:
+  erp: { url: "http://)" + backend.address() + R"(" }
+)"});
+  const auto send = [&](const std::string& body, const std::string& delivery) {
+    const auto answer = send_once(gateway.address(), request("POST", "/hub", {{"X-Hub-Signature-256", "sha256=" + hmac_sha256_hex(kSecret, body)}, {"X-GitHub-Delivery", delivery}}, body));
+    return answer ? answer->status : 0;
+  };
+  CHECK_EQ(send("{}", "1"), 200);
+  CHECK_EQ(send("{}", "2"), 401);
+  CHECK_EQ(send("[]", "3"), 200);
+}
+
 TEST_CASE("mode_spool_refuses_a_replay_and_delivers_once") {
   const TempFolder folder;
   Backend backend(folder);

@@ -202,6 +202,10 @@ TEST_CASE("schemes_that_would_prove_nothing_or_cannot_be_read_stop_the_load") {
     CHECK_FALSE(Kit(verify(wrong), &modules::kVerify).built());
   }
   CHECK_FALSE(Kit(source("verify: { algorithm: hmac-sha256, signature: { header: X } }"), &modules::kVerify).built());
+  CHECK(Kit(source("preset: github, secrets: { signing: s }, verify: { replay: 10m }"), &modules::kVerify).built());
+  CHECK_FALSE(Kit(source("preset: github, secrets: { signing: s }, verify: { replay: 10m, encoding: base64 }"), &modules::kVerify).built());
+  CHECK_FALSE(Kit(source("preset: netx, secrets: { signing: s }, verify: { replay: 10m }"), &modules::kVerify).built());
+  CHECK_FALSE(Kit(verify("{ replay: 10m }"), &modules::kVerify).built());
   CHECK_FALSE(
       Kit(verify("{ algorithm: hmac-sha256, signature: { header: X } }", "{ signing: \"\" }"), &modules::kVerify)
           .built());

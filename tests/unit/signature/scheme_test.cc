@@ -33,6 +33,43 @@ TEST_CASE("what_compares_only_things_that_the_sender_writes_is_no_scheme") {
   }
 }
 
+TEST_CASE("what_is_proven_is_the_same_however_it_is_signed_and_another_text_is_not") {
+  const std::string replay = ", replay: 10m }", place = "{ algorithm: hmac-sha256, signature: { header: Sig, list: \",\", pair: \"=\", take: v1 }";
+  const Rules both(place + replay, {{"signing", "k1"}, {"signing", "k2"}});
+  const auto signature = [&](const char* key, const std::string& body) {
+    return Rules(place + " }", {{"signing", key}}).sign(Request({}, body)).fields.back().second;
+  };
+  const auto proven = [&](const std::string& value, const std::string& body = "{}") {
+    Request request(Pairs{{"Sig", value}, {"X", value}}, body);
+    std::string out;
+    CHECK(both.scheme().check(request.context(), request.now, nullptr, &out).genuine());
+    CHECK_EQ(out.size(), 32);
+    return out;
+  };
+  const std::string first = signature("k1", "{}"), second = signature("k2", "{}");
+  const std::string known = proven(first + "," + second);
+  CHECK_EQ(proven(first), known);
+  CHECK_EQ(proven(second), known);
+  CHECK_EQ(proven("v0=x,v1=" + ascii_upper(second.substr(3))), known);
+  CHECK_NE(proven(signature("k1", "[]"), "[]"), known);
+}
+
+TEST_CASE("replay_is_said_once_and_only_where_what_is_signed_differs_from_webhook_to_webhook") {
+  const std::string hmac = "{ algorithm: hmac-sha256, signature: { header: Sig } }";
+  CHECK(Rules("{ all: [ " + hmac + ", { algorithm: equal, signature: { header: Key } } ], replay: 10m }").built());
+  CHECK(Rules("{ any: [ " + hmac + ", " + hmac + " ], replay: 10m }").built());
+  for (const std::string& wrong :
+       {std::string("{ algorithm: equal, signature: { header: Key }, replay: 10m }"), "{ any: [ " + hmac + ", { algorithm: equal, signature: { header: Key } } ], replay: 10m }",
+        std::string("{ any: [ { algorithm: hmac-sha256, signature: { header: Sig }, replay: 10m } ] }"),
+        std::string("{ each: items, algorithm: hmac-sha256, signature: { body: $item.sig }, replay: 10m }"),
+        std::string("{ algorithm: jwt, signature: { header: Sig }, jwt: { algorithms: [HS256] }, replay: 10m }"),
+        std::string("{ algorithm: sha256, signature: { header: Sig }, over: \"{{ $secret.signing }}{{ $raw }}\", replay: 10m }"),
+        std::string("{ algorithm: hmac-sha256, signature: { header: Sig }, replay: 100d }")}) {
+    INFO(wrong);
+    CHECK_FALSE(Rules(wrong).built());
+  }
+}
+
 TEST_CASE("any_is_satisfied_by_one_and_believed_as_far_as_the_weakest") {
   const Rules rules(
       "{ any: [ { algorithm: hmac-sha256, signature: { header: A } }, { algorithm: equal, signature: { header: B } } ] }");
