@@ -36,7 +36,8 @@ TEST_CASE("every_algorithm_accepts_its_own_tokens_and_refuses_those_of_another_k
   const std::vector<std::pair<std::string, std::string>> cases = {{"HS256", "k"},  {"HS384", "k"},  {"HS512", "k"},  {"RS256", rsa},
                                                                   {"RS384", rsa},  {"RS512", rsa},  {"PS256", rsa},  {"PS512", rsa},
                                                                   {"ES256", p256}, {"EdDSA", ed25519}};
-  for (const auto& [name, key] : cases) {
+  for (const auto& one : cases) {
+    const std::string &name = one.first, &key = one.second;
     INFO(name);
     const Rules rules(rules_of("{ algorithms: [" + name + "], issuer: me, audience: [you, them] }"), {{"signing", key}});
     const Request request = rules.sign(Request());
