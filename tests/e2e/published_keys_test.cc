@@ -126,6 +126,24 @@ TEST_CASE("a_key_set_is_asked_once_and_again_for_a_key_that_it_lacks_but_not_for
   CHECK_EQ(status_of(gateway, "/erp", second.token(kBody)), 200);
 }
 
+TEST_CASE("a_key_that_is_not_known_while_the_server_is_down_is_no_reason_for_401") {
+  const TempFolder folder;
+  Backend backend(folder);
+  Issuer issuer(folder, "issuer");
+  const Key known("one"), foreign("two");
+  issuer.publish({&known});
+  Gateway gateway(folder, {.rules = rules_with(authorised("erp", "\"" + issuer.url() + "\""), backend), .proxy = "  workers: 1\n"});
+  CHECK_EQ(status_of(gateway, "/erp", known.token(kBody)), 200);
+  issuer.server().stop();
+  // Within the first second the set is as new as can be, and says no.
+  CHECK(wait_for([&] { return status_of(gateway, "/erp", foreign.token(kBody)) == 503; }));
+  CHECK_EQ(status_of(gateway, "/erp", foreign.token(kBody)), 503);
+  CHECK_EQ(status_of(gateway, "/erp", known.token(kBody)), 200);
+  issuer.server().start();
+  CHECK(wait_for([&] { return status_of(gateway, "/erp", foreign.token(kBody)) == 401; }, Milliseconds(20'000)));
+  CHECK_EQ(status_of(gateway, "/erp", known.token(kBody)), 200);
+}
+
 TEST_CASE("webhooks_wait_while_keys_are_fetched_once_for_all_of_them") {
   const TempFolder folder;
   Backend backend(folder);
