@@ -230,9 +230,7 @@ std::unique_ptr<Check> Reader::jwt(const conf::Node& node) const {
   auto keyring = std::make_unique<signature::Keyring>();
   keyring->folder = context.secrets.folder;
   if (secret.present()) keyring->secrets["signing"] = conf::read_secret(secret, context.secrets, problems());
-  rules::Names names = rules::Names::request();
-  names.payload = false;
-  auto rule = signature::JwtRule::build(node, keys, {}, *keyring, names, node.position(), problems());
+  auto rule = signature::JwtRule::build(node, keys, {}, *keyring, rules::Names::head(), node.position(), problems());
   if (!rule) return nullptr;
   return std::make_unique<Jwt>(std::move(rule), std::move(keyring));
 }

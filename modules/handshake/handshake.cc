@@ -47,8 +47,9 @@ std::vector<conf::Node> challenges_of(const conf::Node& node) {
 }
 
 // What an expression may name: everything, and of the secrets those that the source has.
-rules::Names names_with(const signature::SecretTable& secrets) {
-  rules::Names names = rules::Names::signature();
+rules::Names names_with(const signature::Keyring& keyring) {
+  rules::Names names = signature::scheme_names(keyring.params);
+  const signature::SecretTable& secrets = keyring.secrets;
   for (const auto& [name, secret] : secrets) names.secrets.push_back(name);
   if (secrets.empty()) names.variables &= ~(1U << static_cast<int>(rules::Variable::secret));
   return names;
@@ -103,7 +104,7 @@ bool needs_scheme(const conf::Node& node) {
 bool Handshake::read(const conf::Node& node, conf::Problems& problems, Challenge& out) const {
   const size_t before = problems.all().size();
   const conf::Section section(node, kSettings, problems);
-  const rules::Names names = names_with(keyring_.secrets);
+  const rules::Names names = names_with(keyring_);
   if (section.has("when"))
     out.when = rules::Expression::compile(section.node("when"), names, problems, rules::Want::boolean);
   if (section.has("token")) out.token = rules::Expression::compile(section.node("token"), names, problems);

@@ -173,16 +173,6 @@ uint64_t count_of(const conf::Rate& rate) {
   return std::max<uint64_t>(count.value_or(1), 1);
 }
 
-rules::Names head_names() {
-  rules::Names names = rules::Names::request();
-  names.payload = false;
-  for (const auto variable :
-       {rules::Variable::body, rules::Variable::raw, rules::Variable::form, rules::Variable::event}) {
-    names.variables &= ~(1U << static_cast<int>(variable));
-  }
-  return names;
-}
-
 void read_rule(const conf::Node& node, size_t index, pipeline::BuildContext& context, Limit& limit) {
   const size_t before = context.problems.all().size();
   const conf::Section section(node, kSettings, context.problems);
@@ -192,7 +182,7 @@ void read_rule(const conf::Node& node, size_t index, pipeline::BuildContext& con
   rule.spool = section.text("over") == "spool";
   rule.per = per == "source" ? Per::source : per == "client" ? Per::client : Per::expression;
   if (rule.per == Per::expression)
-    rule.key = rules::Expression::compile(section.node("per"), head_names(), context.problems);
+    rule.key = rules::Expression::compile(section.node("per"), rules::Names::head(), context.problems);
   if (context.problems.all().size() != before) return;
   const uint64_t burst = section.has("burst") ? static_cast<uint64_t>(section.integer("burst")) : count_of(rate);
   rule.rate = RateRule::of(rate.per_second, burst);

@@ -1,5 +1,6 @@
 // The half of the compiler that is about operators and calls: arity, kinds, macros, did-you-mean.
 #include <algorithm>
+#include <utility>
 
 #include "rules/compiler.h"
 #include "rules/functions.h"
@@ -105,6 +106,7 @@ NodePtr Compiler::comparison(const Syntax& syntax) {
       return complain(b.offset, "'in' needs a list or a map on its right, this is " + describe(right->kinds),
                       right->kinds == bit(Kind::string) ? "for a part of a text write text.contains(part)" : "");
     }
+    note_lookup(b, a, false);
     return make_in(std::move(left), std::move(right), offset);
   }
   const bool equality = syntax.op == Operator::equal || syntax.op == Operator::not_equal;
@@ -135,7 +137,9 @@ NodePtr Compiler::call(const Syntax& syntax) {
   if (syntax.text == "has") return has(syntax);
   if (syntax.text == "default") {
     if (syntax.children.size() != 2) return complain(syntax.offset, "default() needs two arguments", "default(order.note, \"none\")");
+    const bool outer = std::exchange(has_default_, true);
     NodePtr value = node(*syntax.children[0]);
+    has_default_ = outer;
     return make_default(std::move(value), node(*syntax.children[1]), static_cast<uint32_t>(syntax.offset));
   }
   std::vector<NodePtr> arguments;

@@ -54,6 +54,7 @@ constexpr std::array<std::string_view, 4> kEventMembers = {"type", "id", "time",
 
 NodePtr Compiler::compile(const Syntax& syntax, Want want) {
   NodePtr root = node(syntax);
+  check_params();
   if (want == Want::boolean && (root->kinds & kBool) == 0 && complaints_.empty()) {
     complain(syntax.offset, "a condition must be bool, this is " + describe(root->kinds), "compare it with something");
   }
@@ -85,6 +86,7 @@ NodePtr Compiler::node(const Syntax& syntax) {
     case SyntaxKind::variable: return variable(syntax);
     case SyntaxKind::select: return select(syntax);
     case SyntaxKind::index: {
+      note_lookup(*syntax.children[0], *syntax.children[1], !syntax.optional && !has_default_);
       NodePtr base = node(*syntax.children[0]);
       NodePtr key = node(*syntax.children[1]);
       const Kinds indexable = bit(Kind::list) | bit(Kind::map) | bit(Kind::optional) | bit(Kind::null);
@@ -208,6 +210,29 @@ bool Compiler::check_member(const Syntax& base, const std::string& field, size_t
   return false;
 }
 
+void Compiler::note_lookup(const Syntax& base, const std::string& name, bool needed, size_t offset) {
+  static constexpr Variable kTables[] = {Variable::headers, Variable::query, Variable::form, Variable::param};
+  if (base.kind != SyntaxKind::variable) return;
+  for (const Variable table : kTables) {
+    if (to_string(table) == base.text) lookups_.push_back({table, name, needed, offset});
+  }
+}
+
+void Compiler::note_lookup(const Syntax& base, const Syntax& key, bool needed) {
+  if (key.kind == SyntaxKind::string) note_lookup(base, key.text, needed, key.offset);
+}
+
+// Parameters are known when rules load, too. One whose presence the expression asks about may be absent.
+void Compiler::check_params() {
+  if (!names_.params) return;
+  for (const Lookup& one : lookups_) {
+    const auto asks = [&one](const Lookup& other) { return other.table == Variable::param && !other.needed && other.name == one.name; };
+    if (one.table != Variable::param || !one.needed || std::any_of(lookups_.begin(), lookups_.end(), asks)) continue;
+    if (std::find(names_.params->begin(), names_.params->end(), one.name) == names_.params->end())
+      complain(one.offset, "parameter '" + one.name + "' is not given", "write params: { " + one.name + ": VALUE }");
+  }
+}
+
 NodePtr Compiler::select(const Syntax& syntax) {
   const Syntax& base = *syntax.children[0];
   const auto offset = static_cast<uint32_t>(syntax.offset);
@@ -221,6 +246,7 @@ NodePtr Compiler::select(const Syntax& syntax) {
     return make_declared(static_cast<size_t>(whole - names_.declared.begin()), offset);
   }
   if (!check_member(base, syntax.text, syntax.offset)) return placeholder(syntax.offset);
+  note_lookup(base, syntax.text, !syntax.optional && !has_default_, syntax.offset);
   NodePtr target = node(base);
   const Kinds selectable = bit(Kind::map) | bit(Kind::optional) | bit(Kind::null);
   if (names_.check && (target->kinds & selectable) == 0) {
@@ -297,6 +323,7 @@ NodePtr Compiler::has(const Syntax& syntax) {
     return make_has_path_part(path.text, offset);
   }
   if (!check_member(base, path.text, path.offset)) return placeholder(syntax.offset);
+  note_lookup(base, path.text, false, path.offset);
   return make_has(node(base), {json::Key(path.text), label(path)}, offset);
 }
 
@@ -365,6 +392,24 @@ NodePtr Compiler::fold(const Function& function, std::vector<NodePtr> arguments,
     default: break;
   }
   return std::make_unique<Constant>(value, static_cast<uint32_t>(offset));
+}
+
+// A list of what keeps every byte, or a digest of them: what is not in it may lose some.
+bool holds_raw(const Syntax& syntax) {
+  static constexpr std::string_view kKeeping[] = {"string", "bytes", "hex", "base64", "base64url", "to_json", "escape_unicode", "urlencode", "encode_uri",
+                                                  "encode_uri_component", "join", "sort", "sha1", "sha256", "sha384", "sha512", "md5",
+                                                  "hmac_sha1", "hmac_sha256", "hmac_sha512"};
+  const auto any = [&syntax](size_t from) {
+    return std::any_of(syntax.children.begin() + static_cast<std::ptrdiff_t>(from), syntax.children.end(), [](const auto& child) { return holds_raw(*child); });
+  };
+  switch (syntax.kind) {
+    case SyntaxKind::variable: return syntax.text == to_string(Variable::raw);
+    case SyntaxKind::list: return any(0);
+    case SyntaxKind::operation: return syntax.op == Operator::add ? any(0) : syntax.op == Operator::conditional && any(1);
+    case SyntaxKind::call:
+    case SyntaxKind::method: return std::find(std::begin(kKeeping), std::end(kKeeping), syntax.text) != std::end(kKeeping) && any(0);
+    default: return false;
+  }
 }
 
 }  // namespace belay::rules

@@ -25,6 +25,7 @@ class Compiler {
   uint32_t variables_read() const { return variables_read_; }
   bool reads_payload() const { return reads_payload_; }
   uint32_t locals() const { return max_locals_; }
+  const std::vector<Lookup>& lookups() const { return lookups_; }
 
  private:
   struct Local {
@@ -41,6 +42,9 @@ class Compiler {
   NodePtr variable(const Syntax& syntax);
   NodePtr select(const Syntax& syntax);
   bool check_member(const Syntax& base, const std::string& field, size_t offset);
+  void note_lookup(const Syntax& base, const Syntax& key, bool needed);
+  void note_lookup(const Syntax& base, const std::string& name, bool needed, size_t offset);
+  void check_params();
   NodePtr operation(const Syntax& syntax);
   NodePtr logical(const Syntax& syntax);
   NodePtr comparison(const Syntax& syntax);
@@ -71,11 +75,16 @@ class Compiler {
   Arena& arena_;
   std::vector<Complaint> complaints_;
   std::vector<Local> scope_;
+  std::vector<Lookup> lookups_;
   uint32_t next_slot_ = 0;
   uint32_t max_locals_ = 0;
   uint32_t nodes_ = 0;
   uint32_t variables_read_ = 0;
   bool reads_payload_ = false;
+  bool has_default_ = false;  // what is compiled may be absent: default() takes its place
 };
+
+// Expression::holds_raw() of a syntax tree.
+bool holds_raw(const Syntax& syntax);
 
 }  // namespace belay::rules

@@ -18,6 +18,14 @@ Names Names::request() {
   return names;
 }
 
+Names Names::head() {
+  Names names = request();
+  names.payload = false;
+  for (const Variable variable : {Variable::body, Variable::raw, Variable::form, Variable::event})
+    names.variables &= ~(1U << static_cast<int>(variable));
+  return names;
+}
+
 Names Names::signature() {
   Names names;
   names.variables = (1U << kVariables) - 1;
@@ -58,6 +66,8 @@ std::unique_ptr<Expression> Expression::build(const Syntax& syntax, std::string_
   made->reads_ = compiler.variables_read();
   made->reads_payload_ = compiler.reads_payload();
   made->locals_ = compiler.locals();
+  made->lookups_ = compiler.lookups();
+  made->holds_raw_ = rules::holds_raw(syntax);
   if (want == Want::boolean) made->key_tests_ = rules::key_tests(syntax);
   return made;
 }

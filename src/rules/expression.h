@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,6 +29,7 @@ struct Names {
   bool payload = true;        // bare names are payload fields; false: a bare name must be declared
   uint32_t variables = 0;     // bits, 1 << Variable
   std::vector<std::string> secrets;   // names behind $secret; empty: any
+  std::optional<std::vector<std::string>> params;  // names behind $param; absent: any
   std::vector<std::string> declared;  // further plain names, read through Context::declared
   bool check = true;  // false: only syntax and names are checked when rules load, kinds at run time (CEL's "parse only")
 
@@ -38,12 +40,22 @@ struct Names {
   }
   // Filters, routes, keys, transforms: everything but $ts and $secret.
   static Names request();
+  // What is known before the body is: request() without the payload and $event.
+  static Names head();
   // verify, handshake, sign: everything.
   static Names signature();
 };
 
 // What the place needs; a result that is certainly something else is refused when rules load.
 enum class Want : uint8_t { any, boolean };
+
+// A name that stands in an expression behind a table: $headers["X"], $form.x, $query.?y, has($param.z), "w" in $query.
+struct Lookup {
+  Variable table;
+  std::string name;
+  bool needed;  // without it the expression has no value
+  size_t offset;
+};
 
 class Node;
 struct Syntax;
@@ -72,6 +84,9 @@ class Expression {
   bool reads_payload() const { return reads_payload_; }  // bare names, $body or $form
   bool reads(Variable v) const { return (reads_ >> static_cast<int>(v) & 1) != 0; }
   uint32_t variables_read() const { return reads_; }
+  const std::vector<Lookup>& lookups() const { return lookups_; }
+  // Whether another $raw makes another value: it is there whole, or in a digest. Of size($raw) or crc32($raw) it does not.
+  bool holds_raw() const { return holds_raw_; }
   // What a condition (Want::boolean) says about plain values.
   const std::vector<KeyTest>& key_tests() const { return key_tests_; }
   // The error text of a failure of this expression.
@@ -90,9 +105,11 @@ class Expression {
   std::unique_ptr<const Node> root_;
   Arena constants_{kConstants, kConstantChunk};
   std::vector<KeyTest> key_tests_;
+  std::vector<Lookup> lookups_;
   uint32_t reads_ = 0;
   uint32_t locals_ = 0;  // slots of macro variables
   bool reads_payload_ = false;
+  bool holds_raw_ = false;
 };
 
 }  // namespace belay::rules

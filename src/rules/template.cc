@@ -187,5 +187,8 @@ bool Template::reads_payload() const {
 }
 
 bool Template::reads(Variable v) const { return (reads_ >> static_cast<int>(v) & 1) != 0; }
+bool Template::holds_raw() const {
+  return std::any_of(parts_.begin(), parts_.end(), [](const Part& part) { return part.expression != nullptr && part.expression->holds_raw(); });
+}
 
 }  // namespace belay::rules

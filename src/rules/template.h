@@ -49,6 +49,7 @@ class Template {
   const std::string& text() const { return text_; }  // as written
   bool reads_payload() const;
   bool reads(Variable v) const;
+  bool holds_raw() const;  // as Expression::holds_raw()
   uint32_t variables_read() const { return reads_; }
 
   // A piece of literal text, or a hole. Holes that are only $raw or $ts skip the evaluator.

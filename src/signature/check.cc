@@ -45,16 +45,4 @@ std::vector<conf::Setting> with_others(std::span<const conf::Setting> own, std::
   return all;
 }
 
-void add_headers_of(std::string_view expression, std::vector<std::string>& names) {
-  static constexpr std::string_view kStart = "$headers[";
-  for (size_t at = expression.find(kStart); at != std::string_view::npos; at = expression.find(kStart, at + 1)) {
-    const std::string_view rest = expression.substr(at + kStart.size());
-    const size_t end = rest.empty() ? std::string_view::npos : rest.find(rest.front(), 1);
-    if (end == std::string_view::npos || (rest.front() != '"' && rest.front() != '\'')) continue;
-    const std::string_view name = rest.substr(1, end - 1);
-    const auto same = [name](const std::string& known) { return ascii_iequals(known, name); };
-    if (std::none_of(names.begin(), names.end(), same)) names.emplace_back(name);
-  }
-}
-
 }  // namespace belay::signature

@@ -74,7 +74,4 @@ class Check {
   virtual std::string timestamp_of(Work& work) const = 0;
 };
 
-// NAME of every $headers["NAME"] in an expression's text, once.
-void add_headers_of(std::string_view expression, std::vector<std::string>& names);
-
 }  // namespace belay::signature

@@ -91,7 +91,7 @@ std::unique_ptr<Check> HttpSignatureCheck::build(const conf::Node& node, const K
   const std::vector<conf::Setting> settings = with_others(kSettings, beside);
   const conf::Section section(node, settings, problems);
   std::unique_ptr<HttpSignatureCheck> check(new HttpSignatureCheck());
-  const rules::Names names = rules::Names::signature();
+  const rules::Names names = scheme_names(keyring.params);
   if (section.has("when"))
     check->when_ = rules::Expression::compile(section.node("when"), names, problems, rules::Want::boolean);
   if (section.has("signature")) check->read_signature(section.node("signature"), problems);

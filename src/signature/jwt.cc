@@ -23,6 +23,7 @@ constexpr conf::Setting kSettings[] = {
      .range = "0s..10m",
      .help = "how far clocks may differ"},
     {.key = "max_age", .type = conf::Type::duration, .range = "1s..7d", .help = "how long after iat a token is taken"},
+    {.key = "max_life", .type = conf::Type::duration, .range = "1s..7d", .help = "how far ahead exp may be"},
     // Read by auth, where the keys stand beside the rules; a scheme has them in `key` and `keys`.
     {.key = "secret", .type = conf::Type::node, .help = "the key (auth only)"},
     {.key = "keys", .type = conf::Type::node, .help = "where the keys are published (auth only)"},
@@ -110,6 +111,7 @@ std::unique_ptr<JwtRule> JwtRule::build(const conf::Node& node, const conf::Node
   rule->required_ = section.has("require") ? section.texts("require") : std::vector<std::string>{"exp"};
   rule->leeway_ = section.duration("leeway");
   if (section.has("max_age")) rule->max_age_ = section.duration("max_age");
+  if (section.has("max_life")) rule->max_life_ = section.duration("max_life");
   if (problems.all().size() != before) return nullptr;
   return rule;
 }
@@ -224,7 +226,10 @@ bool JwtRule::holds(const Claim& claim, const json::Document& claims, Work& work
   for (const auto& accepted : claim.values) {
     const Loan loan(work);
     const rules::Value value = accepted->run(work.context);
-    if (value.is_error()) continue;
+    if (value.is_error()) {
+      work.cut_short = work.cut_short || value.failure().fault == rules::Fault::budget;
+      continue;
+    }
     if (value.is_null()) {
       if (given == json::kNone) return true;
       continue;
@@ -245,6 +250,8 @@ std::string_view JwtRule::check_times(const json::Document& claims, WallTime now
   if (expires && *expires <= earliest) return "the token has expired";
   if (not_before && *not_before > latest) return "the token is not valid yet";
   if (issued && *issued > latest) return "the token is not valid yet";
+  if (max_life_.count() > 0 && !expires) return "the token does not say when it expires";
+  if (max_life_.count() > 0 && *expires > static_cast<double>(to_ms(now + max_life_ + leeway_))) return "the token is valid for too long";
   if (max_age_.count() > 0 && !issued) return "the token does not say when it was made";
   if (max_age_.count() > 0 && *issued < static_cast<double>(to_ms(now - max_age_))) return "the token is too old";
   return {};
@@ -257,12 +264,12 @@ bool JwtRule::tells_replays() const {
 bool JwtRule::binds_body() const {
   return std::any_of(claims_.begin(), claims_.end(), [](const Claim& claim) {
     return std::all_of(claim.values.begin(), claim.values.end(),
-                       [](const auto& value) { return value->reads(rules::Variable::raw); });
+                       [](const auto& value) { return value->holds_raw(); });
   });
 }
 
 bool JwtRule::bounds_age() const {
-  return max_age_.count() > 0 || std::find(required_.begin(), required_.end(), "exp") != required_.end();
+  return max_age_.count() > 0 || max_life_.count() > 0;
 }
 
 bool JwtRule::reads_url() const {

@@ -66,7 +66,7 @@ class JwtRule {
   KeyRing ring_;
   std::vector<Claim> claims_;
   std::vector<std::string> required_;
-  Duration leeway_{}, max_age_{};  // max_age 0: no limit beyond the token's own
+  Duration leeway_{}, max_age_{}, max_life_{};  // 0: no limit beyond the token's own
 };
 
 }  // namespace belay::signature

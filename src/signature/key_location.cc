@@ -12,7 +12,7 @@ namespace {
 
 constexpr conf::Setting kSettings[] = {
     {.key = "url", .required = true, .help = "template of the address of a JWKS, certificate or key, as the request names it"},
-    {.key = "hosts", .type = conf::Type::node, .required = true, .help = "hosts such an address may have; \"*\" is a part of a label"},
+    {.key = "hosts", .type = conf::Type::node, .required = true, .help = "hosts such an address may have, perhaps made of $param; \"*\" is a part of a label"},
     {.key = "path", .help = "shape of its path; \"*\" is letters, digits, - and _"},
 };
 
@@ -20,6 +20,12 @@ constexpr conf::Setting kSettings[] = {
 bool is_safe(const http::Url& url) {
   const auto address = IpAddress::parse(url.host);
   return url.scheme == "https" || (url.scheme == "http" && address && address->is_loopback());
+}
+
+// Of a pattern: what the rules' parameters make must not slip anything else in.
+bool is_host_pattern(std::string_view host) {
+  return host.find("..") == std::string_view::npos && !host.starts_with('.') &&
+         host.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789.-_*") == std::string_view::npos;
 }
 
 bool is_label_byte(char c) {
@@ -50,7 +56,7 @@ bool matches_stars(std::string_view pattern, std::string_view text) {
 }
 
 std::unique_ptr<KeyLocation> KeyLocation::build(const conf::Node& node, const rules::Names& names,
-                                                conf::Problems& problems) {
+                                                const Params& params, conf::Problems& problems) {
   const size_t before = problems.all().size();
   std::unique_ptr<KeyLocation> location(new KeyLocation());
   if (node.is_scalar()) {
@@ -66,7 +72,13 @@ std::unique_ptr<KeyLocation> KeyLocation::build(const conf::Node& node, const ru
   const conf::Section section(node, kSettings, problems);
   if (section.has("url")) location->url_ = rules::Template::compile(section.node("url"), names, problems);
   if (section.has("hosts")) {
-    for (const std::string& host : section.texts("hosts")) location->hosts_.push_back(ascii_lower(host));
+    const conf::Node& hosts = section.node("hosts");
+    for (const conf::Node& host : hosts.is_list() ? hosts.items() : std::vector<conf::Node>{hosts}) {
+      const size_t problems_before = problems.all().size();
+      location->hosts_.push_back(ascii_lower(with_params(host, params, problems)));
+      if (problems.all().size() == problems_before && !is_host_pattern(location->hosts_.back()))
+        problems.add(host.position(), "'" + printable(location->hosts_.back()) + "' is no host", "write hosts: [keys.example.com]");
+    }
   }
   location->path_ = section.text("path");
   if (problems.all().size() != before) return nullptr;

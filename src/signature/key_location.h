@@ -2,7 +2,7 @@
 // comes out of the request is only fetched when it is https on the standard port, its host is one the rules name, and its
 // path has the shape they name: else an attacker points it at a key of his own (AWS SNS, PayPal). Compiled when rules load.
 //   keys: https://www.googleapis.com/oauth2/v3/certs
-//   keys: { url: "{{ SigningCertURL }}", hosts: ["sns.*.amazonaws.com"], path: "/SimpleNotificationService-*.pem" }
+//   keys: { url: "{{ SigningCertURL }}", hosts: ["sns.{{ $param.region }}.amazonaws.com"], path: "/SimpleNotificationService-*.pem" }
 #pragma once
 
 #include <memory>
@@ -15,6 +15,7 @@
 #include "rules/template.h"
 #include "signature/finding.h"
 #include "signature/key_source.h"
+#include "signature/params.h"
 
 namespace belay::signature {
 
@@ -26,7 +27,7 @@ class KeyLocation {
   static bool is_address(std::string_view text) { return text.find("://") != std::string_view::npos; }
 
   // Null with problems recorded.
-  static std::unique_ptr<KeyLocation> build(const conf::Node& node, const rules::Names& names, conf::Problems& problems);
+  static std::unique_ptr<KeyLocation> build(const conf::Node& node, const rules::Names& names, const Params& params, conf::Problems& problems);
 
   // The keys of this request's sender; null with `finding` filled in. A null source: nothing can be fetched here.
   std::shared_ptr<const PublicKeys> find(payload::RequestContext& context, KeySource* source, KeySource::Need need, Finding& finding) const;

@@ -71,6 +71,8 @@ KeyRule KeyRule::read(const conf::Node& node, const rules::Names& names, const K
   }
   if (section.has("derive")) rule.derivation = rules::Template::compile(section.node("derive"), names, problems);
   if (section.has("id")) rule.id = rules::Expression::compile(section.node("id"), names, problems);
+  if (rule.derivation && !rule.derivation->reads(rules::Variable::secret))
+    section.wrong("derive", "a key that no secret has a part in can be made by anybody", "write derive: \"{{ $secret." + rule.secret + " }}…\"");
   if (rule.derivation) {
     constexpr uint32_t kLoadTime =
         1U << static_cast<int>(rules::Variable::secret) | 1U << static_cast<int>(rules::Variable::param);

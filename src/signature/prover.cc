@@ -99,7 +99,7 @@ class MacProver final : public Prover {
     return invalid("no secret is valid now");
   }
 
-  bool covers_body() const override { return all_read(overs_, rules::Variable::raw); }
+  bool covers_body() const override { return all_hold_raw(overs_); }
 
  private:
   Digest digest_;
@@ -155,7 +155,7 @@ class HashProver final : public Prover {
   // A hash with the secret in front can be carried on by anybody who has seen one (length extension): such a body proves
   // nothing. Only with the secret as its end it does.
   bool covers_body() const override {
-    return all_read(overs_, rules::Variable::raw) && std::all_of(overs_.begin(), overs_.end(), [](const auto& over) {
+    return all_hold_raw(overs_) && std::all_of(overs_.begin(), overs_.end(), [](const auto& over) {
              const auto& last = over->parts().back();
              return last.expression && last.expression->text().ends_with("}}") && over->text().rfind("$secret") > over->text().rfind("$raw");
            });
@@ -182,13 +182,12 @@ class EqualProver final : public Prover {
  public:
   EqualProver(const ProverSettings& settings, const KeyRule& rule, conf::Problems& problems)
       : encoding_(settings.encoding), overs_(*settings.overs), name_(rule.secret) {
-    needs_secret_ = overs_.empty() || std::any_of(overs_.begin(), overs_.end(), [](const auto& over) {
-                                return over->reads(rules::Variable::secret);
-                              });
-    if (needs_secret_) values_ = rule.find(*settings.keyring, settings.position, problems);
+    const auto reads_secret = [](const auto& over) { return over->reads(rules::Variable::secret); };
+    proves_ = std::all_of(overs_.begin(), overs_.end(), reads_secret);
+    if (overs_.empty() || std::any_of(overs_.begin(), overs_.end(), reads_secret)) values_ = rule.find(*settings.keyring, settings.position, problems);
   }
 
-  bool proves() const override { return needs_secret_; }
+  bool proves() const override { return proves_; }
   bool tells_replays() const override { return false; }
 
   Finding prove(Work& work, const GivenSignatures& given) const override {
@@ -238,7 +237,7 @@ class EqualProver final : public Prover {
   Encoding encoding_;
   const Overs& overs_;
   std::string name_;
-  bool needs_secret_ = false;
+  bool proves_ = false;  // every alternative needs the secret: a known text would do in its place
   std::vector<KeyBytes> values_;
 };
 
@@ -297,6 +296,10 @@ bool decode_into(Encoding encoding, std::string_view text, size_t size, char* ou
 bool all_read(const Overs& overs, rules::Variable variable) {
   return !overs.empty() &&
          std::all_of(overs.begin(), overs.end(), [&](const auto& over) { return over->reads(variable); });
+}
+
+bool all_hold_raw(const Overs& overs) {
+  return !overs.empty() && std::all_of(overs.begin(), overs.end(), [](const auto& over) { return over->holds_raw(); });
 }
 
 std::unique_ptr<Prover> build_prover(const ProverSettings& settings, conf::Problems& problems) {

@@ -42,6 +42,7 @@ bool decode_into(Encoding encoding, std::string_view text, size_t size, char* ou
 
 using Overs = std::vector<std::unique_ptr<rules::Template>>;
 bool all_read(const Overs& overs, rules::Variable variable);
+bool all_hold_raw(const Overs& overs);
 
 // What a prover is built from. `position` names the check where a key is wrong.
 struct ProverSettings {

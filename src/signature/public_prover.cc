@@ -55,7 +55,7 @@ class PublicProver final : public Prover {
   }
 
   bool can_make() const override { return !ring_.is_published(); }
-  bool covers_body() const override { return all_read(overs_, rules::Variable::raw); }
+  bool covers_body() const override { return all_hold_raw(overs_); }
 
  private:
   // Public-key signatures are checked over a whole text: one copy of the body for each alternative.
@@ -84,7 +84,7 @@ bool KeyRing::build(const conf::Node& keys, const KeyRule& rule, const Keyring& 
     if (keys.is_scalar() && !KeyLocation::is_address(keys.text())) {
       read_file(keys, keyring, problems);
     } else {
-      location_ = KeyLocation::build(keys, names, problems);
+      location_ = KeyLocation::build(keys, names, keyring.params, problems);
     }
     return problems.all().size() == before;
   }

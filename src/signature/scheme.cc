@@ -197,6 +197,8 @@ Finding Scheme::check(payload::RequestContext& context, WallTime now, KeySource*
   }
   Finding finding = root_->check(work);
   if (finding.is == Finding::Is::inapplicable) finding.is = Finding::Is::refused;
+  if (finding.is == Finding::Is::refused && work.cut_short)
+    finding = {Finding::Is::unavailable, "checking the signature takes more work than its limit", {}};
   BELAY_CHECK_NOTE(!finding.genuine() || proven == nullptr || replay_.count() == 0 || !proven->empty(), "a scheme that tells replays proved nothing");
   return finding;
 }
@@ -223,9 +225,10 @@ Result<Scheme::Signed> Scheme::sign(payload::RequestContext& request, WallTime n
 }
 
 std::string public_url(std::string_view given, const payload::RequestView& request) {
-  std::string url(given);
-  if (given.find('?') == std::string_view::npos && !request.head->query.empty()) url.append("?").append(request.head->query);
-  return url;
+  if (request.head->query.empty()) return std::string(given);
+  // In place of its own: a query that nobody signed must not be read by rules and backends.
+  std::string url(given.substr(0, given.find('?')));
+  return url.append("?").append(request.head->query);
 }
 
 }  // namespace belay::signature

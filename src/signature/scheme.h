@@ -66,7 +66,7 @@ class Scheme {
   bool url_is_given_ = false;  // params.url, and something reads $url
 };
 
-// $url for a request whose sender knows the endpoint as `given` (params.url): with the request's query, unless it has one itself.
+// $url for a request whose sender knows the endpoint as `given` (params.url): with the request's query, where it has one.
 std::string public_url(std::string_view given, const payload::RequestView& request);
 
 }  // namespace belay::signature

@@ -25,30 +25,6 @@ SecretTable read_secret_table(const conf::Node& node, const conf::SecretSource& 
   return table;
 }
 
-Params read_params(const conf::Node& node, conf::Problems& problems) {
-  Params params;
-  if (!node.present()) return params;
-  if (!node.is_map()) {
-    problems.add(node.position(), "params must be a mapping", "write params: { NAME: value }");
-    return params;
-  }
-  for (const conf::Entry& entry : node.entries()) {
-    if (entry.value.is_scalar()) {
-      params.emplace(entry.key, entry.value.text());
-    } else {
-      problems.add(entry.value.position(), "a parameter is text", "write " + entry.key + ": VALUE");
-    }
-  }
-  return params;
-}
-
-bool ParamTable::find(std::string_view name, rules::Arena&, rules::Value& out) const {
-  const auto found = params_.find(name);
-  if (found == params_.end()) return false;
-  out = rules::Value::string(found->second);
-  return true;
-}
-
 bool LentSecrets::find(std::string_view name, rules::Arena& arena, rules::Value& out) const {
   if (!name_.empty() && name == name_) {
     // Decoded keys may be any bytes.

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "conf/section.h"
 #include "rules/value.h"
+#include "signature/params.h"
 
 namespace belay::signature {
 
@@ -21,12 +22,6 @@ bool matches_any(const conf::Secret& secret, std::string_view given, WallTime no
 
 // `secrets: {NAME: …}`; an absent node is an empty table.
 SecretTable read_secret_table(const conf::Node& node, const conf::SecretSource& source, conf::Problems& problems);
-
-// The settings of a preset that are no secrets (`params:`).
-using Params = std::map<std::string, std::string, std::less<>>;
-
-// `params: {NAME: text}`; an absent node is an empty table.
-Params read_params(const conf::Node& node, conf::Problems& problems);
 
 // What one source, destination or command line gives its schemes.
 struct Keyring {
@@ -50,16 +45,6 @@ class LentSecrets final : public rules::Table {
   const SecretTable& secrets_;
   WallTime now_;
   std::string_view name_, value_;
-};
-
-// $param.NAME.
-class ParamTable final : public rules::Table {
- public:
-  explicit ParamTable(const Params& params) : params_(params) {}
-  bool find(std::string_view name, rules::Arena& arena, rules::Value& out) const override;
-
- private:
-  const Params& params_;
 };
 
 }  // namespace belay::signature

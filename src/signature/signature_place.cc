@@ -36,26 +36,6 @@ std::string_view next_entry(std::string_view& text, std::string_view separator) 
   return trim_ows(entry);
 }
 
-// A text of the rules that may be made of parameters, which are known when rules load.
-std::string with_params(const conf::Section& section, std::string_view key, const Params& params,
-                        conf::Problems& problems) {
-  if (!section.has(key) || section.text(key).find("{{") == std::string::npos) return section.text(key);
-  rules::Names names;
-  names.payload = false;
-  names.allow(rules::Variable::param);
-  const auto made = rules::Template::compile(section.node(key), names, problems);
-  if (!made) return {};
-  const http::RequestHead head;
-  payload::RequestContext context({.head = &head});
-  const ParamTable table(params);
-  payload::Lent lent;
-  lent.params = &table;
-  context.lend(&lent);
-  const auto text = made->render(context);
-  if (!text) section.wrong(key, "a parameter is missing", "write it in the source: params: { NAME: value }");
-  return text ? *text : std::string();
-}
-
 }  // namespace
 
 bool GivenSignatures::find(std::string_view name, rules::Arena&, rules::Value& out) const {
@@ -131,7 +111,7 @@ std::unique_ptr<SignaturePlace> SignaturePlace::build(const conf::Node& node, st
   place->group_ = section.text("group");
   place->list_ = section.text("list");
   place->pair_ = section.text("pair");
-  place->take_ = with_params(section, "take", params, problems);
+  place->take_ = section.has("take") ? with_params(section.node("take"), params, problems) : std::string();
   if (section.has("positional")) place->positional_ = section.texts("positional");
   for (const conf::Entry& entry : section.node("also").entries()) place->also_.emplace_back(entry.key, entry.value.text());
   place->timestamp_name_ = timestamp_name;

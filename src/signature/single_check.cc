@@ -35,10 +35,6 @@ constexpr conf::Setting kSettings[] = {
 
 }  // namespace
 
-std::span<const conf::Setting> check_settings() {
-  return kSettings;
-}
-
 std::unique_ptr<Check> SingleCheck::build(const conf::Node& node, const conf::Node& timestamp, const Keyring& keyring,
                                           const conf::Position& where, conf::Problems& problems,
                                           std::span<const conf::Setting> beside) {
@@ -47,7 +43,7 @@ std::unique_ptr<Check> SingleCheck::build(const conf::Node& node, const conf::No
   const conf::Section section(node, settings, problems);
   if (problems.all().size() != before) return nullptr;
   std::unique_ptr<SingleCheck> check(new SingleCheck());
-  rules::Names names = rules::Names::signature();
+  rules::Names names = scheme_names(keyring.params);
   if (!section.has("each")) names.variables &= ~(1U << static_cast<int>(rules::Variable::item));
   if (section.has("when"))
     check->when_ = rules::Expression::compile(section.node("when"), names, problems, rules::Want::boolean);
@@ -98,10 +94,24 @@ bool SingleCheck::read_over(const conf::Node& node, const rules::Names& names, c
   return overs_.size() == node.items().size();
 }
 
+void SingleCheck::add_signed(const rules::Lookup& lookup) {
+  if (lookup.table == rules::Variable::param) return;
+  const auto same = [&](const rules::Lookup& known) {
+    return known.table == lookup.table &&
+           (lookup.table == rules::Variable::headers ? ascii_iequals(known.name, lookup.name) : known.name == lookup.name);
+  };
+  const auto known = std::find_if(signed_names_.begin(), signed_names_.end(), same);
+  if (known == signed_names_.end()) {
+    signed_names_.push_back(lookup);
+  } else {
+    known->needed = known->needed || lookup.needed;
+  }
+}
+
 void SingleCheck::collect() {
   const auto look = [&](const rules::Expression* expression) {
     if (expression == nullptr) return;
-    add_headers_of(expression->text(), signed_headers_);
+    for (const rules::Lookup& lookup : expression->lookups()) add_signed(lookup);
     reads_url_ = reads_url_ || expression->reads(rules::Variable::url);
   };
   for (const auto& over : overs_) {
@@ -116,13 +126,17 @@ void SingleCheck::compute_trust(std::string_view covers) {
   const bool body = covers.empty() ? prover_->covers_body() && !each_ : covers == "body";
   if (!body) return;
   trust_ = Trust::signed_body;
-  const auto signs_its_time = [&] {
-    if (timestamp_->in_payload() || all_read(overs_, rules::Variable::ts)) return true;
-    const std::string& header = timestamp_->header();
-    return !header.empty() && std::any_of(signed_headers_.begin(), signed_headers_.end(),
-                                          [&](const std::string& name) { return ascii_iequals(name, header); });
+  const auto signs_time = [&](const std::unique_ptr<rules::Template>& over) {
+    const auto is_time = [&](const rules::Lookup& lookup) {
+      return lookup.table == rules::Variable::headers && ascii_iequals(lookup.name, timestamp_->header());
+    };
+    return over->reads(rules::Variable::ts) || std::any_of(over->parts().begin(), over->parts().end(), [&](const auto& part) {
+             return part.expression != nullptr && std::any_of(part.expression->lookups().begin(), part.expression->lookups().end(), is_time);
+           });
   };
-  if (prover_->judges_time() || (timestamp_ && timestamp_->judges() && signs_its_time())) trust_ = Trust::signed_fresh;
+  const bool judged = timestamp_ && timestamp_->judges() &&
+                      (timestamp_->in_payload() || (!overs_.empty() && std::all_of(overs_.begin(), overs_.end(), signs_time)));
+  if (prover_->judges_time() || judged) trust_ = Trust::signed_fresh;
 }
 
 bool SingleCheck::applies(Work& work) const {
@@ -134,13 +148,27 @@ bool SingleCheck::applies(Work& work) const {
 
 Finding SingleCheck::check(Work& work) const {
   if (!applies(work)) return {Finding::Is::inapplicable, "no check of the scheme applies to this request", {}};
-  for (const std::string& name : signed_headers_) {
-    // Whether the signer and the backend read the first or the last of them, nobody knows.
-    std::string_view value;
-    if (http::single_header(work.context.view().head->fields, name, value) == http::Presence::repeated)
-      return Finding::refused("a signed header occurs twice");
-  }
+  if (const std::string_view repeated = find_repeated(work.context.view()); !repeated.empty()) return Finding::refused(repeated);
   return each_ ? check_each(work) : check_one(work);
+}
+
+// Whether the signer and the backend read the first or the last of them, nobody knows.
+std::string_view SingleCheck::find_repeated(const payload::RequestView& request) const {
+  std::string owned;
+  for (const rules::Lookup& one : signed_names_) {
+    std::string_view value;
+    switch (one.table) {
+      case rules::Variable::headers:
+        if (http::single_header(request.head->fields, one.name, value) == http::Presence::repeated) return "a signed header occurs twice";
+        break;
+      case rules::Variable::query:
+        if (http::single_query(request.head->query, one.name, owned) == http::Presence::repeated) return "a signed query parameter occurs twice";
+        break;
+      default:
+        if (http::single_query(request.body, one.name, owned) == http::Presence::repeated) return "a signed form field occurs twice";
+    }
+  }
+  return {};
 }
 
 // The elements of `each`; empty, or why there are none.

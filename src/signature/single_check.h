@@ -40,11 +40,13 @@ class SingleCheck final : public Check {
   SingleCheck() = default;
   bool read_over(const conf::Node& node, const rules::Names& names, conf::Problems& problems);
   void collect();
+  void add_signed(const rules::Lookup& lookup);
   void compute_trust(std::string_view covers);
   bool applies(Work& work) const;
   std::string_view each_item(Work& work, std::vector<rules::Value>& items) const;
   Result<void> sign_payload(Draft& draft, Work& work) const;
   Result<std::string> make_one(Work& work) const;
+  std::string_view find_repeated(const payload::RequestView& request) const;
   Finding check_each(Work& work) const;
   Finding check_one(Work& work) const;
   Finding check_group(Work& work, std::string_view text) const;
@@ -53,13 +55,10 @@ class SingleCheck final : public Check {
   std::unique_ptr<SignaturePlace> place_;
   std::unique_ptr<TimestampRule> timestamp_;
   Overs overs_;
-  std::vector<std::string> signed_headers_;  // named in its expressions; the timestamp's own is its rule's matter
+  std::vector<rules::Lookup> signed_names_;  // headers, parameters and form fields that its expressions name, each once
   std::unique_ptr<Prover> prover_;
   Trust trust_ = Trust::token;
   bool reads_url_ = false;
 };
-
-// The keys of a check in a rules file.
-std::span<const conf::Setting> check_settings();
 
 }  // namespace belay::signature

@@ -23,8 +23,8 @@ Result<bool> SingleCheck::sign(Draft& draft, const Keyring& keyring, const std::
   if (timestamp_ && !timestamp_->header().empty() && !draft.has_field(timestamp_->header()))
     draft.add_field(timestamp_->header(), timestamp_->write(now));
   SystemRandom random;
-  for (const std::string& name : signed_headers_) {
-    if (draft.has_field(name)) continue;
+  for (const auto& [table, name, needed, offset] : signed_names_) {
+    if (table != rules::Variable::headers || !needed || draft.has_field(name)) continue;
     // The same in every attempt of a message.
     if (const std::string_view* id = draft.view().head->fields.find("webhook-id")) {
       draft.add_field(name, std::string(*id));

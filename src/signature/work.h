@@ -29,6 +29,7 @@ struct Work {
   payload::RequestContext& context;
   WallTime now;
   KeySource* keys;  // null: no document of keys can be had
+  bool cut_short = false;         // an expression came to the limit of its work or memory: that no proof was found says nothing
   std::string* proven = nullptr;  // gets hashes of what was found to be signed; null: nobody asks
   LentSecrets secrets;
   ParamTable params;
@@ -62,7 +63,10 @@ bool feed(const rules::Template& over, Work& work, const Sink& sink) {
     } else {
       const Loan loan(work);
       text.clear();
-      if (!over.append_part(part, work.context, text).ok()) return false;
+      if (const auto done = over.append_part(part, work.context, text); !done) {
+        work.cut_short = work.cut_short || done.error().kind == ErrorKind::full;
+        return false;
+      }
       sink(std::string_view(text));
     }
   }

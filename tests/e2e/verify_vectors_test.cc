@@ -191,7 +191,7 @@ Given given_for(const std::string& preset, const TempFolder& folder) {
       {"adyen", R"({"notificationItems":[{"NotificationRequestItem":{"pspReference":"p","amount":{"value":1,"currency":"EUR"},"eventCode":"A","success":"true"}},)"
                 R"({"NotificationRequestItem":{"pspReference":"q","amount":{"value":10.50,"currency":"EUR"},"eventCode":"A","success":"true","additionalData":{"x":"y"}}}]})"},
       {"microsoft_graph", R"({"value":[{"id":"1"},{"id":"2","clientState":"old"}]})"},
-      {"aws_sns", R"({"Type":"Notification","MessageId":"m","TopicArn":"arn:1","Message":"hello","Timestamp":"2026-01-01T00:00:00Z","SignatureVersion":"2",)"
+      {"aws_sns", R"({"Type":"Notification","MessageId":"m","TopicArn":"arn:aws:sns:eu-west-1:1:t","Message":"hello","Timestamp":"2026-01-01T00:00:00Z","SignatureVersion":"2",)"
                   R"("SigningCertURL":"https://sns.eu-west-1.amazonaws.com/SimpleNotificationService-1.pem"})"},
       {"alipay", "notify_id=1&notify_type=trade&sign_type=RSA2&total=10%2B1"},
       {"braintree", "bt_payload=PGE1PC9hPg%3D%3D"},
@@ -214,7 +214,7 @@ Given given_for(const std::string& preset, const TempFolder& folder) {
     add("--secret", "signing=" + (secret == secrets.end() ? "whsec_c2VjcmV0" : secret->second));
   }
   if (preset == "box") add("--secret", "secondary=s2");
-  for (const char* param : {"app_key=k", "client_id=c", "key_id=1", "user=u", "serial=7", "api_key=a", "public_key=pk", "webhook_id=w", "topic_arn=arn:1",
+  for (const char* param : {"app_key=k", "client_id=c", "key_id=1", "user=u", "serial=7", "api_key=a", "public_key=pk", "webhook_id=w", "topic_arn=arn:aws:sns:eu-west-1:1:t",
                             "audience=https://hooks.example.test", "service_account=s@example.test", "kid=1"})
     add("--param", param);
   return given;
@@ -236,7 +236,7 @@ TEST_CASE("what_belay_sign_makes_belay_verify_accepts_for_every_preset") {
     INFO(preset);
     const Given given = given_for(preset, folder);
     std::vector<std::string> sign = joined({belay_binary(), "sign", preset, "--request", "--url", url}, given.flags);
-    if (preset == "contentful") sign = joined(sign, {"--header", "X-Contentful-Signed-Headers: content-type"});
+    if (preset == "contentful") sign = joined(sign, {"--header", "X-Contentful-Signed-Headers: x-contentful-signed-headers,x-contentful-timestamp"});
     if (preset == "paypal") sign = joined(sign, {"--header", "PAYPAL-CERT-URL: https://api.paypal.com/v1/notifications/certs/a"});
     sign.push_back(folder.write("body", given.body));
     const Finished made = run(sign);

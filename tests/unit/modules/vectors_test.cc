@@ -235,7 +235,7 @@ TEST_CASE("what_a_preset_signs_it_accepts_and_a_changed_body_it_refuses_when_it_
     Kit kit(source("preset: " + preset.name + ", secrets: " + keys + ", params: " + params), &modules::kVerify);
     REQUIRE_MESSAGE(kit.built(), kit.problems());
     const std::string body = "{\"a\":1,\"encrypt\":\"e\",\"webhookTimestamp\":" + std::to_string(to_ms(kit.clock.wall())) + "}";
-    const auto unsigned_one = kit.send("POST", "/s?timestamp=1&nonce=2", {{"X-Contentful-Signed-Headers", "host"}}, body);
+    const auto unsigned_one = kit.send("POST", "/s?timestamp=1&nonce=2", {{"X-Contentful-Signed-Headers", "x-contentful-signed-headers,x-contentful-timestamp"}}, body);
     signature::Keyring keyring;
     for (const auto& [name, value] : std::map<std::string, std::string>{{"signing", made.secret_for(preset.name)}, {"secondary", "s2"}})
       keyring.secrets[name] = {{.value = value, .valid_from = {}, .valid_until = {}}};
@@ -245,7 +245,7 @@ TEST_CASE("what_a_preset_signs_it_accepts_and_a_changed_body_it_refuses_when_it_
     REQUIRE_MESSAGE(scheme != nullptr, problems.to_string());
     const auto signed_one = scheme->sign(unsigned_one->exchange->context(), kit.clock.wall());
     REQUIRE_MESSAGE(signed_one.ok(), signed_one.error().message);
-    Fields fields = {{"X-Contentful-Signed-Headers", "host"}};
+    Fields fields = {{"X-Contentful-Signed-Headers", "x-contentful-signed-headers,x-contentful-timestamp"}};
     fields.insert(fields.end(), signed_one->fields.begin(), signed_one->fields.end());
     const std::string target = "/s?timestamp=1&nonce=2" + (signed_one->query.empty() ? "" : "&" + signed_one->query);
     const auto right = kit.send("POST", target, fields, body);

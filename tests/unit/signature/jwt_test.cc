@@ -67,7 +67,7 @@ TEST_CASE("a_claim_binds_the_body_and_null_says_that_it_must_be_absent") {
   CHECK_EQ(rules.check(Request(full.fields, "")), "a claim of the token does not fit the request");
   CHECK_EQ(rules.check(Request(empty.fields, "")), "");
   CHECK_EQ(rules.check(Request(empty.fields, "{}")), "a claim of the token does not fit the request");
-  CHECK_EQ(rules.scheme().trust(), signature::Trust::signed_fresh);
+  CHECK_EQ(rules.scheme().trust(), signature::Trust::signed_body);  // exp may be years ahead
 }
 
 TEST_CASE("max_age_counts_from_iat") {
@@ -78,4 +78,16 @@ TEST_CASE("max_age_counts_from_iat") {
   CHECK_EQ(rules.scheme().check(late.context(), late.now).reason, "the token is too old");
   late.now -= Duration(2'000);
   CHECK(rules.scheme().check(late.context(), late.now).genuine());
+}
+
+TEST_CASE("max_life_bounds_how_far_ahead_exp_may_be") {
+  const Rules rules(rules_of("{ algorithms: [HS256], claims: { hash: \"{{ hex(sha256($raw)) }}\" }, require: [], leeway: 0s, max_life: 5m }"));
+  const Request made = rules.sign(Request());  // made for 300 s
+  CHECK_EQ(rules.check(Request(made.fields)), "");
+  CHECK_EQ(rules.scheme().trust(), signature::Trust::signed_fresh);
+  Request early(made.fields);
+  early.now -= Duration(1'000);
+  CHECK_EQ(rules.scheme().check(early.context(), early.now).reason, "the token is not valid yet");
+  const Rules shorter(rules_of("{ algorithms: [HS256], require: [], max_life: 4m }"));
+  CHECK_EQ(shorter.check(Request(made.fields)), "the token is valid for too long");
 }

@@ -80,6 +80,29 @@ TEST_CASE("an_address_out_of_the_request_needs_a_host_rule_and_a_fixed_one_https
   CHECK_FALSE(keys("no/such/file.json"));
 }
 
+TEST_CASE("a_host_is_made_of_parameters_when_rules_load") {
+  const auto rules = [](signature::Params params) {
+    return std::make_unique<Rules>(
+        "{ algorithm: ed25519, signature: { header: Sig }, keys: { url: \"{{ $headers['Cert'] }}\", hosts: [\"sns.{{ $param.arn.split(':')[3] }}.amazonaws.com\"] } }",
+        std::vector<std::pair<std::string, std::string>>{{"signing", "k1"}}, std::move(params));
+  };
+  const auto pinned = rules({{"arn", "arn:aws:sns:eu-west-1:1:t"}});
+  const auto asked = [&](const std::string& host) {
+    Source source;
+    pinned->check(Request(Pairs{{"Sig", std::string(128, '0')}, {"Cert", "https://" + host + "/key.pem"}}), &source);
+    return !source.asked.empty();
+  };
+  CHECK(asked("sns.eu-west-1.amazonaws.com"));
+  for (const char* host : {"sns.us-east-1.amazonaws.com", "sns.s3.amazonaws.com", "sns.s3-us-west-2.amazonaws.com"}) {
+    INFO(host);
+    CHECK_FALSE(asked(host));
+  }
+  CHECK_FALSE(rules({})->built());
+  CHECK_FALSE(rules({{"arn", "topic"}})->built());
+  CHECK_FALSE(rules({{"arn", "a:b:c:evil.example/:d"}})->built());
+  CHECK_FALSE(rules({{"arn", "a:b:c::d"}})->built());
+}
+
 TEST_CASE("a_newer_document_is_asked_for_only_for_an_id_that_the_one_known_lacks") {
   const Rules rules("{ algorithm: ed25519, signature: { header: Sig }, keys: https://keys.example.com/jwks, key: { id: \"$headers['Kid']\" } }");
   class Set final : public signature::KeySource {

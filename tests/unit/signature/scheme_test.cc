@@ -171,10 +171,82 @@ TEST_CASE("the_url_a_sender_knows_stands_in_the_parameters_and_takes_the_request
   const Request made = expected.sign(Request({}, "{}", "/hook?a=1"));
   CHECK_EQ(rules.check(Request(made.fields, "{}", "/hook?a=1")), "");
   CHECK_NE(rules.check(Request(made.fields, "{}", "/hook?a=2")), "");
-  CHECK_EQ(signature::public_url("https://h/p?x=1", Request({}, "", "/q?y=2").context().view()), "https://h/p?x=1");
+  CHECK_EQ(signature::public_url("https://h/p?x=1", Request({}, "", "/q").context().view()), "https://h/p?x=1");
+  CHECK_EQ(signature::public_url("https://h/p?x=1", Request({}, "", "/q?y=2").context().view()), "https://h/p?y=2");
 }
 
 TEST_CASE("a_reason_never_tells_a_secret") {
   const Rules rules("{ algorithm: equal, signature: { header: Token } }", {{"signing", "very-secret"}});
   CHECK_EQ(rules.check(Request(Pairs{{"Token", "very-secreT"}})).find("secre"), std::string::npos);
+}
+
+TEST_CASE("what_is_signed_by_name_must_not_be_given_twice") {
+  const Rules form("{ algorithm: hmac-sha256, over: \"{{ $form.payload }}\", signature: { header: Sig } }");
+  const Request made = form.sign(Request({}, "payload=good"));
+  CHECK_EQ(form.check(Request(made.fields, "payload=good&other=1")), "");
+  CHECK_EQ(form.check(Request(made.fields, "payload=good&payload=forged")), "a signed form field occurs twice");
+  CHECK_EQ(form.check(Request(made.fields, "payload=good&pay%6Coad=forged")), "a signed form field occurs twice");
+  const Rules query("{ algorithm: hmac-sha256, over: '{{ $query[\"data.id\"] }}', signature: { header: Sig } }");
+  const Request asked = query.sign(Request({}, "{}", "/hook?data.id=1"));
+  CHECK_EQ(query.check(Request(asked.fields, "{}", "/hook?data.id=1&id=2")), "");
+  CHECK_EQ(query.check(Request(asked.fields, "{}", "/hook?data.id=1&data.id=2")), "a signed query parameter occurs twice");
+}
+
+TEST_CASE("a_signed_header_is_known_however_it_is_written") {
+  for (const char* over : {"$headers['X-Id']", "$headers[ 'X-Id' ]", "$headers.?date.orValue('') + $headers[?'X-Id'].orValue('')", "default($headers['X-Id'], '')",
+                           "('x-id' in $headers) ? $headers['X-Id'] : ''"}) {
+    INFO(over);
+    const Rules rules("{ algorithm: hmac-sha256, over: \"{{ " + std::string(over) + " }}\", signature: { header: Sig } }");
+    const Request made = rules.sign(Request(Pairs{{"X-Id", "1"}}));
+    Pairs twice = made.fields;
+    CHECK_EQ(rules.check(Request(twice)), "");
+    twice.emplace_back("x-id", "2");
+    CHECK_EQ(rules.check(Request(twice)), "a signed header occurs twice");
+  }
+}
+
+TEST_CASE("a_key_that_no_secret_has_a_part_in_is_refused") {
+  const std::string over = "algorithm: hmac-sha256, signature: { header: Sig }";
+  CHECK_FALSE(Rules("{ " + over + ", key: { derive: known } }").built());
+  CHECK_FALSE(Rules("{ " + over + ", key: { derive: \"{{ $headers['Key'] }}\" } }").built());
+  CHECK_FALSE(Rules("{ algorithm: equal, over: [\"{{ $secret.signing }}\", known], signature: { header: Sig } }").built());
+  CHECK(Rules("{ algorithm: equal, over: [\"{{ $secret.signing }}\", \"a{{ $secret.signing }}\"], signature: { header: Sig } }").built());
+}
+
+TEST_CASE("a_parameter_that_is_not_given_stops_the_load_unless_its_presence_is_asked_for") {
+  const auto built = [](const std::string& expression) {
+    return Rules("{ algorithm: hmac-sha256, over: \"{{ $raw }}{{ " + expression + " }}\", signature: { header: Sig } }", {{"signing", "k1"}}, {{"app", "a"}})
+        .problems();
+  };
+  CHECK_EQ(built("$param.app"), "");
+  CHECK_NE(built("$param.other").find("parameter 'other' is not given"), std::string::npos);
+  CHECK_NE(built("$param['other']").find("parameter 'other' is not given"), std::string::npos);
+  for (const char* asks : {"has($param.other) ? $param.other : ''", "$param.?other.orValue('')", "default($param.other, '')", "'other' in $param ? $param.other : ''"}) {
+    INFO(asks);
+    CHECK_EQ(built(asks), "");
+  }
+}
+
+TEST_CASE("trust_is_judged_for_every_alternative_and_what_is_lost_of_the_body_is_not_signed") {
+  const auto trust = [](const std::string& over) {
+    return Rules("{ algorithm: hmac-sha256, over: " + over + ", signature: { header: Sig }, timestamp: { header: Time, tolerance: 5m } }").scheme().trust();
+  };
+  CHECK_EQ(trust("\"{{ $ts }}{{ $raw }}\""), Trust::signed_fresh);
+  CHECK_EQ(trust("\"{{ $headers['time'] }}{{ $raw }}\""), Trust::signed_fresh);
+  CHECK_EQ(trust("[\"{{ $headers['time'] }}{{ $raw }}\", \"{{ $ts }}{{ hex(sha256($raw)) }}\"]"), Trust::signed_fresh);
+  CHECK_EQ(trust("[\"{{ $headers['Time'] }}{{ $raw }}\", \"{{ $raw }}\"]"), Trust::signed_body);
+  for (const char* part : {"\"{{ size($raw) }}\"", "\"{{ crc32($raw) }}\"", "\"{{ string($raw).contains('a') }}\"", "\"{{ string($raw).substring(0, 1) }}\"",
+                           "\"{{ $raw == b'a' ? 'a' : 'b' }}\"", "[\"{{ $raw }}\", \"{{ size($raw) }}\"]"}) {
+    INFO(part);
+    CHECK_EQ(trust(part), Trust::token);
+  }
+}
+
+TEST_CASE("a_digest_of_the_largest_body_is_made_and_what_is_too_much_work_is_nobodys_fault") {
+  const Rules rules("{ algorithm: hmac-sha256, over: \"{{ hex(sha256($raw)) }}\", signature: { header: Sig } }");
+  const std::string largest(size_t{24} << 20, 'a');  // limits.body can be no more
+  CHECK_EQ(rules.check(Request(rules.sign(Request({}, largest)).fields, largest)), "");
+  const Rules greedy("{ algorithm: hmac-sha256, over: \"{{ hex($raw) }}\", signature: { header: Sig } }");
+  Request request(Pairs{{"Sig", std::string(64, '0')}}, largest);
+  CHECK_EQ(greedy.scheme().check(request.context(), request.now).is, signature::Finding::Is::unavailable);
 }
