@@ -79,7 +79,11 @@ TEST_CASE("auth_gives_the_source_trust_token_and_wrong_settings_stop_the_load") 
   for (const char* wrong :
        {"{ bearer: t, basic: { user: u, password: p } }", "{}", "{ baerer: t }",
         "{ bearer: \"${env:BELAY_TEST_UNSET}\" }", "{ bearer: \"\" }", "{ basic: { user: u } }", "{ any: [] }",
-        "{ jwt: { algorithms: [HS256] } }", "{ jwt: { secret: s, algorithms: [none] } }", "{ header: {} }"}) {
+        "{ jwt: { algorithms: [HS256] } }", "{ jwt: { secret: s, algorithms: [none] } }", "{ header: {} }",
+        // The body is not there yet.
+        "{ jwt: { secret: s, algorithms: [HS256], claims: { hash: \"{{ hex(sha256($raw)) }}\" } } }",
+        "{ jwt: { secret: s, algorithms: [HS256], claims: { id: \"{{ $body.id }}\" } } }", "{ jwt: { secret: s, algorithms: [HS256], claims: { id: \"{{ $form.id }}\" } } }",
+        "{ jwt: { secret: s, algorithms: [HS256], claims: { id: \"{{ $event.id }}\" } } }"}) {
     INFO(wrong);
     CHECK_FALSE(Kit(source(std::string("auth: ") + wrong), &modules::kAuth).built());
   }
