@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/bytes.h"
+#include "pipeline/trace.h"
 
 namespace belay::modules {
 
@@ -37,6 +38,7 @@ class Allow final : public pipeline::Handler {
  public:
   pipeline::Verdict handle(pipeline::Exchange& exchange) const override {
     const pipeline::Client& client = exchange.client;
+    if (exchange.trace != nullptr) exchange.trace->fact("client", client.text());
     if (client.unix_socket ? unix_socket : ranges.contains(client.address)) return pipeline::Verdict::next;
     exchange.answer(403, wire::Outcome::rejected, "allow: this address is not on the list");
     return pipeline::Verdict::reply;

@@ -5,6 +5,7 @@
 #include "base/bytes.h"
 #include "base/log.h"
 #include "base/sha256.h"
+#include "pipeline/trace.h"
 #include "rules/expression.h"
 
 namespace belay::modules {
@@ -43,6 +44,10 @@ Verdict Dedupe::handle(Exchange& exchange) const {
   wire::Claim& claim = exchange.dedupe.emplace();
   claim.key = value.empty() ? claim_key(exchange.source->name, "body", exchange.body) : claim_key(exchange.source->name, "key", value);
   claim.window_ms = window.count();
+  if (exchange.trace != nullptr) {
+    exchange.trace->fact("key", value.empty() ? "the hash of the body" : value);
+    exchange.trace->fact("window", std::to_string(window.count() / 1000) + "s");
+  }
   return Verdict::next;
 }
 

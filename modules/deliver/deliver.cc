@@ -6,6 +6,7 @@
 #include "base/check.h"
 #include "http/writer.h"
 #include "modules/reply.h"
+#include "pipeline/trace.h"
 
 namespace belay::modules {
 
@@ -134,6 +135,22 @@ wire::Put put_of(const Exchange& exchange, size_t skip, const Tried& tried) {
   return put;
 }
 
+pipeline::Trace::Send send_of(Exchange& exchange, const pipeline::Selected& route, const std::shared_ptr<const upstream::Destination>& to,
+                              bool at_once) {
+  pipeline::Trace::Send send;
+  send.to = to;
+  send.route = route.route;
+  send.at_once = at_once;
+  send.request = route.request != nullptr ? *route.request : received_request(exchange);
+  send.failure = route.failure;
+  if (!send.failure.empty()) return send;
+  upstream::Outbound out = outbound_of(exchange, route.request.get());
+  out.now = exchange.received;
+  if (to->oauth2 != nullptr) out.authorization = "Bearer token";  // stands for the one that an attempt would fetch
+  if (const auto made = upstream::append_head(send.head, *to, to->urls.front(), out); !made) send.failure = made.error().message;
+  return send;
+}
+
 // More than the first destination of the first route?
 bool has_others(const Exchange& exchange) { return exchange.selected.size() > 1 || exchange.selected.front().destinations.size() > 1; }
 
@@ -153,6 +170,7 @@ class Deliver final : public pipeline::Handler {
   Verdict handle(Exchange& exchange) const override;
 
  private:
+  static Verdict show(Exchange& exchange, bool at_once);
   static bool claim(Exchange& exchange);
   static bool settle_claim(Exchange& exchange, const Result<wire::ClaimResult>& result);
   static bool forward(Exchange& exchange);
@@ -166,12 +184,28 @@ class Deliver final : public pipeline::Handler {
 Verdict Deliver::handle(Exchange& exchange) const {
   BELAY_CHECK_NOTE(!exchange.selected.empty(), "deliver without a destination: route answers when there is none");
   exchange.drop_context();  // a parked exchange holds no parsed payload
+  if (exchange.trace != nullptr) return show(exchange, !spool_first_ && !exchange.spool_only);
   if (spool_first_ || exchange.spool_only)
     return store(exchange, 0, {}) ? Verdict::parked : Verdict::reply;
   if (exchange.dedupe || exchange.replay) {
     if (claim(exchange)) return Verdict::parked;
   }
   return forward(exchange) ? Verdict::parked : Verdict::reply;
+}
+
+// Of an explained webhook: what each destination would get, and what the sender would get. Where the backend answers, the reply
+// is the one for when it cannot.
+Verdict Deliver::show(Exchange& exchange, bool at_once) {
+  exchange.destination = exchange.selected.front().destinations.front()->name;
+  for (const pipeline::Selected& route : exchange.selected) {
+    for (const auto& to : route.destinations) {
+      const bool first = exchange.trace->sends.empty();
+      exchange.trace->sends.push_back(send_of(exchange, route, to, at_once && first));
+    }
+  }
+  answer_for_backend(exchange, kStoredStatus, Outcome::spooled, {});
+  if (at_once) exchange.outcome = Outcome::forwarded;
+  return Verdict::reply;
 }
 
 // Asks the spool for the webhook's keys before a forward and parks; false when there is no spool to ask. One that is full still

@@ -3,6 +3,7 @@
 #include "base/bytes.h"
 #include "modules/decode/decode.h"
 #include "modules/reply.h"
+#include "pipeline/trace.h"
 #include "rules/expression.h"
 
 namespace belay::modules {
@@ -23,6 +24,7 @@ class Filter final : public pipeline::Handler {
 Verdict Filter::handle(Exchange& exchange) const {
   for (size_t i = 0; i < conditions.size(); ++i) {
     const rules::Value holds = conditions[i]->run(exchange.context());
+    if (exchange.trace != nullptr) exchange.trace->condition("filter " + std::to_string(i + 1), *conditions[i], holds);
     if (holds.is_true()) continue;
     if (refuse_unreadable(exchange, holds)) return Verdict::reply;
     const bool decided = holds.kind() == rules::Kind::boolean;

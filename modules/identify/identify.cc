@@ -2,6 +2,7 @@
 
 #include "base/bytes.h"
 #include "base/sha256.h"
+#include "pipeline/trace.h"
 #include "rules/expression.h"
 
 namespace belay::modules {
@@ -35,6 +36,7 @@ class Identify final : public pipeline::Handler {
   struct Fact {
     std::unique_ptr<rules::Expression> expression;
     std::string pipeline::EventFacts::*into;
+    std::string_view name;
   };
 
   pipeline::Verdict handle(pipeline::Exchange& exchange) const override {
@@ -44,6 +46,7 @@ class Identify final : public pipeline::Handler {
       std::string& text = exchange.event.*fact.into;
       if (value.is_error() || !value.append_text(text).ok()) text.clear();
       shorten(text);
+      if (exchange.trace != nullptr) exchange.trace->fact(fact.name, value.is_error() ? "none: " + fact.expression->explain(value.failure()) : text);
     }
     return pipeline::Verdict::next;
   }
@@ -63,7 +66,7 @@ std::unique_ptr<pipeline::Handler> build(const conf::Node& settings, pipeline::B
   for (const auto& [key, into] : kFacts) {
     if (!section.has(key)) continue;
     auto expression = rules::Expression::compile(section.node(key), rules::Names::request(), context.problems);
-    if (expression) identify->facts.push_back({std::move(expression), into});
+    if (expression) identify->facts.push_back({std::move(expression), into, key});
   }
   return identify;
 }

@@ -7,6 +7,7 @@
 
 #include "base/bytes.h"
 #include "pipeline/rate_rule.h"
+#include "pipeline/trace.h"
 #include "rules/expression.h"
 
 namespace belay::modules {
@@ -37,6 +38,7 @@ enum class Per : uint8_t { source, client, expression };
 
 struct Rule {
   RateRule rate;
+  std::string shown;       // "100/min per client"
   uint64_t seed = 0;  // hash of source, position in the list and settings
   Per per = Per::source;
   bool spool = false;
@@ -128,6 +130,7 @@ Verdict Limit::handle(Exchange& exchange) const {
   pipeline::SharedMemory& shared = exchange.services.shared;
   Claims claims;
   for (const Rule& rule : rules) {
+    if (exchange.trace != nullptr) exchange.trace->fact("rate", rule.shown);
     const auto key = rule.bucket_key(exchange);
     if (!key) {
       exchange.answer(400, wire::Outcome::rejected, "limit: the request lacks what 'per' reads");
@@ -186,6 +189,7 @@ void read_rule(const conf::Node& node, size_t index, pipeline::BuildContext& con
   if (context.problems.all().size() != before) return;
   const uint64_t burst = section.has("burst") ? static_cast<uint64_t>(section.integer("burst")) : count_of(rate);
   rule.rate = RateRule::of(rate.per_second, burst);
+  rule.shown = rate.text + " per " + per;
   const std::string identity = context.source->name + '\0' + std::to_string(index) + '\0' + rate.text + '\0' + per;
   rule.seed = XXH3_64bits(identity.data(), identity.size());
   limit.rules.push_back(std::move(rule));

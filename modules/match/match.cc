@@ -7,6 +7,7 @@
 #include "http/parser.h"
 #include "http/url.h"
 #include "modules/match/paths.h"
+#include "pipeline/trace.h"
 
 namespace belay::modules {
 
@@ -144,6 +145,7 @@ Verdict Match::enter(const Slot& slot, Exchange& exchange) const {
   for (const Target& target : slot.targets) {
     if (!target.takes(exchange.request.method)) continue;
     exchange.source = target.source;
+    if (exchange.trace != nullptr) exchange.trace->fact("path", target.pattern.text);
     if (target.pattern.exact()) return Verdict::next;
     for (const auto& [index, name] : target.pattern.captures) {
       exchange.captures.emplace_back(name, http::percent_decode(segment_at(path, index)).value_or(std::string()));

@@ -7,6 +7,7 @@
 #include "modules/decode/decode.h"
 #include "modules/reply.h"
 #include "modules/route/index.h"
+#include "pipeline/trace.h"
 #include "rules/expression.h"
 
 namespace belay::modules {
@@ -21,6 +22,9 @@ constexpr conf::Setting kSettings[] = {
     {.key = "transform", .type = conf::Type::node, .help = "what is sent in place of the request as received: see modules/transform"},
     {.key = "to", .type = conf::Type::node, .required = true, .help = "a destination, or a list of them"},
 };
+
+// With a trace, a source of more routes is explained by those that its index finds.
+constexpr size_t kMaxTraced = 1000;
 
 struct Route {
   std::unique_ptr<rules::Expression> when;  // null: always
@@ -73,6 +77,7 @@ bool Router::attempt(uint32_t number, Exchange& exchange, Unread& unread) const 
   const Route& route = routes[number];
   if (route.when) {
     const rules::Value holds = route.when->run(exchange.context());
+    if (exchange.trace != nullptr) exchange.trace->condition("route " + std::to_string(number + 1), *route.when, holds);
     if (refuse_unreadable(exchange, holds)) return false;
     if (holds.kind() != rules::Kind::boolean) {
       std::string why = route.when->no_answer(holds).message;
@@ -82,6 +87,7 @@ bool Router::attempt(uint32_t number, Exchange& exchange, Unread& unread) const 
     }
     if (!holds.is_true()) return true;
   }
+  if (exchange.trace != nullptr && !route.when) exchange.trace->fact("route " + std::to_string(number + 1), "always");
   select(exchange, route.to, !exchange.selected.empty());
   return true;
 }
@@ -113,7 +119,10 @@ bool Router::look_up(Exchange& exchange, Unread& unread) const {
 
 Verdict Router::handle(Exchange& exchange) const {
   Unread unread;
-  if (!(index_ != nullptr ? look_up(exchange, unread) : attempt_all(exchange, unread))) return Verdict::reply;
+  // Both find the same routes; who asks why wants the value of each condition.
+  const bool all = index_ == nullptr || (exchange.trace != nullptr && routes.size() <= kMaxTraced);
+  if (exchange.trace != nullptr && !all) exchange.trace->fact("other routes", "do not hold: they compare with another value");
+  if (!(all ? attempt_all(exchange, unread) : look_up(exchange, unread))) return Verdict::reply;
   if (!exchange.selected.empty()) return Verdict::next;
   answer_for_backend(exchange, 200, wire::Outcome::filtered,
                      unread.why.empty() ? "route: unrouted"

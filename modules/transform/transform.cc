@@ -4,6 +4,7 @@
 #include "modules/reply.h"
 #include "modules/transform/head.h"
 #include "modules/transform/payload.h"
+#include "pipeline/trace.h"
 #include "wire/frame.h"
 
 namespace belay::modules {
@@ -108,6 +109,7 @@ Verdict Transforms::handle(Exchange& exchange) const {
     const Transform* transform = by_route[selected.route].get();
     if (transform == nullptr) continue;
     auto made = transform->apply(exchange);
+    if (exchange.trace != nullptr) exchange.trace->fact("route " + std::to_string(selected.route + 1), made ? "made" : "failed: " + made.error().message);
     if (!made) {
       if (refuse_unreadable(exchange, exchange.context().root())) return Verdict::reply;
       fail(exchange, selected, made.error().message);

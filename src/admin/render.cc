@@ -47,6 +47,8 @@ void write_request(JsonWriter& json, std::string_view member, const wire::Stored
   json.name(member).begin_object();
   json.field("method", request.method);
   json.field("target", request.target);
+  json.optional_field("path", request.path);
+  json.field("tls", request.tls);
   json.name("headers").begin_array();
   for (const auto& [name, value] : request.fields) json.begin_array().text(name).text(value).end_array();
   json.end_array();

@@ -196,7 +196,9 @@ Error AdminClient::refused(int status, std::string_view body) const {
   if (status == 401) {
     return {ErrorKind::refused, fmt::format("the admin API at {} refused the token: {}", where_, said)};
   }
-  return {status == 400 ? ErrorKind::invalid : ErrorKind::unavailable, said};
+  // 404 and 500 are about what was asked for, not about the spool.
+  const bool this_one = status == 404 || status == 500;
+  return {status == 400 ? ErrorKind::invalid : this_one ? ErrorKind::corrupt : ErrorKind::unavailable, said};
 }
 
 int report(std::string_view command, const Error& error) {

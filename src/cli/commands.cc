@@ -24,6 +24,8 @@ constexpr auto kCommands = std::to_array<Command>({
     {"proxy", add_proxy},
     {"spool", add_spool},
     {"check", add_check},
+    {"explain", add_explain},
+    {"rehearse", add_rehearse},
     {"events", add_events},
     {"show", add_show},
     {"replay", add_replay},

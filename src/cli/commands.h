@@ -15,6 +15,8 @@ void add_run(CLI::App& app, int& exit_code);
 void add_proxy(CLI::App& app, int& exit_code);
 void add_spool(CLI::App& app, int& exit_code);
 void add_check(CLI::App& app, int& exit_code);
+void add_explain(CLI::App& app, int& exit_code);
+void add_rehearse(CLI::App& app, int& exit_code);
 void add_verify(CLI::App& app, int& exit_code);
 void add_sign(CLI::App& app, int& exit_code);
 void add_send(CLI::App& app, int& exit_code);

@@ -2,8 +2,6 @@
 
 #include <algorithm>
 #include <cctype>
-#include <iostream>
-#include <iterator>
 #include <map>
 
 #include "base/bytes.h"
@@ -14,8 +12,6 @@
 namespace belay::cli {
 
 namespace {
-
-constexpr http::HeadLimits kHeadLimits{.head_bytes = 1 << 20, .target_bytes = 64 << 10, .fields = 1000};
 
 std::string one_line(const conf::Problems& problems) {
   std::string text;
@@ -191,35 +187,11 @@ Result<std::unique_ptr<LooseExchange>> LooseExchange::create(WallTime now) {
 }
 
 Result<void> LooseExchange::parse(std::string bytes) {
-  bytes_ = std::move(bytes);
-  http::RequestParser parser(kHeadLimits);
-  http::RequestHead& head = exchange_->request;
-  const http::ParseState state = parser.parse(bytes_, head);
-  const std::string_view text(bytes_);
-  if (state != http::ParseState::complete) {
-    if (text.find('\n') != std::string_view::npos && text.find("\r\n") == std::string_view::npos) {
-      return invalid(
-          "its lines end in LF only; the head of an HTTP request ends its lines in CRLF (unix2dos, or sed 's/$/\\r/')");
-    }
-    if (state == http::ParseState::need_more)
-      return invalid("the head does not end: an empty line with CRLF stands between head and body");
-    return invalid(std::string("not an HTTP/1.1 request: ") + parser.refusal().reason);
-  }
-  const std::string_view rest = text.substr(parser.head_bytes());
-  if (head.framing == http::Framing::chunked) {
-    http::ChunkedDecoder decoder(kMaxInput);
-    size_t consumed = 0;
-    if (decoder.decode(rest, body_, consumed) != http::ParseState::complete)
-      return invalid("its chunked body is broken or cut off");
-  } else {
-    const uint64_t length = head.framing == http::Framing::length ? head.content_length : 0;
-    if (rest.size() != length) {
-      return invalid(std::to_string(rest.size()) + " bytes follow the head, but Content-Length says " +
-                     std::to_string(length));
-    }
-    body_ = rest;
-  }
-  exchange_->body = body_;
+  auto request = RawRequest::parse(std::move(bytes));
+  if (!request) return request.error();
+  raw_ = std::move(*request);
+  exchange_->request = raw_->head;
+  exchange_->body = raw_->body;
   return {};
 }
 
@@ -261,17 +233,6 @@ std::string content_type_of(std::string_view body) {
 
 WallTime now_of(const SigningFlags& flags) {
   return flags.now ? wall_from_ms(*flags.now * 1000) : SystemClock().wall();
-}
-
-Result<std::string> read_input(const std::string& path) {
-  if (path != "-") return read_file(path, kMaxInput);
-  std::string text;
-  char chunk[65536];
-  while (std::cin.read(chunk, sizeof chunk) || std::cin.gcount() > 0) {
-    text.append(chunk, static_cast<size_t>(std::cin.gcount()));
-    if (text.size() > kMaxInput) return Error{ErrorKind::full, "standard input is over 64 MB"};
-  }
-  return text;
 }
 
 }  // namespace belay::cli

@@ -10,6 +10,7 @@
 
 #include "base/random.h"
 #include "base/result.h"
+#include "cli/raw_request.h"
 #include "conf/configuration.h"
 #include "http/url.h"
 #include "modules/handshake/handshake.h"
@@ -68,7 +69,8 @@ class LooseExchange {
   pipeline::Source source_;
   std::unique_ptr<pipeline::Services> services_;
   std::unique_ptr<pipeline::Exchange> exchange_;
-  std::string bytes_, body_, target_, host_;
+  std::unique_ptr<RawRequest> raw_;
+  std::string body_, target_, host_;
   std::vector<std::pair<std::string, std::string>> fields_;
 };
 
@@ -81,9 +83,5 @@ Result<void> add_headers(const std::vector<std::string>& headers, FieldList& fie
 
 // What a body looks like, as its sender would call it.
 std::string content_type_of(std::string_view body);
-
-// A whole file; "-" is standard input. At most kMaxInput bytes.
-inline constexpr size_t kMaxInput = size_t{64} << 20;
-Result<std::string> read_input(const std::string& path);
 
 }  // namespace belay::cli

@@ -27,6 +27,7 @@ struct Source;
 struct Ruleset;
 struct Services;
 class Exchange;
+class Trace;
 
 enum class RunState : uint8_t {
   need_body,  // every on_head module passed: read the body, then run again
@@ -117,6 +118,7 @@ class Exchange {
   Exchange& operator=(const Exchange&) = delete;
 
   Services& services;
+  Trace* trace = nullptr;  // explain and rehearse: what is decided is written there; see trace.h
 
   // Input.
   MessageId id;

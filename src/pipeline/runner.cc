@@ -1,6 +1,7 @@
 #include "base/bytes.h"
 #include "base/check.h"
 #include "pipeline/module.h"
+#include "pipeline/trace.h"
 
 namespace belay::pipeline {
 
@@ -27,6 +28,12 @@ bool type_accepted(const Exchange& exchange) {
   return false;
 }
 
+void note(Trace& trace, Verdict verdict) {
+  trace.leave(verdict == Verdict::next    ? Trace::Decision::passed
+              : verdict == Verdict::reply ? Trace::Decision::answered
+                                          : Trace::Decision::waits);
+}
+
 }  // namespace
 
 Runner::State Runner::run(const Ruleset& ruleset, Exchange& exchange, bool body_complete, const Resumed& resumed) {
@@ -49,7 +56,9 @@ Runner::State Runner::walk(Exchange& exchange) {
       return State::need_body;
     }
     ++exchange.step_;
+    if (exchange.trace != nullptr) exchange.trace->enter(step->module->key);
     const Verdict verdict = step->handler->handle(exchange);
+    if (exchange.trace != nullptr) note(*exchange.trace, verdict);
     if (verdict == Verdict::parked) {
       BELAY_CHECK_NOTE(exchange.resume_target_ && exchange.resume_target_->ticket != 0, "parked without park()");
       exchange.parked_ = true;
@@ -90,6 +99,7 @@ void Runner::finish(const Ruleset& ruleset, Exchange& exchange) {
   exchange.place.give_back();
   exchange.parked_ = false;
   if (exchange.resume_target_) exchange.resume_target_->ticket = 0;
+  if (exchange.trace != nullptr) return;  // it is no webhook: neither counted nor logged
   if (exchange.services.counters != nullptr) ++exchange.services.counters->at(exchange.source, exchange.outcome);
   for (const Source::Step& step : ruleset.after) step.handler->handle(exchange);
 }

@@ -21,6 +21,7 @@ bool callable(const Function& function, bool method) {
 
 }  // namespace
 
+
 std::vector<const Function*> find_functions(std::string_view name, bool method) {
   std::vector<const Function*> found;
   for (const TableOf table : kTables) {

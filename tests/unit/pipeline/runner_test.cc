@@ -74,7 +74,7 @@ Act parks(Resume& resume) {
   };
 }
 
-using Trace = std::vector<std::string>;
+using Steps = std::vector<std::string>;
 
 }  // namespace
 
@@ -83,9 +83,9 @@ TEST_CASE("the_body_is_asked_for_only_after_every_head_module_passed") {
   walk.add(Walk::kHead, "allow", pass);
   walk.add(Walk::kBody, "deliver", forwarded);
   CHECK(walk.run(false) == Runner::State::need_body);
-  CHECK(walk.trace == Trace{"match", "allow"});
+  CHECK(walk.trace == Steps{"match", "allow"});
   CHECK(walk.run(true) == Runner::State::done);
-  CHECK(walk.trace == Trace{"match", "allow", "deliver", "log"});
+  CHECK(walk.trace == Steps{"match", "allow", "deliver", "log"});
   CHECK(walk.exchange->reply.status == 200);
   CHECK(walk.counted(wire::Outcome::forwarded) == 1);
 }
@@ -98,7 +98,7 @@ TEST_CASE("a_refusal_skips_to_the_log_and_is_counted_once") {
   });
   walk.add(Walk::kBody, "deliver", forwarded);
   CHECK(walk.run(false) == Runner::State::done);
-  CHECK(walk.trace == Trace{"match", "allow", "log"});
+  CHECK(walk.trace == Steps{"match", "allow", "log"});
   CHECK(walk.counted(wire::Outcome::rejected) == 1);
   Runner::finish(walk.ruleset, *walk.exchange);
   CHECK(walk.counted(wire::Outcome::rejected) == 1);
@@ -123,7 +123,7 @@ TEST_CASE("a_parked_exchange_goes_on_behind_the_module_that_parked") {
   resume();
   CHECK(walk.told == std::vector{Runner::State::need_body});
   CHECK(walk.run(true) == Runner::State::done);
-  CHECK(walk.trace == Trace{"match", "auth", "deliver", "log"});
+  CHECK(walk.trace == Steps{"match", "auth", "deliver", "log"});
 }
 
 TEST_CASE("a_resume_with_a_reply_ends_the_walk") {
@@ -135,7 +135,7 @@ TEST_CASE("a_resume_with_a_reply_ends_the_walk") {
   walk.exchange->answer(502, wire::Outcome::failed, "deliver: refused");
   resume();
   CHECK(walk.told == std::vector{Runner::State::done});
-  CHECK(walk.trace == Trace{"match", "deliver", "log"});
+  CHECK(walk.trace == Steps{"match", "deliver", "log"});
 }
 
 TEST_CASE("a_second_resume_does_nothing") {

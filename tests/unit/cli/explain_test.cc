@@ -1,0 +1,178 @@
+// What explain finds in a request's walk: decisions, conditions, changes, requests; what it hides; which answer it says.
+#include <doctest/doctest.h>
+
+#include "cli/changes.h"
+#include "cli/dry_run.h"
+#include "cli/explain_view.h"
+#include "cli/json_view.h"
+#include "conf/stand_in.h"
+#include "support/process.h"
+#include "support/sender.h"
+
+using namespace belay;
+using namespace belay::cli;
+
+namespace {
+
+constexpr WallTime kNow = WallTime(std::chrono::seconds(1'760'000'000));
+
+// Rules of a source at /s, explained for one request.
+struct Explained {
+  explicit Explained(const std::string& rules, bool stand_in = false) {
+    folder.write("rules.yaml", rules);
+    const std::string main = folder.write("belay.yaml", "admin: { token: t }\nlog: { access: off }\nrules: [rules.yaml]\n");
+    std::optional<conf::MissingSecretsStandIn> missing;
+    if (stand_in) missing.emplace();
+    auto ruleset = load_ruleset({.main_file = main});
+    REQUIRE(ruleset != nullptr);
+    run = *DryRun::create(std::move(ruleset));
+  }
+
+  // The whole JSON answer for a POST to /s.
+  JsonView send(const std::string& body, const test::Headers& headers = {}, bool without_proof = false, const std::string& target = "/s",
+                const std::string& client = "192.0.2.1") {
+    request = *RawRequest::parse(test::request("POST", target, headers, body));
+    run->run(*request, MessageId::first_at(kNow), kNow, *DrySender::parse(client), without_proof);
+    document = *json::Document::parse_owned(explain_json(*run));
+    return JsonView(*document);
+  }
+
+  test::TempFolder folder;
+  std::unique_ptr<DryRun> run;
+  std::unique_ptr<RawRequest> request;
+  std::unique_ptr<const json::Document> document;
+};
+
+// A destination `e` stands beside `d` where the keys name it.
+std::string source(const std::string& keys) {
+  const bool several = keys.find("to: e") != std::string::npos || keys.find(", e]") != std::string::npos;
+  return "sources:\n  s: { match: { path: /s }, trust: open, " + keys + " }\ndestinations:\n  d: { url: \"http://127.0.0.1:1/\" }\n" +
+         (several ? "  e: { url: \"http://127.0.0.1:2/\" }\n" : "");
+}
+
+JsonView module(const JsonView& answer, std::string_view name) {
+  for (const JsonView& each : answer["modules"].items()) {
+    if (each["module"].text() == name) return each;
+  }
+  FAIL("no module ", std::string(name));
+  return answer;
+}
+
+}  // namespace
+
+TEST_CASE("explain_shows_each_condition_with_its_text_value_and_place") {
+  Explained explained(source("filter: [\"has(order.id)\", \"order.total > 10\"], routes: [{ when: \"order.total > 100\", to: e }, { when: \"order.missing == 1\", to: e }, { to: d }]"));
+  const JsonView answer = explained.send(R"({"order": {"id": 7, "total": 20}})");
+  const auto filters = module(answer, "filter")["conditions"].items();
+  REQUIRE_EQ(filters.size(), 2);
+  CHECK_EQ(filters[1]["text"].text(), "order.total > 10");
+  CHECK(filters[1]["value"].boolean());
+  CHECK_EQ(filters[1]["line"].number(), 2);
+  const auto routes = module(answer, "route")["conditions"].items();
+  REQUIRE_EQ(routes.size(), 2);
+  CHECK_EQ(routes[0]["of"].text(), "route 1");
+  CHECK_FALSE(routes[0]["value"].boolean());
+  CHECK_FALSE(routes[0]["value"].is_null());
+  CHECK(routes[1]["value"].is_null());
+  CHECK_NE(routes[1]["error"].text().find("missing"), std::string::npos);
+  CHECK(answer["accepted"].boolean());
+  CHECK_EQ(answer["answer"]["backend"].text(), "d");
+  const auto sent = answer["routes"].items();
+  REQUIRE_EQ(sent.size(), 1);
+  CHECK_EQ(sent[0]["route"].number(), 3);
+}
+
+TEST_CASE("explain_names_what_a_transform_changed_and_the_request_that_goes_out") {
+  Explained explained(source(R"(mode: spool, routes: [{ transform: { edit: { set: { status: "{{ upper(status) }}" }, remove: [secret] }, headers: { set: { X-Event: "{{ status }}" } } }, to: [d, e] }])"));
+  const JsonView answer = explained.send(R"({"id": 100.10, "status": "new", "secret": "x"})");
+  const JsonView route = answer["routes"].items().at(0);
+  const JsonView transform = route["transform"];
+  REQUIRE_EQ(transform["changed"].items().size(), 1);
+  CHECK_EQ(transform["changed"].items()[0]["place"].text(), "status");
+  CHECK_EQ(transform["changed"].items()[0]["after"].text(), "\"NEW\"");
+  CHECK_EQ(transform["removed"].items().at(0)["place"].text(), "secret");
+  CHECK_EQ(transform["added"].items().at(0)["place"].text(), "header X-Event");
+  const auto requests = route["requests"].items();
+  REQUIRE_EQ(requests.size(), 2);
+  CHECK_FALSE(requests[0]["at_once"].boolean());
+  CHECK_EQ(requests[0]["body"].text(), R"({"id": 100.10, "status": "NEW"})");
+  CHECK(requests[0]["head"].text().starts_with("POST / HTTP/1.1\r\n"));
+  CHECK_NE(requests[0]["head"].text().find("X-Event: new\r\n"), std::string::npos);
+  CHECK_NE(requests[0]["head"].text().find("webhook-id: "), std::string::npos);
+  CHECK_EQ(answer["answer"]["status"].number(), 202);
+  CHECK_FALSE(answer["answer"]["backend"].present());
+}
+
+TEST_CASE("explain_says_which_module_refuses_and_what_was_not_reached") {
+  Explained explained(source("allow: [10.0.0.0/8], routes: [{ to: d }]"));
+  const JsonView answer = explained.send("{}");
+  CHECK_EQ(module(answer, "allow")["decision"].text(), "answered");
+  CHECK_EQ(module(answer, "allow")["status"].number(), 403);
+  CHECK_EQ(module(answer, "route")["decision"].text(), "not reached");
+  CHECK_FALSE(answer["accepted"].boolean());
+  CHECK_NE(explain_text(*explained.run, false).find("not reached"), std::string::npos);
+}
+
+TEST_CASE("explain_refuses_a_body_that_is_too_large_or_of_another_type_as_the_gateway_does") {
+  Explained explained(source("body: { max: 10B, types: [application/json] }, routes: [{ to: d }]"));
+  CHECK_EQ(explained.send("{\"a\":   1}", {{"Content-Type", "application/json"}})["answer"]["status"].number(), 200 + 2);
+  CHECK_EQ(explained.send("{\"a\":    1}", {{"Content-Type", "application/json"}})["answer"]["status"].number(), 413);
+  const JsonView wrong_type = explained.send("{}", {{"Content-Type", "text/plain"}});
+  CHECK_EQ(wrong_type["answer"]["status"].number(), 415);
+  CHECK_EQ(module(wrong_type, "body")["status"].number(), 415);
+  CHECK_EQ(explained.send("{}", {}, false, "/elsewhere")["answer"]["status"].number(), 404);
+}
+
+TEST_CASE("explain_without_a_secret_passes_verify_only_when_told_and_says_so") {
+  const std::string rules = "sources:\n  s: { match: { path: /s }, preset: github, secrets: { signing: \"${env:BELAY_TEST_UNSET}\" }, auth: { bearer: \"${env:BELAY_TEST_UNSET}\" }, routes: [{ to: d }] }\n"
+                            "destinations:\n  d: { url: \"http://127.0.0.1:1/\" }\n";
+  Explained explained(rules, true);
+  CHECK_EQ(explained.send("{}")["answer"]["status"].number(), 401);
+  const JsonView answer = explained.send("{}", {}, true);
+  CHECK_EQ(module(answer, "verify")["decision"].text(), "excused");
+  CHECK_FALSE(module(answer, "verify")["note"].text().empty());
+  CHECK_EQ(module(answer, "auth")["decision"].text(), "excused");
+  CHECK(answer["accepted"].boolean());
+}
+
+TEST_CASE("credentials_and_signatures_are_masked_in_everything_that_is_shown") {
+  setenv("BELAY_TEST_SECRET", "planted-secret", 1);
+  Explained explained("sources:\n  s: { match: { path: /s }, preset: github, secrets: { signing: k }, routes: [{ to: d }] }\n"
+                      "destinations:\n  d: { url: \"http://127.0.0.1:1/\", auth: { bearer: \"${env:BELAY_TEST_SECRET}\" }, headers: { set: { X-Tenant: acme, X-Pass: \"${env:BELAY_TEST_SECRET}\" } } }\n");
+  const std::string signature = "sha256=" + test::hmac_sha256_hex("k", "{}");
+  explained.send("{}", {{"X-Hub-Signature-256", signature}, {"Cookie", "planted-secret"}}, false, "/s?token=planted-secret&a=1");
+  CHECK(explained.run->accepted());
+  for (const std::string& shown : {explain_json(*explained.run), explain_text(*explained.run, false)}) {
+    CAPTURE(shown);
+    CHECK_EQ(shown.find("planted-secret"), std::string::npos);
+    CHECK_EQ(shown.find(signature), std::string::npos);
+    CHECK_NE(shown.find("Bearer ***"), std::string::npos);
+    CHECK_NE(shown.find("X-Tenant: acme"), std::string::npos);
+    CHECK_NE(shown.find("token=***&a=1"), std::string::npos);
+  }
+}
+
+TEST_CASE("rates_are_counted_from_one_request_to_the_next_on_their_own_clock") {
+  Explained explained(source("limit: { rate: 1/min, burst: 1 }, routes: [{ to: d }]"));
+  CHECK(explained.send("{}")["accepted"].boolean());
+  CHECK_EQ(explained.send("{}")["answer"]["status"].number(), 429);
+  const auto later = *RawRequest::parse(test::request("POST", "/s", {}, "{}"));
+  const auto& request = later;
+  explained.run->run(*request, MessageId::first_at(kNow), kNow + std::chrono::minutes(2), *DrySender::parse("192.0.2.1"));
+  CHECK(explained.run->accepted());
+}
+
+TEST_CASE("changes_of_json_go_value_by_value_and_of_other_payloads_as_a_whole") {
+  const auto changes = payload_changes(R"({"a": [1, {"b c": 2}], "gone": {}})", R"({"a": [1, {"b c": 3}, 4]})");
+  REQUIRE_EQ(changes.size(), 3);
+  CHECK_EQ(changes[0].place, "a[1][\"b c\"]");
+  CHECK_EQ(changes[0].before + changes[0].after, "23");
+  CHECK_EQ(changes[1].place, "gone");
+  CHECK(changes[1].kind == Change::Kind::removed);
+  CHECK_EQ(changes[2].place, "a[2]");
+  CHECK(changes[2].kind == Change::Kind::added);
+  const auto whole = payload_changes("a=1", "<a>1</a>");
+  REQUIRE_EQ(whole.size(), 1);
+  CHECK_EQ(whole[0].place, "payload");
+  CHECK(payload_changes("same", "same").empty());
+}
