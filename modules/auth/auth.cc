@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/bytes.h"
+#include "conf/documented.h"
 #include "http/parser.h"
 #include "http/credentials.h"
 #include "pipeline/key_wait.h"
@@ -20,24 +21,27 @@ constexpr int kMaxDepth = 4;
 constexpr int kRetryAfter = 30;  // seconds, when published keys cannot be fetched
 
 constexpr conf::Setting kSettings[] = {
-    {.key = "bearer", .type = conf::Type::secrets, .help = "token behind Authorization: Bearer"},
-    {.key = "basic", .type = conf::Type::node, .help = "{ user, password } of Authorization: Basic"},
-    {.key = "header", .type = conf::Type::node, .help = "{ NAME: secret }; several: all of them"},
-    {.key = "query", .type = conf::Type::node, .help = "{ NAME: secret }; several: all of them"},
+    {.key = "bearer", .type = conf::Type::secrets, .help = "token behind Authorization: Bearer", .example = "\"${env:ACME_TOKEN}\""},
+    {.key = "basic", .type = conf::Type::node, .help = "user name and password of Authorization: Basic", .example = "{ user: acme, password: \"${env:ACME_PASSWORD}\" }"},
+    {.key = "header", .type = conf::Type::node, .help = "a secret in a field; several: all of them", .example = "{ X-API-Key: \"${env:ACME_KEY}\" }"},
+    {.key = "query", .type = conf::Type::node, .help = "a secret in a query parameter; several: all of them", .example = "{ token: \"${env:ACME_KEY}\" }"},
     {.key = "jwt",
      .type = conf::Type::node,
-     .help = "{ secret or keys, algorithms, issuer, audience, leeway } of a Bearer token"},
-    {.key = "tls", .type = conf::Type::node, .help = "{ subject } of the client's certificate"},
-    {.key = "any", .type = conf::Type::node, .help = "a list of these, one of which must hold"},
-    {.key = "all", .type = conf::Type::node, .help = "a list of these, all of which must hold"},
+     .help = "a Bearer token that is signed", .example = "{ secret: \"${env:S}\", algorithms: [HS256], audience: belay }"},
+    {.key = "tls", .type = conf::Type::node, .help = "subject of the client's certificate", .example = "{ subject: \"CN=erp,O=Acme\" }"},
+    {.key = "any", .type = conf::Type::node, .help = "a list of these, one of which must hold", .example = "[{ bearer: \"${env:A}\" }, { tls: { subject: CN=erp } }]"},
+    {.key = "all", .type = conf::Type::node, .help = "a list of these, all of which must hold", .example = "[{ bearer: \"${env:A}\" }, { header: { X-Tenant: acme } }]"},
 };
+const conf::Documented kSourcesAuthDocumented("sources.NAME.auth", kSettings);
 constexpr conf::Setting kBasicSettings[] = {
-    {.key = "user", .required = true, .help = "user name"},
-    {.key = "password", .type = conf::Type::secrets, .required = true, .help = "password"},
+    {.key = "user", .required = true, .help = "user name", .example = "acme"},
+    {.key = "password", .type = conf::Type::secrets, .required = true, .help = "password", .example = "\"${env:ACME_PASSWORD}\""},
 };
+const conf::Documented kSourcesAuthBasicDocumented("sources.NAME.auth.basic", kBasicSettings);
 constexpr conf::Setting kTlsSettings[] = {
-    {.key = "subject", .required = true, .help = "the certificate's subject, as RFC 4514 writes it: CN=erp,O=Acme"},
+    {.key = "subject", .required = true, .help = "the certificate's subject, as RFC 4514 writes it", .example = "CN=erp,O=Acme"},
 };
+const conf::Documented kSourcesAuthTlsDocumented("sources.NAME.auth.tls", kTlsSettings);
 
 class Check {
  public:

@@ -3,6 +3,7 @@
 #include <array>
 
 #include "base/bytes.h"
+#include "conf/documented.h"
 
 namespace belay::modules {
 
@@ -17,8 +18,9 @@ constexpr std::array<std::pair<std::string_view, As>, 5> kNames{
 constexpr conf::Setting kSettings[] = {
     {.key = "as", .fallback = "auto", .range = "auto|json|form|xml|none", .help = "what the payload is read as; auto: by Content-Type"},
     {.key = "max", .type = conf::Type::size, .fallback = "16MB", .range = "1KB..64MB", .help = "bytes of a body once unfolded (gzip, deflate) or converted to UTF-8"},
-    {.key = "charset", .help = "in place of what Content-Type says: windows-1252"},
+    {.key = "charset", .help = "in place of what Content-Type says", .example = "windows-1252"},
 };
+const conf::Documented kSourcesDecodeDocumented("sources.NAME.decode", kSettings);
 
 As as_of(std::string_view name) {
   for (const auto& [known, as] : kNames) {

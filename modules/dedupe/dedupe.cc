@@ -5,6 +5,7 @@
 #include "base/bytes.h"
 #include "base/log.h"
 #include "base/sha256.h"
+#include "conf/documented.h"
 #include "pipeline/trace.h"
 #include "rules/expression.h"
 
@@ -16,9 +17,10 @@ using pipeline::Exchange;
 using pipeline::Verdict;
 
 constexpr conf::Setting kSettings[] = {
-    {.key = "key", .type = conf::Type::expression, .help = "what makes two webhooks the same; absent: $event.id, else the hash of the body"},
+    {.key = "key", .type = conf::Type::expression, .help = "what makes two webhooks the same; absent: $event.id, else the hash of the body", .example = "metadata.correlationId"},
     {.key = "window", .type = conf::Type::duration, .fallback = "24h", .range = "1s..90d", .help = "how long a key is taken"},
 };
+const conf::Documented kSourcesDedupeDocumented("sources.NAME.dedupe", kSettings);
 
 class Dedupe final : public pipeline::Handler {
  public:

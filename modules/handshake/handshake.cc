@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/bytes.h"
+#include "conf/documented.h"
 #include "http/credentials.h"
 #include "http/parser.h"
 #include "http/writer.h"
@@ -17,19 +18,20 @@ using pipeline::Exchange;
 using pipeline::Verdict;
 
 constexpr conf::Setting kSettings[] = {
-    {.key = "when", .type = conf::Type::expression, .required = true, .help = "whether the request is this challenge"},
+    {.key = "when", .type = conf::Type::expression, .required = true, .help = "whether the request is this challenge", .example = "type == \"url_verification\""},
     {.key = "verified",
      .type = conf::Type::boolean,
      .fallback = "true",
      .help = "its signature must be right, else 401"},
-    {.key = "token", .type = conf::Type::expression, .help = "what the answer echoes; must look like a token"},
+    {.key = "token", .type = conf::Type::expression, .help = "what the answer echoes; must look like a token", .example = "challenge"},
     {.key = "shape",
      .fallback = "token",
      .range = "token|text",
      .help = "text: the token may have blanks and any printable ASCII; never with a secret in the answer"},
     {.key = "quiet", .type = conf::Type::boolean, .fallback = "false", .help = "a refusal has no body"},
-    {.key = "respond", .type = conf::Type::node, .required = true, .help = "the answer"},
+    {.key = "respond", .type = conf::Type::node, .required = true, .help = "the answer", .example = "{ body: \"{{ challenge }}\" }"},
 };
+const conf::Documented kSourcesHandshakeDocumented("sources.NAME.handshake", kSettings);
 
 constexpr conf::Setting kRespondSettings[] = {
     {.key = "status",
@@ -38,9 +40,10 @@ constexpr conf::Setting kRespondSettings[] = {
      .range = "200..299",
      .help = "status of the answer"},
     {.key = "type", .fallback = "text/plain", .help = "its content type"},
-    {.key = "body", .help = "template of its body"},
-    {.key = "headers", .type = conf::Type::node, .help = "NAME: template"},
+    {.key = "body", .help = "template of its body", .example = "\"{{ challenge }}\""},
+    {.key = "headers", .type = conf::Type::node, .help = "its fields; the values are templates", .example = "{ X-Hook-Secret: \"{{ $headers['X-Hook-Secret'] }}\" }"},
 };
+const conf::Documented kSourcesHandshakeRespondDocumented("sources.NAME.handshake.respond", kRespondSettings);
 
 std::vector<conf::Node> challenges_of(const conf::Node& node) {
   return node.is_list() ? node.items() : std::vector<conf::Node>{node};

@@ -2,6 +2,7 @@
 
 #include "base/bytes.h"
 #include "base/sha256.h"
+#include "conf/documented.h"
 #include "pipeline/trace.h"
 #include "rules/expression.h"
 
@@ -25,11 +26,12 @@ void shorten(std::string& text) {
 }
 
 constexpr conf::Setting kSettings[] = {
-    {.key = "type", .type = conf::Type::expression, .help = "kind of event: eventType"},
-    {.key = "id", .type = conf::Type::expression, .help = "the sender's id of the event or delivery"},
-    {.key = "time", .type = conf::Type::expression, .help = "when it happened"},
-    {.key = "resource", .type = conf::Type::expression, .help = "what it happened to"},
+    {.key = "type", .type = conf::Type::expression, .help = "kind of event", .example = "eventType"},
+    {.key = "id", .type = conf::Type::expression, .help = "the sender's id of the event or delivery", .example = "$headers[\"X-Delivery\"]"},
+    {.key = "time", .type = conf::Type::expression, .help = "when it happened", .example = "timestamp"},
+    {.key = "resource", .type = conf::Type::expression, .help = "what it happened to", .example = "entityId"},
 };
+const conf::Documented kSourcesIdentifyDocumented("sources.NAME.identify", kSettings);
 
 class Identify final : public pipeline::Handler {
  public:

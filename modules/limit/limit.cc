@@ -6,6 +6,7 @@
 #include <array>
 
 #include "base/bytes.h"
+#include "conf/documented.h"
 #include "pipeline/rate_rule.h"
 #include "pipeline/trace.h"
 #include "rules/expression.h"
@@ -22,17 +23,18 @@ using pipeline::Verdict;
 constexpr size_t kMaxLimits = 8;  // of one source
 
 constexpr conf::Setting kSettings[] = {
-    {.key = "rate", .type = conf::Type::rate, .required = true, .help = "webhooks per unit of time: 100/min"},
+    {.key = "rate", .type = conf::Type::rate, .required = true, .help = "webhooks per unit of time", .example = "100/min"},
     {.key = "burst",
      .type = conf::Type::integer,
      .range = "1..1000000",
-     .help = "how many may come at once; default: the number in rate"},
-    {.key = "per", .fallback = "source", .help = "source, client, or an expression over headers, path and query"},
+     .help = "how many may come at once; default: the number in rate", .example = "50"},
+    {.key = "per", .fallback = "source", .help = "source, client, or an expression over headers, path and query", .example = "client"},
     {.key = "over",
      .fallback = "refuse",
      .range = "refuse|spool",
      .help = "refuse: 429; spool: store and deliver later"},
 };
+const conf::Documented kSourcesLimitDocumented("sources.NAME.limit", kSettings);
 
 enum class Per : uint8_t { source, client, expression };
 

@@ -4,6 +4,7 @@
 
 #include "base/bytes.h"
 #include "base/host.h"
+#include "conf/documented.h"
 #include "http/parser.h"
 #include "http/url.h"
 #include "modules/match/paths.h"
@@ -18,13 +19,14 @@ using pipeline::Source;
 using pipeline::Verdict;
 
 constexpr conf::Setting kSettings[] = {
-    {.key = "path", .required = true, .help = "/exact, /with/{capture}, or /prefix/*"},
+    {.key = "path", .required = true, .help = "/exact, /with/{capture}, or /prefix/*", .example = "/webhooks/{tenant}"},
     {.key = "methods",
      .type = conf::Type::node,
      .fallback = "POST",
-     .help = "methods that are let in; any: all of them"},
-    {.key = "host", .help = "only requests for this host name; absent: any"},
+     .help = "methods that are let in; any: all of them", .example = "[POST, PUT]"},
+    {.key = "host", .help = "only requests for this host name; absent: any", .example = "hooks.example.com"},
 };
+const conf::Documented kSourcesMatchDocumented("sources.NAME.match", kSettings);
 
 // A source's settings, as far as match needs them at run time.
 struct Target {

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/bytes.h"
+#include "conf/documented.h"
 #include "modules/reply.h"
 #include "pipeline/rate_rule.h"
 
@@ -21,8 +22,9 @@ constexpr uint64_t kBurst = 100;
 constexpr std::string_view kStages[] = {"verify", "decode", "schema"};
 
 constexpr conf::Setting kSettings[] = {
-    {.key = "quarantine", .type = conf::Type::node, .help = "checks whose refused requests are kept: verify, decode, schema"},
+    {.key = "quarantine", .type = conf::Type::node, .help = "checks whose refused requests are kept: verify, decode, schema", .example = "[verify, schema]"},
 };
+const conf::Documented kSourcesRejectDocumented("sources.NAME.reject", kSettings);
 
 // What one source keeps.
 struct Kept {

@@ -4,6 +4,7 @@
 
 #include "base/bytes.h"
 #include "base/log.h"
+#include "conf/documented.h"
 #include "modules/decode/decode.h"
 #include "modules/reply.h"
 #include "modules/route/index.h"
@@ -18,10 +19,11 @@ using pipeline::Exchange;
 using pipeline::Verdict;
 
 constexpr conf::Setting kSettings[] = {
-    {.key = "when", .type = conf::Type::expression, .help = "condition; absent: always"},
-    {.key = "transform", .type = conf::Type::node, .help = "what is sent in place of the request as received: see modules/transform"},
-    {.key = "to", .type = conf::Type::node, .required = true, .help = "a destination, or a list of them"},
+    {.key = "when", .type = conf::Type::expression, .help = "condition; absent: always", .example = "order.total > 100"},
+    {.key = "transform", .type = conf::Type::node, .help = "what is sent in place of the request as received", .example = "{ edit: { remove: [internal] } }"},
+    {.key = "to", .type = conf::Type::node, .required = true, .help = "a destination, or a list of them", .example = "[crm, archive]"},
 };
+const conf::Documented kSourcesRoutesDocumented("sources.NAME.routes[]", kSettings);
 
 // With a trace, a source of more routes is explained by those that its index finds.
 constexpr size_t kMaxTraced = 1000;

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "base/bytes.h"
+#include "conf/documented.h"
 #include "http/parser.h"
 #include "http/writer.h"
 #include "modules/transform/head.h"
@@ -12,13 +13,15 @@ using rules::Template;
 namespace {
 
 constexpr conf::Setting kHeaders[] = {
-    {.key = "set", .type = conf::Type::node, .help = "NAME: template; replaces the sender's field, or is added"},
-    {.key = "remove", .type = conf::Type::text, .help = "names of fields that are not sent"},
+    {.key = "set", .type = conf::Type::node, .help = "fields that replace the sender's, or are added; their values are templates", .example = "{ X-Event: \"{{ $event.type }}\" }"},
+    {.key = "remove", .type = conf::Type::text, .help = "names of fields that are not sent", .example = "[X-Secret]"},
 };
+const conf::Documented kSourcesRoutesTransformHeadersDocumented("sources.NAME.routes[].transform.headers", kHeaders);
 constexpr conf::Setting kQuery[] = {
-    {.key = "set", .type = conf::Type::node, .help = "NAME: template; replaces the parameter, or is added"},
-    {.key = "remove", .type = conf::Type::text, .help = "names of parameters that are not sent"},
+    {.key = "set", .type = conf::Type::node, .help = "parameters that replace the sender's, or are added; their values are templates", .example = "{ v: \"2\" }"},
+    {.key = "remove", .type = conf::Type::text, .help = "names of parameters that are not sent", .example = "[token]"},
 };
+const conf::Documented kSourcesRoutesTransformQueryDocumented("sources.NAME.routes[].transform.query", kQuery);
 
 // Why a rule cannot say anything about a header; empty: it can.
 std::string_view not_ours(std::string_view name) {

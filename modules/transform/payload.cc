@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/bytes.h"
+#include "conf/documented.h"
 #include "rules/write.h"
 
 namespace belay::modules {
@@ -13,11 +14,12 @@ using rules::Value;
 namespace {
 
 constexpr conf::Setting kEdit[] = {
-    {.key = "set", .type = conf::Type::node, .help = "PATH: value; written in place, or added"},
-    {.key = "remove", .type = conf::Type::text, .help = "paths that are taken out"},
-    {.key = "rename", .type = conf::Type::node, .help = "PATH: new name of the member, in its place"},
-    {.key = "keep", .type = conf::Type::text, .help = "paths that are left, beside what set and rename name; everything else goes"},
+    {.key = "set", .type = conf::Type::node, .help = "PATH: value; written in place, or added", .example = "{ status: \"{{ upper(status) }}\" }"},
+    {.key = "remove", .type = conf::Type::text, .help = "paths that are taken out", .example = "[changes, metadata.userId]"},
+    {.key = "rename", .type = conf::Type::node, .help = "PATH: new name of the member, in its place", .example = "{ entityId: id }"},
+    {.key = "keep", .type = conf::Type::text, .help = "paths that are left, beside what set and rename name; everything else goes", .example = "[order, assets]"},
 };
+const conf::Documented kSourcesRoutesTransformEditDocumented("sources.NAME.routes[].transform.edit", kEdit);
 
 Template::Escape escape_of(As as) {
   switch (as) {

@@ -1,5 +1,6 @@
 #include "modules/transform/transform.h"
 
+#include "conf/documented.h"
 #include "modules/decode/decode.h"
 #include "modules/reply.h"
 #include "modules/transform/head.h"
@@ -15,16 +16,17 @@ using pipeline::Exchange;
 using pipeline::Verdict;
 
 constexpr conf::Setting kSettings[] = {
-    {.key = "body", .type = conf::Type::node, .help = "the new payload: a tree of templates"},
-    {.key = "edit", .type = conf::Type::node, .help = "{ set, remove, rename, keep }: changes to a JSON payload, every other byte stays"},
-    {.key = "text", .type = conf::Type::text, .help = "the new payload: a template; its holes are escaped by `as`"},
+    {.key = "body", .type = conf::Type::node, .help = "the new payload: a tree of templates", .example = "{ id: \"{{ order.id }}\", lines: \"{{ lines }}\" }"},
+    {.key = "edit", .type = conf::Type::node, .help = "changes to a JSON payload, every other byte stays", .example = "{ remove: [internal] }"},
+    {.key = "text", .type = conf::Type::text, .help = "the new payload: a template; its holes are escaped by `as`", .example = "'<Order id=\"{{ order.id }}\"/>'"},
     {.key = "as", .type = conf::Type::text, .range = "json|form|xml|text", .help = "how body or text is written; default json for body, text for text"},
-    {.key = "missing", .type = conf::Type::node, .fallback = "error", .help = "absent paths in templates: the webhook is refused, the value is null, or left out"},
-    {.key = "headers", .type = conf::Type::node, .help = "{ set, remove }"},
-    {.key = "query", .type = conf::Type::node, .help = "{ set, remove }"},
-    {.key = "method", .type = conf::Type::text, .help = "in place of the sender's"},
-    {.key = "path", .type = conf::Type::text, .help = "template of the path at the destination, in place of its url's"},
+    {.key = "missing", .type = conf::Type::node, .fallback = "error", .help = "absent paths in templates: the webhook is refused, the value is null, or left out", .example = "omit"},
+    {.key = "headers", .type = conf::Type::node, .help = "fields that are replaced, added or left out", .example = "{ set: { X-Event: \"{{ $event.type }}\" }, remove: [X-Secret] }"},
+    {.key = "query", .type = conf::Type::node, .help = "parameters that are replaced, added or left out", .example = "{ set: { v: \"2\" }, remove: [token] }"},
+    {.key = "method", .type = conf::Type::text, .help = "in place of the sender's", .example = "PUT"},
+    {.key = "path", .type = conf::Type::text, .help = "template of the path at the destination, in place of its url's", .example = "/legacy/{{ entityType }}"},
 };
+const conf::Documented kSourcesRoutesTransformDocumented("sources.NAME.routes[].transform", kSettings);
 
 // The transform of one route.
 class Transform {

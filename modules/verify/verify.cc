@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "conf/documented.h"
 #include "modules/dedupe/dedupe.h"
 #include "pipeline/key_wait.h"
 #include "pipeline/trace.h"
@@ -14,8 +15,9 @@ constexpr int kRetryAfter = 30;  // seconds, when a sender's keys cannot be fetc
 
 // What a source may say beside its preset's scheme; anything else is a scheme of its own.
 constexpr conf::Setting kBesidePreset[] = {
-    {.key = "replay", .type = conf::Type::duration, .range = signature::kReplayRange, .help = signature::kReplayHelp},
+    {.key = "replay", .type = conf::Type::duration, .range = signature::kReplayRange, .help = signature::kReplayHelp, .example = "10m"},
 };
+const conf::Documented kSourcesVerifyBesidePresetDocumented("sources.NAME.verify beside a preset", kBesidePreset);
 
 class Verify final : public pipeline::Handler {
  public:

@@ -35,6 +35,8 @@ constexpr auto kCommands = std::to_array<Command>({
     {"sign", add_sign},
     {"send", add_send},
     {"listen", add_listen},
+    {"openapi", add_openapi},
+    {"reference", add_reference},
 });
 
 constexpr int kUsage = 2;

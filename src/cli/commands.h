@@ -26,5 +26,7 @@ void add_show(CLI::App& app, int& exit_code);
 void add_replay(CLI::App& app, int& exit_code);
 void add_stats(CLI::App& app, int& exit_code);
 void add_listen(CLI::App& app, int& exit_code);
+void add_openapi(CLI::App& app, int& exit_code);
+void add_reference(CLI::App& app, int& exit_code);
 
 }  // namespace belay::cli

@@ -7,6 +7,7 @@
 
 #include "base/bytes.h"
 #include "base/ip.h"
+#include "conf/documented.h"
 #include "conf/loading.h"
 
 namespace belay::conf {
@@ -18,36 +19,40 @@ constexpr Setting kMain[] = {
     {.key = "spool", .type = Type::node, .help = "the half that keeps them on disk"},
     {.key = "admin", .type = Type::node, .help = "the API for operators"},
     {.key = "log", .type = Type::node, .help = "what is written about requests and about Belay itself"},
-    {.key = "rules", .type = Type::text, .fallback = "rules.d/*.yaml", .help = "rules files, * and ? allowed"},
+    {.key = "rules", .type = Type::text, .fallback = "rules.d/*.yaml", .help = "rules files, * and ? allowed", .example = "[rules.d/*.yaml, shared/crm.yaml]"},
     {.key = "sources", .type = Type::node, .help = "as in a rules file"},
     {.key = "destinations", .type = Type::node, .help = "as in a rules file"},
 };
+const Documented kMainDocumented("", kMain);
 
 constexpr Setting kProxy[] = {
-    {.key = "listen", .type = Type::node, .help = "addresses to receive on"},
-    {.key = "workers", .type = Type::text, .fallback = "auto", .help = "processes; auto: one a core"},
-    {.key = "trusted_proxies", .type = Type::text, .help = "whose X-Forwarded-For and PROXY header are believed"},
+    {.key = "listen", .type = Type::node, .help = "addresses to receive on", .example = "[127.0.0.1:8080, \"unix:run/proxy.sock\"]"},
+    {.key = "workers", .type = Type::text, .fallback = "auto", .help = "processes; auto: one a core", .example = "4"},
+    {.key = "trusted_proxies", .type = Type::text, .help = "whose X-Forwarded-For and PROXY header are believed", .example = "[127.0.0.0/8, \"unix:\"]"},
     {.key = "limits", .type = Type::node, .help = "what one request, and all together, may take"},
 };
+const Documented kProxyDocumented("proxy", kProxy);
 
 constexpr Setting kListen[] = {
     {.key = "address",
      .type = Type::text,
      .required = true,
-     .help = "127.0.0.1:8080, [::]:8443 or unix:run/proxy.sock"},
-    {.key = "tls", .type = Type::node, .help = "certificate and key; a list of them for several names"},
+     .help = "address and port, or unix: and a path", .example = "0.0.0.0:8443"},
+    {.key = "tls", .type = Type::node, .help = "certificate and key; a list of them for several names", .example = "{ certificate: tls/chain.pem, key: tls/key.pem }"},
     {.key = "proxy_protocol",
      .type = Type::boolean,
      .fallback = "false",
      .help = "connections begin with a PROXY header"},
 };
+const Documented kProxyListenDocumented("proxy.listen[]", kListen);
 
 constexpr Setting kTls[] = {
-    {.key = "certificate", .type = Type::text, .required = true, .help = "PEM file, the chain from leaf up"},
-    {.key = "key", .type = Type::text, .required = true, .help = "PEM file"},
-    {.key = "name", .type = Type::text, .help = "host name this pair is for; absent: those in the certificate"},
-    {.key = "client_ca", .type = Type::text, .help = "PEM file; client certificates it signed are verified"},
+    {.key = "certificate", .type = Type::text, .required = true, .help = "PEM file, the chain from leaf up", .example = "tls/chain.pem"},
+    {.key = "key", .type = Type::text, .required = true, .help = "PEM file", .example = "tls/key.pem"},
+    {.key = "name", .type = Type::text, .help = "host name this pair is for; absent: those in the certificate", .example = "hooks.example.com"},
+    {.key = "client_ca", .type = Type::text, .help = "PEM file; client certificates it signed are verified", .example = "tls/senders.pem"},
 };
+const Documented kProxyListenTlsDocumented("proxy.listen[].tls", kTls);
 
 constexpr Setting kLimits[] = {
     {.key = "body", .type = Type::size, .fallback = "10MB", .range = "1B..24MB", .help = "one request's body"},  // kMaxBody
@@ -77,6 +82,7 @@ constexpr Setting kLimits[] = {
      .help = "for requests to end at a stop or reload"},
     {.key = "body_rate", .type = Type::text, .fallback = "500B/s", .help = "a body must arrive at least this fast"},
 };
+const Documented kProxyLimitsDocumented("proxy.limits", kLimits);
 
 constexpr Setting kSpool[] = {
     {.key = "socket", .type = Type::text, .fallback = "run/spool.sock", .help = "between the two halves"},
@@ -97,11 +103,13 @@ constexpr Setting kSpool[] = {
      .range = "1m..3650d",
      .help = "log entries are kept for"},
 };
+const Documented kSpoolDocumented("spool", kSpool);
 
 constexpr Setting kAdmin[] = {
     {.key = "listen", .type = Type::text, .fallback = "127.0.0.1:9180", .help = "address of the admin API"},
-    {.key = "token", .type = Type::secrets, .help = "what operators show as bearer token"},
+    {.key = "token", .type = Type::secrets, .help = "what operators show as bearer token", .example = "\"${file:admin.token}\""},
 };
+const Documented kAdminDocumented("admin", kAdmin);
 
 constexpr Setting kLog[] = {
     {.key = "level",
@@ -115,6 +123,7 @@ constexpr Setting kLog[] = {
      .help = "one line a request: stdout, stderr, off or a file"},
     {.key = "format", .type = Type::text, .fallback = "json", .range = "json", .help = "form of access lines"},
 };
+const Documented kLogDocumented("log", kLog);
 
 constexpr int kMaxWorkers = 256;
 constexpr std::string_view kAddresses = "write 127.0.0.1:8080, [::]:8443 or unix:run/proxy.sock";

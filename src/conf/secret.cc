@@ -5,6 +5,7 @@
 #include <cstdlib>
 
 #include "base/bytes.h"
+#include "conf/documented.h"
 #include "conf/section.h"
 #include "conf/stand_in.h"
 
@@ -15,10 +16,11 @@ namespace {
 constexpr size_t kMaxSecret = size_t{64} << 10;
 
 constexpr Setting kRotated[] = {
-    {.key = "value", .type = Type::text, .required = true, .help = "the secret"},
-    {.key = "valid_from", .type = Type::text, .help = "accepted from this moment on"},
-    {.key = "valid_until", .type = Type::text, .help = "accepted up to this moment"},
+    {.key = "value", .type = Type::text, .required = true, .help = "the secret", .example = "\"${env:ACME_SECRET}\""},
+    {.key = "valid_from", .type = Type::text, .help = "accepted from this moment on", .example = "2026-01-31T00:00:00Z"},
+    {.key = "valid_until", .type = Type::text, .help = "accepted up to this moment", .example = "2026-03-01T00:00:00Z"},
 };
+const Documented kSourcesSecretsDocumented("sources.NAME.secrets.NAME[]", kRotated);
 
 bool stand_in = false;  // MissingSecretsStandIn lives
 

@@ -1,5 +1,5 @@
 // Typed settings. A module writes its keys down once, as a table of Setting, and reads a mapping through a Section: the
-// table gives defaults, ranges, help, did-you-mean and (later) the generated reference, so none of these can go stale.
+// table gives defaults, ranges, help, did-you-mean and the generated reference (documented.h), so none of these can go stale.
 //
 //   constexpr Setting kSettings[] = {
 //       {.key = "rate", .type = Type::rate, .required = true, .help = "webhooks allowed per unit of time"},
@@ -44,7 +44,8 @@ struct Setting {
   std::string_view fallback = {};  // as it would be written; empty: none
   std::string_view range = {};     // "1..100", "1s..1h", "64KB..", or "a|b|c" for words
   bool required = false;
-  std::string_view help = {};
+  std::string_view help = {};      // one line: what it is
+  std::string_view example = {};   // a value as it would be written, where help and range do not show it
 };
 
 struct Rate {

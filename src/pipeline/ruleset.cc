@@ -3,6 +3,7 @@
 
 #include "base/bytes.h"
 #include "base/ip.h"
+#include "conf/documented.h"
 #include "http/parser.h"
 #include "http/writer.h"
 #include "pipeline/module.h"
@@ -16,26 +17,29 @@ using conf::Type;
 
 // Keys of a source that no module owns.
 constexpr conf::Setting kSourceSettings[] = {
-    {.key = "preset", .help = "fills verify, handshake and identify from conf/presets/NAME.yaml; keys written here win"},
-    {.key = "secrets", .type = Type::node, .help = "NAME: secret or list of secrets, for verify and handshake"},
-    {.key = "params", .type = Type::node, .help = "NAME: text, further settings of the preset; url: the endpoint as the sender knows it"},
+    {.key = "preset", .help = "fills verify, handshake and identify from conf/presets/NAME.yaml; keys written here win", .example = "github"},
+    {.key = "secrets", .type = Type::node, .help = "NAME: secret or list of secrets, for verify and handshake", .example = "{ signing: \"${env:ACME_SECRET}\" }"},
+    {.key = "params", .type = Type::node, .help = "NAME: text, further settings of the preset; url: the endpoint as the sender knows it", .example = "{ url: https://hooks.example.com/acme }"},
     {.key = "trust", .range = "open|token|signed|signed+fresh", .help = "the least trust this source's rules must prove"},
     {.key = "mode", .fallback = "forward", .range = "forward|spool", .help = "forward at once, or store, answer and deliver later"},
     {.key = "reply", .type = Type::node, .help = "what the sender gets when Belay answers for the backend"},
     {.key = "body", .type = Type::node, .help = "max size and accepted types of the body"},
     {.key = "routes", .type = Type::node, .help = "where webhooks go"},
 };
+const conf::Documented kSourcesDocumented("sources.NAME", kSourceSettings);
 
 constexpr conf::Setting kReplySettings[] = {
     {.key = "status", .type = Type::integer, .fallback = "200", .range = "200..299", .help = "status of the answer"},
-    {.key = "headers", .type = Type::node, .help = "NAME: value"},
-    {.key = "body", .help = "body of the answer, as written"},
+    {.key = "headers", .type = Type::node, .help = "NAME: value", .example = "{ X-Taken: \"yes\" }"},
+    {.key = "body", .help = "body of the answer, as written", .example = "'{\"received\": true}'"},
 };
+const conf::Documented kSourcesReplyDocumented("sources.NAME.reply", kReplySettings);
 
 constexpr conf::Setting kBodySettings[] = {
-    {.key = "max", .type = Type::size, .help = "a larger body is refused with 413; default proxy.limits.body"},
-    {.key = "types", .type = Type::node, .help = "content types; any other is refused with 415"},
+    {.key = "max", .type = Type::size, .help = "a larger body is refused with 413; default proxy.limits.body", .example = "1MB"},
+    {.key = "types", .type = Type::node, .help = "content types; any other is refused with 415", .example = "[application/json]"},
 };
+const conf::Documented kSourcesBodyDocumented("sources.NAME.body", kBodySettings);
 
 constexpr std::array kTrustLevels = {Trust::open, Trust::token, Trust::signed_body, Trust::signed_fresh};
 

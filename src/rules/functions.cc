@@ -1,6 +1,7 @@
 #include "rules/functions.h"
 
 #include "conf/section.h"
+#include "rules/catalogue.h"
 
 namespace belay::rules {
 
@@ -21,6 +22,8 @@ bool callable(const Function& function, bool method) {
 
 }  // namespace
 
+std::span<const std::string_view> global_forms() { return kGlobalForms; }
+std::span<const std::string_view> method_forms() { return kMethodForms; }
 
 std::vector<const Function*> find_functions(std::string_view name, bool method) {
   std::vector<const Function*> found;

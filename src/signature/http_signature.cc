@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/bytes.h"
+#include "conf/documented.h"
 #include "http/credentials.h"
 #include "http/url.h"
 #include "signature/digest.h"
@@ -14,13 +15,14 @@ namespace {
 constexpr std::string_view kNoMatch = "the signature does not match";
 
 constexpr conf::Setting kSettings[] = {
-    {.key = "algorithm", .required = true, .help = "rfc9421"},
-    {.key = "when", .type = conf::Type::expression, .help = "whether this check applies"},
-    {.key = "signature", .type = conf::Type::node, .required = true, .help = "what must be signed, and how"},
-    {.key = "key", .type = conf::Type::node, .help = "which secret holds the key"},
-    {.key = "keys", .type = conf::Type::node, .help = "public keys: a file, where the sender publishes them, or { url, hosts, path } of what the request names"},
-    {.key = "replay", .type = conf::Type::duration, .range = kReplayRange, .help = kReplayHelp},
+    {.key = "algorithm", .required = true, .help = "how the proof is made: RFC 9421", .example = "rfc9421"},
+    {.key = "when", .type = conf::Type::expression, .help = "whether this check applies", .example = "has($headers.signature)"},
+    {.key = "signature", .type = conf::Type::node, .required = true, .help = "what must be signed, and how", .example = "{ algorithm: ed25519, components: [\"@method\", content-digest] }"},
+    {.key = "key", .type = conf::Type::node, .help = "which secret holds the key", .example = "{ secret: signing }"},
+    {.key = "keys", .type = conf::Type::node, .help = "public keys: a file, where the sender publishes them, or { url, hosts, path } of what the request names", .example = "\"https://login.example.com/jwks.json\""},
+    {.key = "replay", .type = conf::Type::duration, .range = kReplayRange, .help = kReplayHelp, .example = "10m"},
 };
+const conf::Documented kSourcesVerifyHttpDocumented("sources.NAME.verify with algorithm rfc9421", kSettings);
 
 constexpr conf::Setting kSignatureSettings[] = {
     {.key = "algorithm",
@@ -30,14 +32,15 @@ constexpr conf::Setting kSignatureSettings[] = {
     {.key = "components",
      .type = conf::Type::node,
      .required = true,
-     .help = "what must be among what is signed: \"@method\", \"@target-uri\", content-digest, …"},
-    {.key = "label", .help = "name of the signature; absent: any"},
-    {.key = "tag", .help = "the application's tag it must carry"},
+     .help = "what must be among what is signed", .example = "[\"@method\", \"@target-uri\", content-digest]"},
+    {.key = "label", .help = "name of the signature; absent: any", .example = "sig1"},
+    {.key = "tag", .help = "the application's tag it must carry", .example = "webhook"},
     {.key = "tolerance",
      .type = conf::Type::duration,
      .range = "1s..7d",
-     .help = "how far `created` may be from now; absent: it is not judged"},
+     .help = "how far `created` may be from now; absent: it is not judged", .example = "5m"},
 };
+const conf::Documented kSourcesVerifyHttpSignatureDocumented("sources.NAME.verify.signature with algorithm rfc9421", kSignatureSettings);
 
 // Every value of a field in order, as RFC 9421 §2.1 joins them.
 bool field_value(const http::Fields& fields, std::string_view name, std::string& out) {

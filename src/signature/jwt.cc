@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/bytes.h"
+#include "conf/documented.h"
 
 namespace belay::signature {
 
@@ -12,22 +13,24 @@ constexpr conf::Setting kSettings[] = {
     {.key = "algorithms",
      .type = conf::Type::node,
      .required = true,
-     .help = "HS256, HS384, HS512; or RS256, RS384, RS512, PS256, PS512, ES256, EdDSA"},
-    {.key = "issuer", .type = conf::Type::node, .help = "accepted iss claims"},
-    {.key = "audience", .type = conf::Type::node, .help = "accepted aud claims"},
-    {.key = "claims", .type = conf::Type::node, .help = "NAME: template, or a list of which any may match; null: it must be absent"},
-    {.key = "require", .type = conf::Type::node, .help = "claims that must be there; default exp"},
+     .help = "HS256, HS384, HS512; or RS256, RS384, RS512, PS256, PS512, ES256, EdDSA", .example = "[RS256, ES256]"},
+    {.key = "issuer", .type = conf::Type::node, .help = "accepted iss claims", .example = "\"https://login.example.com\""},
+    {.key = "audience", .type = conf::Type::node, .help = "accepted aud claims", .example = "belay"},
+    {.key = "claims", .type = conf::Type::node, .help = "NAME: template, or a list of which any may match; null: it must be absent", .example = "{ tenant: acme }"},
+    {.key = "require", .type = conf::Type::node, .help = "claims that must be there; default exp", .example = "[exp, iat]"},
     {.key = "leeway",
      .type = conf::Type::duration,
      .fallback = "30s",
      .range = "0s..10m",
      .help = "how far clocks may differ"},
-    {.key = "max_age", .type = conf::Type::duration, .range = "1s..7d", .help = "how long after iat a token is taken"},
-    {.key = "max_life", .type = conf::Type::duration, .range = "1s..7d", .help = "how far ahead exp may be"},
+    {.key = "max_age", .type = conf::Type::duration, .range = "1s..7d", .help = "how long after iat a token is taken", .example = "5m"},
+    {.key = "max_life", .type = conf::Type::duration, .range = "1s..7d", .help = "how far ahead exp may be", .example = "1h"},
     // Read by auth, where the keys stand beside the rules; a scheme has them in `key` and `keys`.
-    {.key = "secret", .type = conf::Type::node, .help = "the key (auth only)"},
-    {.key = "keys", .type = conf::Type::node, .help = "where the keys are published (auth only)"},
+    {.key = "secret", .type = conf::Type::node, .help = "the key (auth only)", .example = "\"${env:ACME_SECRET}\""},
+    {.key = "keys", .type = conf::Type::node, .help = "where the keys are published (auth only)", .example = "\"https://login.example.com/jwks.json\""},
 };
+const conf::Documented kSourcesAuthJwtDocumented("sources.NAME.auth.jwt", kSettings);
+const conf::Documented kSourcesVerifyJwtDocumented("sources.NAME.verify.jwt", kSettings);
 
 struct Known {
   std::string_view name;

@@ -4,6 +4,7 @@
 
 #include "base/bytes.h"
 #include "base/ip.h"
+#include "conf/documented.h"
 #include "http/url.h"
 
 namespace belay::signature {
@@ -11,10 +12,11 @@ namespace belay::signature {
 namespace {
 
 constexpr conf::Setting kSettings[] = {
-    {.key = "url", .required = true, .help = "template of the address of a JWKS, certificate or key, as the request names it"},
-    {.key = "hosts", .type = conf::Type::node, .required = true, .help = "hosts such an address may have, perhaps made of $param; \"*\" is a part of a label"},
-    {.key = "path", .help = "shape of its path; \"*\" is letters, digits, - and _"},
+    {.key = "url", .required = true, .help = "template of the address of a JWKS, certificate or key, as the request names it", .example = "\"{{ SigningCertURL }}\""},
+    {.key = "hosts", .type = conf::Type::node, .required = true, .help = "hosts such an address may have, perhaps made of $param; a star is a part of a label", .example = "[\"sns.*.amazonaws.com\"]"},
+    {.key = "path", .help = "shape of its path; a star is letters, digits, - and _", .example = "/SimpleNotificationService-*.pem"},
 };
+const conf::Documented kSourcesVerifyKeysDocumented("sources.NAME.verify.keys", kSettings);
 
 // Nobody can listen on the way to ourselves; a name could lead elsewhere.
 bool is_safe(const http::Url& url) {

@@ -1,6 +1,7 @@
 #include "signature/keys.h"
 
 #include "base/bytes.h"
+#include "conf/documented.h"
 #include "http/message.h"
 
 namespace belay::signature {
@@ -9,14 +10,15 @@ namespace {
 
 constexpr conf::Setting kSettings[] = {
     {.key = "secret", .fallback = "signing", .help = "name in the source's secrets"},
-    {.key = "strip", .help = "fixed text that is taken off the front"},
+    {.key = "strip", .help = "fixed text that is taken off the front", .example = "whsec_"},
     {.key = "decode",
      .type = conf::Type::node,
-     .help = "how the secret spells the key's bytes: hex, base64, base64url or text (default); a list: any of them"},
+     .help = "how the secret spells the key's bytes: hex, base64, base64url or text (default); a list: any of them", .example = "base64"},
     {.key = "optional", .type = conf::Type::boolean, .fallback = "false", .help = "without the secret the check never holds"},
-    {.key = "derive", .type = conf::Type::node, .help = "template of the key, made of $secret.NAME"},
-    {.key = "id", .type = conf::Type::expression, .help = "which secret, or which key of a set, the request names"},
+    {.key = "derive", .type = conf::Type::node, .help = "template of the key, made of $secret.NAME", .example = "\"AWS4{{ $secret.signing }}\""},
+    {.key = "id", .type = conf::Type::expression, .help = "which secret, or which key of a set, the request names", .example = "$headers['X-Key-Id']"},
 };
+const conf::Documented kSourcesVerifyKeyDocumented("sources.NAME.verify.key", kSettings);
 
 std::optional<std::string> decode_as(std::string_view encoding, std::string_view text) {
   if (encoding == "hex") return hex_decode(text);

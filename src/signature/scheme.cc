@@ -4,6 +4,7 @@
 
 #include "base/bytes.h"
 #include "base/check.h"
+#include "conf/documented.h"
 #include "signature/http_signature.h"
 #include "signature/single_check.h"
 
@@ -15,11 +16,12 @@ constexpr std::string_view kNoneApplies = "no check of the scheme applies to thi
 constexpr std::string_view kUrl = "url";  // in params: the endpoint as the sender knows it
 
 constexpr conf::Setting kSeveralSettings[] = {
-    {.key = "any", .type = conf::Type::node, .help = "checks of which one must hold"},
-    {.key = "all", .type = conf::Type::node, .help = "checks that must hold where they apply, at least one"},
-    {.key = "timestamp", .type = conf::Type::node, .help = "for the checks that have none of their own"},
-    {.key = "replay", .type = conf::Type::duration, .range = kReplayRange, .help = kReplayHelp},
+    {.key = "any", .type = conf::Type::node, .help = "checks of which one must hold", .example = "[{ algorithm: hmac-sha256, signature: { header: X-Signature } }, { algorithm: equal, signature: { header: X-Token } }]"},
+    {.key = "all", .type = conf::Type::node, .help = "checks that must hold where they apply, at least one", .example = "[{ algorithm: equal, signature: { header: X-Token } }, { algorithm: hmac-sha256, signature: { header: X-Signature } }]"},
+    {.key = "timestamp", .type = conf::Type::node, .help = "for the checks that have none of their own", .example = "{ header: X-Timestamp, tolerance: 5m }"},
+    {.key = "replay", .type = conf::Type::duration, .range = kReplayRange, .help = kReplayHelp, .example = "10m"},
 };
+const conf::Documented kSourcesVerifySeveralDocumented("sources.NAME.verify with several checks", kSeveralSettings);
 
 class Several final : public Check {
  public:

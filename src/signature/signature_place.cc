@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/bytes.h"
+#include "conf/documented.h"
 #include "http/credentials.h"
 #include "http/parser.h"
 #include "rules/template.h"
@@ -12,21 +13,22 @@ namespace belay::signature {
 namespace {
 
 constexpr conf::Setting kSettings[] = {
-    {.key = "header", .help = "name of the header; NAME-* are numbered ones, of which any may be right"},
-    {.key = "query", .help = "name of the query parameter"},
-    {.key = "form", .help = "name of the form field"},
-    {.key = "body", .type = conf::Type::expression, .help = "payload field, or any expression that yields text"},
-    {.key = "scheme", .help = "auth scheme in front, any case: Bearer"},
-    {.key = "prefix", .help = "fixed text in front: sha256="},
-    {.key = "group", .help = "separator of several lists, each with a time of its own"},
-    {.key = "list", .help = "separator of a list of values"},
-    {.key = "pair", .help = "separator of name and value inside a list"},
-    {.key = "take", .help = "name of the pairs that are signatures: v1; may be made of $param"},
+    {.key = "header", .help = "name of the header; NAME-* are numbered ones, of which any may be right", .example = "X-Hub-Signature-256"},
+    {.key = "query", .help = "name of the query parameter", .example = "signature"},
+    {.key = "form", .help = "name of the form field", .example = "signature"},
+    {.key = "body", .type = conf::Type::expression, .help = "payload field, or any expression that yields text", .example = "signature"},
+    {.key = "scheme", .help = "auth scheme in front, any case", .example = "Bearer"},
+    {.key = "prefix", .help = "fixed text in front", .example = "\"sha256=\""},
+    {.key = "group", .help = "separator of several lists, each with a time of its own", .example = "\";\""},
+    {.key = "list", .help = "separator of a list of values", .example = "\",\""},
+    {.key = "pair", .help = "separator of name and value inside a list", .example = "\"=\""},
+    {.key = "take", .help = "name of the pairs that are signatures; may be made of $param", .example = "v1"},
     {.key = "positional",
      .type = conf::Type::node,
-     .help = "names of the list's values in order; \"*\": all the rest are signatures"},
-    {.key = "also", .type = conf::Type::node, .help = "further pairs of a list, as belay sign writes them"},
+     .help = "names of the list's values in order; \"*\": all the rest are signatures", .example = "[t, \"*\"]"},
+    {.key = "also", .type = conf::Type::node, .help = "further pairs of a list, as belay sign writes them", .example = "{ v: \"1\" }"},
 };
+const conf::Documented kSourcesVerifySignatureDocumented("sources.NAME.verify.signature", kSettings);
 
 // The rest of `text` behind `separator`, with what was before it in `entry`.
 std::string_view next_entry(std::string_view& text, std::string_view separator) {

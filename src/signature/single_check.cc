@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/bytes.h"
+#include "conf/documented.h"
 #include "http/credentials.h"
 
 namespace belay::signature {
@@ -15,23 +16,24 @@ constexpr conf::Setting kSettings[] = {
               "ecdsa-p256-sha256|ecdsa-p256-sha1|rsa-pkcs1-sha1|rsa-pkcs1-sha256|rsa-pkcs1-sha384|rsa-pkcs1-sha512|"
               "rsa-pss-sha256|rsa-pss-sha512|equal|jwt|rfc9421",
      .required = true,
-     .help = "how the proof is made"},
-    {.key = "when", .type = conf::Type::expression, .help = "whether this check applies; at least one of a list must"},
-    {.key = "each", .type = conf::Type::expression, .help = "a list; the check is made for every element, $item"},
+     .help = "how the proof is made", .example = "hmac-sha256"},
+    {.key = "when", .type = conf::Type::expression, .help = "whether this check applies; at least one of a list must", .example = "has(challenge)"},
+    {.key = "each", .type = conf::Type::expression, .help = "a list; the check is made for every element, $item", .example = "events"},
     {.key = "over",
      .type = conf::Type::node,
-     .help = "template of what is signed, or a list of which any may match; default {{ $raw }}; for equal: the secret"},
-    {.key = "signature", .type = conf::Type::node, .required = true, .help = "where the proof stands"},
+     .help = "template of what is signed, or a list of which any may match; default {{ $raw }}; for equal: the secret", .example = "\"{{ $ts }}.{{ $raw }}\""},
+    {.key = "signature", .type = conf::Type::node, .required = true, .help = "where the proof stands", .example = "{ header: X-Signature, prefix: \"sha256=\" }"},
     {.key = "encoding", .range = "hex|base64|base64url|text", .help = "how the signature is written; default hex, for equal text"},
-    {.key = "key", .type = conf::Type::node, .help = "which secret, and how its text becomes the key"},
-    {.key = "keys", .type = conf::Type::node, .help = "public keys: a file, where the sender publishes them, or { url, hosts, path } of what the request names"},
-    {.key = "timestamp", .type = conf::Type::node, .help = "where the sender's time stands and how far it may be off"},
-    {.key = "jwt", .type = conf::Type::node, .help = "algorithms and claims of a token"},
-    {.key = "replay", .type = conf::Type::duration, .range = kReplayRange, .help = kReplayHelp},
+    {.key = "key", .type = conf::Type::node, .help = "which secret, and how its text becomes the key", .example = "{ secret: signing, strip: whsec_, decode: base64 }"},
+    {.key = "keys", .type = conf::Type::node, .help = "public keys: a file, where the sender publishes them, or { url, hosts, path } of what the request names", .example = "\"https://login.example.com/jwks.json\""},
+    {.key = "timestamp", .type = conf::Type::node, .help = "where the sender's time stands and how far it may be off", .example = "{ header: X-Timestamp, tolerance: 5m }"},
+    {.key = "jwt", .type = conf::Type::node, .help = "algorithms and claims of a token", .example = "{ algorithms: [RS256], audience: belay }"},
+    {.key = "replay", .type = conf::Type::duration, .range = kReplayRange, .help = kReplayHelp, .example = "10m"},
     {.key = "covers",
      .range = "body|none",
      .help = "whether what is signed amounts to the whole payload, where that cannot be seen from `over`"},
 };
+const conf::Documented kSourcesVerifyDocumented("sources.NAME.verify", kSettings);
 
 }  // namespace
 

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "base/bytes.h"
+#include "conf/documented.h"
 #include "http/parser.h"
 #include "http/credentials.h"
 
@@ -14,9 +15,9 @@ namespace {
 constexpr uint64_t kLastSecond = 253'402'300'799;  // 9999-12-31T23:59:59Z
 
 constexpr conf::Setting kSettings[] = {
-    {.key = "signature", .help = "name of the pair or position inside the signature's header"},
-    {.key = "header", .help = "name of the header"},
-    {.key = "body", .type = conf::Type::expression, .help = "payload field, or any expression"},
+    {.key = "signature", .help = "name of the pair or position inside the signature's header", .example = "t"},
+    {.key = "header", .help = "name of the header", .example = "X-Timestamp"},
+    {.key = "body", .type = conf::Type::expression, .help = "payload field, or any expression", .example = "timestamp"},
     {.key = "unit",
      .fallback = "s",
      .range = "s|ms|iso8601|text",
@@ -24,9 +25,10 @@ constexpr conf::Setting kSettings[] = {
     {.key = "tolerance",
      .type = conf::Type::duration,
      .range = "1s..7d",
-     .help = "how far from now it may be; absent: it is not judged"},
-    {.key = "future", .type = conf::Type::duration, .range = "0s..7d", .help = "how far ahead of now; default: tolerance"},
+     .help = "how far from now it may be; absent: it is not judged", .example = "5m"},
+    {.key = "future", .type = conf::Type::duration, .range = "0s..7d", .help = "how far ahead of now; default: tolerance", .example = "1m"},
 };
+const conf::Documented kSourcesVerifyTimestampDocumented("sources.NAME.verify.timestamp", kSettings);
 
 }  // namespace
 

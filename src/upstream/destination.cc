@@ -7,6 +7,7 @@
 #include <map>
 #include <tuple>
 
+#include "conf/documented.h"
 #include "conf/section.h"
 #include "upstream/settings.h"
 
@@ -17,38 +18,41 @@ namespace {
 using conf::Type;
 
 constexpr conf::Setting kDestination[] = {
-    {.key = "url", .type = Type::text, .help = "where webhooks go: http://127.0.0.1:8081/path, https://…, unix:/path.sock"},
-    {.key = "urls", .type = Type::text, .help = "several backends, used in turn; the next one is tried when one refuses"},
+    {.key = "url", .type = Type::text, .help = "where webhooks go: http, https, or unix: and the path of a socket", .example = "http://127.0.0.1:8081/orders"},
+    {.key = "urls", .type = Type::text, .help = "several backends, used in turn; the next one is tried when one refuses", .example = "[http://10.0.0.1:8081, http://10.0.0.2:8081]"},
     {.key = "append_path", .type = Type::boolean, .fallback = "false", .help = "add what follows the source's prefix to the url's path"},
     {.key = "timeout", .type = Type::duration, .fallback = "30s", .range = "1ms..1h", .help = "for the whole answer, from the start"},
     {.key = "connect_timeout", .type = Type::duration, .fallback = "3s", .range = "1ms..5m", .help = "for DNS, connect and TLS together"},
-    {.key = "success", .type = Type::text, .fallback = "2xx", .help = "statuses that mean delivered: 2xx, [2xx, 404]"},
+    {.key = "success", .type = Type::text, .fallback = "2xx", .help = "statuses that mean delivered", .example = "[2xx, 404]"},
     {.key = "concurrency", .type = Type::integer, .fallback = "512", .range = "1..100000", .help = "requests in flight: of all workers, and of the spool"},
-    {.key = "rate", .type = Type::rate, .help = "requests per unit of time: 50/s; of all workers, and of the spool"},
-    {.key = "retry", .type = Type::node, .help = "{ preset: netx } or { schedule: [0s, 5m] } or { first, factor, max, attempts, jitter }"},
-    {.key = "retry_on", .type = Type::text, .help = "what is tried again: [network, 5xx, 408, 409, 425, 429]"},
-    {.key = "auth", .type = Type::node, .help = "credentials for the backend: bearer, basic, header or oauth2"},
-    {.key = "tls", .type = Type::node, .help = "{ ca, certificate, key, server_name, verify }"},
-    {.key = "headers", .type = Type::node, .help = "{ set: {…}, remove: […] }"},
-    {.key = "network", .type = Type::node, .help = "{ allow: [10.0.0.0/8] }: private networks a host name may lead to"},
+    {.key = "rate", .type = Type::rate, .help = "requests per unit of time: of all workers, and of the spool", .example = "50/s"},
+    {.key = "retry", .type = Type::node, .help = "when it is tried again", .example = "{ preset: netx }"},
+    {.key = "retry_on", .type = Type::text, .help = "what is tried again; other statuses are dead at once", .example = "[network, 5xx, 408, 409, 425, 429]"},
+    {.key = "auth", .type = Type::node, .help = "credentials for the backend: bearer, basic, header or oauth2", .example = "{ bearer: \"${env:CRM_TOKEN}\" }"},
+    {.key = "tls", .type = Type::node, .help = "how an https backend is verified, and the certificate that is shown to it", .example = "{ ca: tls/backend-ca.pem }"},
+    {.key = "headers", .type = Type::node, .help = "fields that are replaced, added or left out", .example = "{ set: { X-Tenant: acme }, remove: [X-Secret] }"},
+    {.key = "network", .type = Type::node, .help = "private networks a host name may lead to", .example = "{ allow: [10.0.0.0/8] }"},
     {.key = "on_dead", .type = Type::text, .fallback = "keep", .range = "keep|disable", .help = "what happens to the destination after a dead letter"},
     {.key = "ramp", .type = Type::node, .help = "not available in this version"},
     {.key = "breaker", .type = Type::node, .help = "not available in this version"},
     {.key = "health", .type = Type::node, .help = "not available in this version"},
-    {.key = "sign", .type = Type::node, .help = "{ preset: standard_webhooks, secret }, or a scheme as in a source's verify with its secret"},
+    {.key = "sign", .type = Type::node, .help = "signs what is sent: by a preset, or a scheme as in a source's verify", .example = "{ preset: standard_webhooks, secret: \"${env:S}\" }"},
 };
+const conf::Documented kDestinationsDocumented("destinations.NAME", kDestination);
 constexpr std::array<std::string_view, 3> kLater = {"ramp", "breaker", "health"};
 
 constexpr conf::Setting kTls[] = {
-    {.key = "ca", .type = Type::text, .help = "PEM file of the authority; the system's when absent"},
-    {.key = "certificate", .type = Type::text, .help = "PEM file of our client certificate"},
-    {.key = "key", .type = Type::text, .help = "PEM file of its key; the certificate's file when absent"},
-    {.key = "server_name", .type = Type::text, .help = "name to ask for and to verify; the url's host when absent"},
+    {.key = "ca", .type = Type::text, .help = "PEM file of the authority; the system's when absent", .example = "tls/backend-ca.pem"},
+    {.key = "certificate", .type = Type::text, .help = "PEM file of our client certificate", .example = "tls/belay.pem"},
+    {.key = "key", .type = Type::text, .help = "PEM file of its key; the certificate's file when absent", .example = "tls/belay.key"},
+    {.key = "server_name", .type = Type::text, .help = "name to ask for and to verify; the url's host when absent", .example = "backend.example.com"},
     {.key = "verify", .type = Type::boolean, .fallback = "true", .help = "false accepts any certificate: for tests only"},
 };
+const conf::Documented kDestinationsTlsDocumented("destinations.NAME.tls", kTls);
 constexpr conf::Setting kNetwork[] = {
-    {.key = "allow", .type = Type::text, .required = true, .help = "addresses or blocks: [10.0.0.0/8]"},
+    {.key = "allow", .type = Type::text, .required = true, .help = "addresses or blocks", .example = "[10.0.0.0/8]"},
 };
+const conf::Documented kDestinationsNetworkDocumented("destinations.NAME.network", kNetwork);
 
 const std::vector<std::string> kRetryOn = {"network", "5xx", "408", "409", "425", "429"};
 

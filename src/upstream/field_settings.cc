@@ -3,6 +3,7 @@
 #include <array>
 
 #include "base/bytes.h"
+#include "conf/documented.h"
 #include "http/parser.h"
 #include "http/writer.h"
 #include "upstream/settings.h"
@@ -12,19 +13,22 @@ namespace belay::upstream {
 namespace {
 
 constexpr conf::Setting kAuth[] = {
-    {.key = "bearer", .type = conf::Type::secrets, .help = "token for 'Authorization: Bearer'"},
-    {.key = "basic", .type = conf::Type::node, .help = "{ user: NAME, password: SECRET }"},
-    {.key = "header", .type = conf::Type::node, .help = "{ X-API-Key: SECRET }"},
-    {.key = "oauth2", .type = conf::Type::node, .help = "{ token_url, client_id, client_secret, scope, audience, auth }: client credentials"},
+    {.key = "bearer", .type = conf::Type::secrets, .help = "token for 'Authorization: Bearer'", .example = "\"${env:CRM_TOKEN}\""},
+    {.key = "basic", .type = conf::Type::node, .help = "user name and password", .example = "{ user: belay, password: \"${env:CRM_PASSWORD}\" }"},
+    {.key = "header", .type = conf::Type::node, .help = "a secret in a field of its own", .example = "{ X-API-Key: \"${env:CRM_KEY}\" }"},
+    {.key = "oauth2", .type = conf::Type::node, .help = "client credentials; the token is kept and renewed", .example = "{ token_url: https://login.example.com/token, client_id: belay, client_secret: \"${env:S}\" }"},
 };
+const conf::Documented kDestinationsAuthDocumented("destinations.NAME.auth", kAuth);
 constexpr conf::Setting kBasic[] = {
-    {.key = "user", .type = conf::Type::text, .required = true, .help = "user name"},
-    {.key = "password", .type = conf::Type::secrets, .required = true, .help = "password"},
+    {.key = "user", .type = conf::Type::text, .required = true, .help = "user name", .example = "belay"},
+    {.key = "password", .type = conf::Type::secrets, .required = true, .help = "password", .example = "\"${env:CRM_PASSWORD}\""},
 };
+const conf::Documented kDestinationsAuthBasicDocumented("destinations.NAME.auth.basic", kBasic);
 constexpr conf::Setting kHeaders[] = {
-    {.key = "set", .type = conf::Type::node, .help = "fields that replace the sender's: { X-Tenant: acme }"},
-    {.key = "remove", .type = conf::Type::text, .help = "names of fields that are not passed on: [X-Secret]"},
+    {.key = "set", .type = conf::Type::node, .help = "fields that replace the sender's", .example = "{ X-Tenant: acme }"},
+    {.key = "remove", .type = conf::Type::text, .help = "names of fields that are not passed on", .example = "[X-Secret]"},
 };
+const conf::Documented kDestinationsHeadersDocumented("destinations.NAME.headers", kHeaders);
 
 // A field the client writes by itself, because the message's framing or its one hop depends on it.
 bool is_framing(std::string_view name) {
@@ -67,7 +71,7 @@ FieldValue text_of(const conf::Node& node, const conf::SecretSource& secrets, co
     return {};
   }
   if (node.text().find("${") != std::string::npos) return secret_of(node, secrets, problems);
-  return fits_header(node.text(), node, problems) ? FieldValue(node.text()) : FieldValue();
+  return fits_header(node.text(), node, problems) ? FieldValue(conf::Secret{{node.text(), {}, {}, true}}) : FieldValue();
 }
 
 void read_basic(const conf::Section& auth, const conf::SecretSource& secrets, Destination& into) {

@@ -1,6 +1,7 @@
 // Settings of auth.oauth2.
 #include <algorithm>
 
+#include "conf/documented.h"
 #include "upstream/oauth2.h"
 #include "upstream/settings.h"
 
@@ -16,6 +17,7 @@ constexpr conf::Setting kOAuth2[] = {
     {.key = "audience", .help = "for issuers that want it beside the scope"},
     {.key = "auth", .fallback = "basic", .range = "basic|post", .help = "where the client secret goes: an Authorization field, or the form"},
 };
+const conf::Documented kDestinationsAuthOauth2Documented("destinations.NAME.auth.oauth2", kOAuth2);
 
 }  // namespace
 

@@ -1,5 +1,6 @@
 #include <array>
 
+#include "conf/documented.h"
 #include "upstream/settings.h"
 
 namespace belay::upstream {
@@ -9,14 +10,15 @@ namespace {
 constexpr size_t kMaxSchedule = 100;
 
 constexpr conf::Setting kRetry[] = {
-    {.key = "preset", .type = conf::Type::text, .help = "the schedule of a known system: acumatica, netx, bigledger, netsuite, …"},
-    {.key = "schedule", .type = conf::Type::node, .help = "wait before each attempt, the first included: [0s, 5m, 30m]"},
+    {.key = "preset", .type = conf::Type::text, .help = "the schedule of a known system", .example = "netx"},
+    {.key = "schedule", .type = conf::Type::node, .help = "wait before each attempt, the first included", .example = "[0s, 5m, 30m, 12h]"},
     {.key = "first", .type = conf::Type::duration, .fallback = "1s", .range = "1ms..30d", .help = "wait before the second attempt"},
     {.key = "factor", .type = conf::Type::number, .fallback = "2", .range = "1..100", .help = "each wait is this many times the one before"},
     {.key = "max", .type = conf::Type::duration, .fallback = "1h", .range = "1ms..30d", .help = "no wait is longer"},
     {.key = "attempts", .type = conf::Type::integer, .fallback = "12", .range = "1..1000", .help = "all attempts, the first included"},
     {.key = "jitter", .type = conf::Type::number, .fallback = "20%", .range = "0..1", .help = "share by which a wait varies, both ways"},
 };
+const conf::Documented kDestinationsRetryDocumented("destinations.NAME.retry", kRetry);
 constexpr std::array<std::string_view, 5> kExponential = {"first", "factor", "max", "attempts", "jitter"};
 
 std::string with_retry(const conf::Configuration& configuration) {

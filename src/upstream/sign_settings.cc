@@ -1,4 +1,5 @@
 // Settings of `sign`.
+#include "conf/documented.h"
 #include "signature/keys.h"
 #include "signature/scheme.h"
 #include "upstream/settings.h"
@@ -8,11 +9,12 @@ namespace belay::upstream {
 namespace {
 
 constexpr conf::Setting kSign[] = {
-    {.key = "preset", .help = "whose `verify` says how to sign: standard_webhooks; without it the scheme stands here, as in a source's `verify`"},
-    {.key = "secret", .type = conf::Type::node, .help = "the key"},
-    {.key = "secrets", .type = conf::Type::node, .help = "{ NAME: … }, for a scheme that uses several"},
-    {.key = "params", .type = conf::Type::node, .help = "further settings of the scheme, as in a source"},
+    {.key = "preset", .help = "whose `verify` says how to sign: standard_webhooks; without it the scheme stands here, as in a source's `verify`", .example = "standard_webhooks"},
+    {.key = "secret", .type = conf::Type::node, .help = "the key", .example = "\"${env:CRM_SECRET}\""},
+    {.key = "secrets", .type = conf::Type::node, .help = "for a scheme that uses several", .example = "{ signing: \"${env:CRM_SECRET}\" }"},
+    {.key = "params", .type = conf::Type::node, .help = "further settings of the scheme, as in a source", .example = "{ url: https://crm.example.com/hooks }"},
 };
+const conf::Documented kDestinationsSignDocumented("destinations.NAME.sign", kSign);
 
 // The table that the scheme finds its key in: `secrets`, or `secret` under the one name that the scheme asks for.
 signature::SecretTable read_secrets(const conf::Node& node, const conf::Node& scheme, const conf::SecretSource& source,

@@ -1,4 +1,4 @@
-// explain and rehearse as a user types them, beside a running gateway.
+// explain, rehearse, openapi and reference as a user types them, the first two beside a running gateway.
 #include <doctest/doctest.h>
 
 #include <map>
@@ -189,4 +189,18 @@ TEST_CASE("rehearse_finds_nothing_with_the_same_rules_and_says_what_others_would
   CHECK_EQ(duplicate.code, 1);
   CHECK(has(duplicate.out, "→ duplicate"));
   CHECK_EQ(rehearse("sources: { broken: {} }\n", {}).code, 2);
+}
+
+TEST_CASE("openapi_and_reference_print_without_secrets_at_hand") {
+  const TempFolder folder;
+  REQUIRE_EQ(run({"cp", "-r", source_folder() + "/conf", folder / "conf"}).code, 0);
+  const Finished openapi = run({belay_binary(), "openapi", "-c", folder / "conf/belay.yaml"});
+  INFO(openapi.err);
+  CHECK_EQ(openapi.code, 0);
+  CHECK(has(openapi.out, "\"/webhooks/acumatica\""));
+  const Finished parsed = run({"python3", "-c", "import json,sys; json.load(open(sys.argv[1]))", folder.write("openapi.json", openapi.out)});
+  CHECK_EQ(parsed.code, 0);
+  const Finished reference = run({belay_binary(), "reference"});
+  CHECK_EQ(reference.code, 0);
+  CHECK(has(reference.out, "| `connect_timeout` |"));
 }
