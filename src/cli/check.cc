@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "cli/commands.h"
+#include "cli/problems_text.h"
 #include "conf/configuration.h"
 #include "modules/modules.h"
 #include "pipeline/module.h"
@@ -83,7 +84,7 @@ int check(const Options& options) {
   if (configuration) ruleset = pipeline::build_ruleset(configuration, modules::all(), problems);
   std::cerr << problems.warnings_to_string();
   if (!problems.empty() || !ruleset) {
-    std::cerr << problems.to_string() << "belay check: " << problems.all().size()
+    std::cerr << problems_text(problems) << "belay check: " << problems.all().size()
               << (problems.all().size() == 1 ? " problem\n" : " problems\n");
     return 1;
   }

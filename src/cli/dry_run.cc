@@ -2,6 +2,7 @@
 
 #include <iostream>
 
+#include "cli/problems_text.h"
 #include "modules/modules.h"
 
 namespace belay::cli {
@@ -24,7 +25,7 @@ std::shared_ptr<const pipeline::Ruleset> load_ruleset(const conf::LoadOptions& o
   std::shared_ptr<const pipeline::Ruleset> ruleset;
   if (configuration) ruleset = pipeline::build_ruleset(configuration, modules::all(), problems);
   if (problems.empty()) return ruleset;
-  std::cerr << problems.to_string();
+  std::cerr << problems_text(problems);
   return nullptr;
 }
 

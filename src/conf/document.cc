@@ -236,7 +236,7 @@ constexpr Translation kTranslations[] = {
     {"end of sequence not found", "the indentation does not fit the list above",
      "indent '- ' of one list by the same number of spaces"},
     {"end of map flow not found", "a '{' is never closed", "write '}' at its end"},
-    {"end of sequence flow not found", "a '[' is never closed", "write ']' at its end, and ',' between items"},
+    {"end of sequence flow not found", "a '[' is never closed", "write ']' at its end and ',' between items; an item that holds brackets or quotes stands in quotes"},
     {"unknown token", "a value cannot begin with this character", "put the value in quotes"},
     {"illegal tab when looking for indentation", "tab in the indentation", "indent with spaces"},
     {"the referenced anchor is not defined", "this alias names no anchor above it",

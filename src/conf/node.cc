@@ -16,7 +16,7 @@ const Node kMissing;
 
 std::string line_of(const Problem& problem) {
   std::string line = problem.position.to_string() + ": " + problem.what;
-  if (!problem.hint.empty()) line += "; " + problem.hint;
+  if (!problem.hint.empty()) line += (problem.hint.front() == '\n' ? "" : "; ") + problem.hint;
   return line;
 }
 

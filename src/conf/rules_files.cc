@@ -6,6 +6,7 @@
 #include <unordered_set>
 
 #include "base/bytes.h"
+#include "conf/documented.h"
 #include "conf/loading.h"
 
 namespace belay::conf {
@@ -16,6 +17,7 @@ constexpr Setting kRulesFile[] = {
     {.key = "sources", .type = Type::node, .help = "inbound URLs and what is checked there"},
     {.key = "destinations", .type = Type::node, .help = "backends and how to reach them"},
 };
+const Documented kRulesFileDocumented("rules.d/*.yaml", kRulesFile);
 
 constexpr size_t kMaxFiles = 100'000;
 constexpr size_t kMaxName = 64;  // names are metric labels and parts of log lines
@@ -58,7 +60,8 @@ void add_named(const Node& section, std::string_view kind, std::vector<Named>& o
                    "use letters, digits, '-', '_' and '.', " + std::to_string(kMaxName) + " at most");
     } else if (!entry.value.is_map()) {
       problems.add(entry.key_position, std::string(kind) + " '" + entry.key + "' must be a mapping",
-                   "write its keys below it, indented");
+                   "write " + entry.key + (kind == "source" ? ": { match: { path: /webhooks/" + entry.key + " } }" : std::string(": { url: \"http://127.0.0.1:8081\" }")) +
+                       ", or its keys below it, indented");
     } else {
       out.push_back({entry.key, entry.key_position, entry.value, configuration.folder});
     }

@@ -1,5 +1,6 @@
 // Secrets: references into the environment or files, and lists of them for rotation. No value ever appears in a
 // problem.
+#include <algorithm>
 #include <sys/stat.h>
 
 #include <cstdlib>
@@ -79,6 +80,12 @@ std::optional<std::string> refer(const Node& node, const SecretSource& source, s
   return std::nullopt;
 }
 
+// "$ACME_TOKEN", as shells write it.
+bool looks_like_variable(std::string_view text) {
+  const auto name_byte = [](char c) { return (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_'; };
+  return text.size() > 1 && text.size() < 64 && text[0] == '$' && std::all_of(text.begin() + 1, text.end(), name_byte);
+}
+
 // The text with its references replaced. A text without any is a literal.
 std::optional<SecretValue> resolve(const Node& node, const SecretSource& source, Problems& problems) {
   const std::string& text = node.text();
@@ -102,6 +109,11 @@ std::optional<SecretValue> resolve(const Node& node, const SecretSource& source,
   }
   if (failed) return std::nullopt;
   out.literal = references == 0;
+  if (out.literal && looks_like_variable(text)) {
+    problems.add(node.position(), "this looks like the name of an environment variable, but reads as the secret itself",
+                 "write \"${env:" + text.substr(1) + "}\"");
+    return std::nullopt;
+  }
   if (out.value.empty()) {
     problems.add(node.position(), "the secret is empty", "write ${env:NAME} or ${file:PATH}");
     return std::nullopt;

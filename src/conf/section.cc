@@ -167,6 +167,15 @@ std::vector<std::string> check_keys(const Node& node, std::span<const Setting> s
   return slipped;
 }
 
+// "limits: { body: 5MB }": how a mapping of these keys begins.
+std::string mapping_example(const std::string& path, std::span<const Setting> settings) {
+  const auto shows = [](const Setting& setting) { return !setting.example.empty() || !setting.fallback.empty(); };
+  const auto found = std::find_if(settings.begin(), settings.end(), shows);
+  const std::string name = path.substr(path.rfind('.') + 1);  // npos + 1 is 0
+  if (found == settings.end() || name.empty() || name.ends_with(']')) return "its keys as 'key: value', one a line";
+  return name + ": { " + std::string(found->key) + ": " + std::string(found->example.empty() ? found->fallback : found->example) + " }, or its keys below it, indented";
+}
+
 }  // namespace
 
 Section::Section(const Node& node, std::span<const Setting> settings, Problems& problems, const SecretSource* secrets)
@@ -174,7 +183,7 @@ Section::Section(const Node& node, std::span<const Setting> settings, Problems& 
   if (node.present() && !node.is_map() && node.kind() != Kind::null) {
     const std::string where = node.path().empty() ? "the file" : printable(node.path(), 120);
     problems.add(node.position(), where + " must be a mapping, not " + std::string(name_of(node.kind())),
-                 "write its keys as 'key: value', one a line");
+                 "write " + mapping_example(node.path(), settings));
     return;
   }
   const auto slipped = check_keys(node, settings, problems);
@@ -185,7 +194,8 @@ Section::Section(const Node& node, std::span<const Setting> settings, Problems& 
     } else if (setting.required && std::find(slipped.begin(), slipped.end(), setting.key) == slipped.end()) {
       problems.add(
           node.position(), "key '" + std::string(setting.key) + "' is missing" + in(node),
-          setting.help.empty() ? "" : "write '" + std::string(setting.key) + ": …', " + std::string(setting.help));
+          setting.help.empty() ? ""
+                               : "write '" + std::string(setting.key) + ": " + std::string(setting.example.empty() ? "…" : setting.example) + "', " + std::string(setting.help));
     }
   }
 }

@@ -45,17 +45,29 @@ constexpr std::array kTrustLevels = {Trust::open, Trust::token, Trust::signed_bo
 
 bool owns_source_key(const Module& module) { return module.scope == Scope::source || !module.settings.empty(); }
 
+std::string listed(std::span<const std::string_view> names) {
+  std::string out;
+  for (const std::string_view name : names) out.append(out.empty() ? "" : ", ").append(name);
+  return out;
+}
+
 void check_keys(const Source& source, std::span<const Module> modules, conf::Problems& problems) {
   std::vector<std::string_view> known;
   for (const auto& setting : kSourceSettings) known.push_back(setting.key);
   for (const Module& module : modules) {
     if (owns_source_key(module)) known.push_back(module.key);
   }
+  // For people: without modules that no key switches on.
+  std::vector<std::string_view> shown(known.begin(), known.begin() + std::size(kSourceSettings));
+  for (const Module& module : modules) {
+    const bool key = owns_source_key(module) && (!module.always || !module.settings.empty());
+    if (key && std::find(shown.begin(), shown.end(), module.key) == shown.end()) shown.push_back(module.key);
+  }
   for (const conf::Entry& entry : source.named->node.entries()) {
     if (std::find(known.begin(), known.end(), entry.key) != known.end()) continue;
     const std::string near = conf::nearest(entry.key, known);
     problems.add(entry.key_position, "unknown key '" + printable(entry.key) + "' in source '" + source.name + "'",
-                 near.empty() ? std::string() : "did you mean '" + near + "'?");
+                 near.empty() ? "known keys: " + listed(shown) : "did you mean '" + near + "'?");
   }
 }
 

@@ -226,7 +226,7 @@ void Master::reload() {
     give_up_at_ = now() + kReloadLimit;
   } else {
     for (const conf::Problem& problem : problems.all()) {
-      log::error("reload: {}: {}{}{}", problem.position.to_string(), problem.what, problem.hint.empty() ? "" : "; ", problem.hint);
+      log::error("reload: {}: {}{}{}", problem.position.to_string(), problem.what, problem.hint.empty() || problem.hint.front() == '\n' ? "" : "; ", problem.hint);
     }
     log::error("reload refused: {} problem{}; the old rules stay", problems.all().size(), problems.all().size() == 1 ? "" : "s");
   }

@@ -199,8 +199,10 @@ NodePtr Compiler::plain_call(const Syntax& syntax, std::string_view name, bool i
   if (found.empty()) {
     const bool other_way = !find_functions(name, !is_method).empty();
     const std::string near = nearest_function(name, is_method);
-    std::string hint = other_way     ? (is_method ? "write " + std::string(name) + "(…)" : "write it as a method: x." + std::string(name) + "(…)")
-                       : near.empty() ? std::string("belay's documentation lists all functions")
+    const std::string_view meant = meant_function(name);
+    std::string hint = other_way         ? (is_method ? "write " + std::string(name) + "(…)" : "write it as a method: x." + std::string(name) + "(…)")
+                       : !meant.empty() ? "here that is written " + std::string(meant)
+                       : near.empty()   ? std::string("docs/rules.md lists all functions")
                                       : "did you mean '" + near + "'?";
     return complain(syntax.offset, "unknown " + std::string(is_method ? "method" : "function") + " '" + std::string(name) + "'", std::move(hint));
   }

@@ -109,8 +109,26 @@ std::string Expression::explain(const Failure& failure) const {
   return std::string(failure.message) + " (" + position_in(position_, text_, failure.offset).to_string() + ")";
 }
 
+std::string Expression::advice(const Failure& failure) const {
+  constexpr std::string_view kAbsent = "no such key: ";
+  if (failure.fault != Fault::no_such_key || !failure.message.starts_with(kAbsent)) return {};
+  const std::string_view path = failure.message.substr(kAbsent.size());
+  const std::string_view first = path.substr(0, path.find('.'));
+  for (int i = 0; i < kVariables; ++i) {
+    const std::string_view variable = to_string(static_cast<Variable>(i));
+    if (variable.substr(1) == first) return "a name without '$' is a field of the payload; did you mean '" + std::string(variable) + "'?";
+  }
+  const size_t dot = path.rfind('.');
+  const bool plain = path.find_first_of("[\"`$ ") == std::string_view::npos;
+  if (!plain) return {};
+  const std::string optional = dot == std::string_view::npos ? "$body.?" + std::string(path) : std::string(path.substr(0, dot)) + ".?" + std::string(path.substr(dot + 1));
+  return "where it may be absent write " + optional + ".orValue(…)";
+}
+
 std::string Expression::explain_with_caret(const Failure& failure) const {
-  std::string out = position_in(position_, text_, failure.offset).to_string() + ": " + std::string(failure.message) + "\n    ";
+  const std::string advice_given = advice(failure);
+  std::string out = position_in(position_, text_, failure.offset).to_string() + ": " + std::string(failure.message);
+  out.append(advice_given.empty() ? "" : "; ").append(advice_given).append("\n    ");
   for (const char c : caret(text_, failure.offset)) {
     out.push_back(c);
     if (c == '\n') out += "    ";

@@ -91,7 +91,9 @@ class Expression {
   const std::vector<KeyTest>& key_tests() const { return key_tests_; }
   // The error text of a failure of this expression.
   std::string explain(const Failure& failure) const;
-  // "file:line:column: …" with the line and a caret under the spot.
+  // What to write instead, where that can be told: for people who ask. Empty: nothing.
+  std::string advice(const Failure& failure) const;
+  // "file:line:column: …; advice" with the line and a caret under the spot.
   std::string explain_with_caret(const Failure& failure) const;
 
  private:

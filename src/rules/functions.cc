@@ -1,5 +1,7 @@
 #include "rules/functions.h"
 
+#include <utility>
+
 #include "conf/section.h"
 #include "rules/catalogue.h"
 
@@ -15,6 +17,43 @@ constexpr std::string_view kGlobalForms[] = {"has", "default", "cel.bind"};
 constexpr std::string_view kMethodForms[] = {"all",     "exists",     "exists_one",    "existsOne",    "filter",
                                              "map",     "optMap",     "optFlatMap",    "orValue",      "or",
                                              "transformList", "transformMap", "transformMapEntry"};
+
+// What other languages call it, and what it is here.
+constexpr std::pair<std::string_view, std::string_view> kElsewhere[] = {
+    {"len", "size(x)"},
+    {"length", "size(x)"},
+    {"count", "size(x)"},
+    {"strlen", "size(x)"},
+    {"isEmpty", "size(x) == 0"},
+    {"beginsWith", "x.startsWith(\"…\")"},
+    {"startswith", "x.startsWith(\"…\")"},
+    {"endswith", "x.endsWith(\"…\")"},
+    {"includes", "x.contains(\"…\"), for a list: \"…\" in x"},
+    {"substr", "x.substring(from, to)"},
+    {"slice", "x.substring(from, to)"},
+    {"toLowerCase", "lower(x)"},
+    {"tolower", "lower(x)"},
+    {"toUpperCase", "upper(x)"},
+    {"toupper", "upper(x)"},
+    {"toString", "string(x)"},
+    {"str", "string(x)"},
+    {"parseInt", "int(x)"},
+    {"Number", "double(x)"},
+    {"float", "double(x)"},
+    {"some", "items.exists(item, item.price > 0)"},
+    {"any", "items.exists(item, item.price > 0)"},
+    {"every", "items.all(item, item.price > 0)"},
+    {"where", "items.filter(item, item.price > 0)"},
+    {"concat", "a + b"},
+    {"strip", "x.trim()"},
+    {"regex", "x.matches(\"…\")"},
+    {"test", "x.matches(\"…\")"},
+    {"now", "$now"},
+    {"date", "timestamp(x)"},
+    {"coalesce", "a.?b.orValue(…)"},
+    {"exists", "has(a.b)"},
+    {"defined", "has(a.b)"},
+};
 
 bool callable(const Function& function, bool method) {
   return function.style == Style::both || (function.style == Style::method) == method;
@@ -33,6 +72,13 @@ std::vector<const Function*> find_functions(std::string_view name, bool method) 
     }
   }
   return found;
+}
+
+std::string_view meant_function(std::string_view name) {
+  for (const auto& [elsewhere, here] : kElsewhere) {
+    if (elsewhere == name) return here;
+  }
+  return {};
 }
 
 std::string nearest_function(std::string_view name, bool method) {

@@ -44,5 +44,7 @@ std::span<const Function> signing_functions();     // functions_signing.cc: what
 std::vector<const Function*> find_functions(std::string_view name, bool method);
 // The nearest name there is, for did-you-mean; empty when nothing is near.
 std::string nearest_function(std::string_view name, bool method);
+// What is written here for a function of another language: "size(x)" for len; empty when it is not known.
+std::string_view meant_function(std::string_view name);
 
 }  // namespace belay::rules

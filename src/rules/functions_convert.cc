@@ -16,7 +16,10 @@ namespace {
 using Arguments = std::span<const Value>;
 
 Value cannot(Frame& frame, std::string_view target, std::string_view text, uint32_t offset) {
-  return frame.fail(Fault::invalid, std::string(target) + "(\"" + printable(text, 60) + "\") is not possible", offset);
+  const std::string_view wanted = target == "timestamp"  ? "; it reads 2026-01-31T09:30:00Z (RFC 3339)"
+                                  : target == "duration" ? "; it reads 90s, 1h30m or 250ms"
+                                                         : "";
+  return frame.fail(Fault::invalid, std::string(target).append("(\"").append(printable(text, 60)).append("\") is not possible").append(wanted), offset);
 }
 Value out_of_range(Frame& frame, std::string_view target, uint32_t offset) {
   return frame.fail(Fault::invalid, std::string(target) + "() is out of range", offset);

@@ -228,6 +228,11 @@ bool Lexer::symbol(Token& token) {
     return true;
   }
   const char c = peek();
+  if (two == "?\?") return fail(at_, "'?\?' is not an operator", "for what may be absent write data.?field.orValue(\"none\")");
+  if (two == "=>" || two == "=<") {
+    return fail(at_, "'" + std::string(two) + "' is not an operator",
+                two == "=<" ? "write '<='" : "write '>='; in a macro a comma stands there: items.filter(item, item.price > 0)");
+  }
   if (kSingle.find(c) != std::string_view::npos) {
     ++at_;
     return true;

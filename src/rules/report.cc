@@ -32,8 +32,8 @@ void report(conf::Problems& problems, const conf::Position& start, std::string_v
     shown.push_back(c);
     if (c == '\n') shown += "    ";
   }
-  const std::string hint = complaint.hint.empty() ? "in this expression" : complaint.hint;
-  problems.add(position_in(start, text, complaint.offset), complaint.what, hint + shown);
+  const conf::Position position = position_in(start, text, complaint.offset);
+  problems.add(position, complaint.what, complaint.hint + shown);
 }
 
 }  // namespace belay::rules

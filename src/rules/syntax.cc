@@ -120,6 +120,9 @@ Parser::Tree Parser::expression() {
     const size_t offset = token_.begin;
     advance();
     Tree yes = logical(Operator::logical_or);
+    if (!failed_ && !token_.is(":") && text_.substr(offset, 2) == "?.") {
+      return fail(offset, "'?.' is not an operator", "a field that may be absent is written with the '?' behind the dot: a.?b");
+    }
     if (!expect(":")) return nullptr;
     Tree no = expression();
     if (failed_) return nullptr;

@@ -2,7 +2,9 @@
 #include <doctest/doctest.h>
 
 #include "cli/human.h"
+#include "cli/problems_text.h"
 #include "cli/table.h"
+#include "support/process.h"
 
 using namespace belay;
 using namespace belay::cli;
@@ -102,4 +104,29 @@ TEST_CASE("times_of_the_admin_api_are_read_back") {
   CHECK(read_time("2025-10-09T08:53:20.123Z") == wall_from_ms(1'760'000'000'123));
   CHECK_FALSE(read_time("").has_value());
   CHECK_FALSE(read_time("soon").has_value());
+}
+
+TEST_CASE("a_line_of_a_rules_file_is_shown_without_its_literal_secrets") {
+  const std::pair<const char*, const char*> table[] = {
+      {"    secrets: { signing: abc, other_token: \"de f\" }", "    secrets: { signing: ***, other_token: \"****\" }"},
+      {"  auth: { bearer: \"${env:T}\", rate: 5 }", "  auth: { bearer: \"${env:T}\", rate: 5 }"},
+      {"  password: [old, new]  # two", "  password: [********]  # two"},
+      {"  - { value: abc, valid_from: soon }", "  - { value: ***, valid_from: soon }"},
+      {"  path: /webhooks/token", "  path: /webhooks/token"},
+      {"  token:", "  token:"},
+      {"  client_secret: 'never closed", "  client_secret: '************"},
+      {"", ""},
+  };
+  for (const auto& [line, shown] : table) CHECK_EQ(without_secrets(line), shown);
+}
+
+TEST_CASE("a_problem_is_shown_with_its_line_and_a_caret_and_without_them_when_the_file_is_gone") {
+  const test::TempFolder folder;
+  const std::string file = folder.write("rules.yaml", "a: 1\r\nb: { tokn: 5, token: abc }\r\n");
+  conf::Problems problems;
+  problems.add({file, 2, 6}, "unknown key 'tokn'", "did you mean 'token'?");
+  problems.add({file, 1, 1}, "bad expression", "write\n    x\n    ^");
+  problems.add({folder / "none.yaml", 3, 3}, "not there");
+  CHECK_EQ(problems_text(problems), folder / "none.yaml" + ":3:3: not there\n" + file + ":1:1: bad expression; write\n    x\n    ^\n" + file +
+                                        ":2:6: unknown key 'tokn'; did you mean 'token'?\n    b: { tokn: 5, token: *** }\n         ^\n");
 }

@@ -178,8 +178,8 @@ TEST_CASE("every_file_reports_its_problems_in_one_run") {
   CHECK(folder.said() ==
         "DIR/belay.yaml:1:15: level cannot be 'loud'; write debug, info, warn, error or alert\n"
         "DIR/rules.d/a.yaml:1:1: unknown key 'sorces'; did you mean 'sources'?\n"
-        "DIR/rules.d/b.yaml:2:1: a '[' is never closed; write ']' at its end, and ',' between items\n"
-        "DIR/rules.d/c.yaml:2:3: source 'acme' must be a mapping; write its keys below it, indented\n");
+        "DIR/rules.d/b.yaml:2:1: a '[' is never closed; write ']' at its end and ',' between items; an item that holds brackets or quotes stands in quotes\n"
+        "DIR/rules.d/c.yaml:2:3: source 'acme' must be a mapping; write acme: { match: { path: /webhooks/acme } }, or its keys below it, indented\n");
 }
 
 TEST_CASE("the_users_own_preset_comes_before_the_installed_one") {

@@ -126,7 +126,7 @@ TEST_CASE("a_wrong_rotation_says_what_is_wrong") {
   (void)room.read("s: {value: n, valid_from: tomorrow}");
   CHECK(room.said() == "a.yaml:1:27: 'tomorrow' is not a time; write 2026-01-31T00:00:00Z\n");
   (void)room.read("s: {valid_until: 2026-01-01T00:00:00Z}");
-  CHECK(room.said() == "a.yaml:1:4: key 'value' is missing in s; write 'value: …', the secret\n");
+  CHECK(room.said() == "a.yaml:1:4: key 'value' is missing in s; write 'value: \"${env:ACME_SECRET}\"', the secret\n");
   (void)room.read("s: [[a]]");
   CHECK(room.said() == "a.yaml:1:5: a secret must be text; write ${env:NAME} or ${file:PATH}\n");
 }

@@ -20,27 +20,31 @@ TEST_CASE("problems_carry_file_line_column_hint_and_caret") {
 TEST_CASE("syntax_errors_say_what_was_expected") {
   const std::pair<std::string_view, std::string_view> kCases[] = {
       {"", "rules.yaml:12:7: the expression is empty; write true for 'always'"},
-      {"a ==", "rules.yaml:12:11: expected a value but found the end; in this expression"},
-      {"(a", "rules.yaml:12:9: expected ')' but found the end; in this expression"},
-      {"[1, 2", "rules.yaml:12:12: expected ',' or ']' but found the end; in this expression"},
-      {"{'a' 1}", "rules.yaml:12:12: expected ':' but found '1'; in this expression"},
-      {"f(1 2)", "rules.yaml:12:11: expected ',' or ')' but found '2'; in this expression"},
+      {"a ==", "rules.yaml:12:11: expected a value but found the end"},
+      {"(a", "rules.yaml:12:9: expected ')' but found the end"},
+      {"[1, 2", "rules.yaml:12:12: expected ',' or ']' but found the end"},
+      {"{'a' 1}", "rules.yaml:12:12: expected ':' but found '1'"},
+      {"f(1 2)", "rules.yaml:12:11: expected ',' or ')' but found '2'"},
       {"a and b", "rules.yaml:12:9: expected an operator or the end but found 'and'; 'and' is written '&&'"},
       {"a or b", "rules.yaml:12:9: expected an operator or the end but found 'or'; 'or' is written '||'"},
       {"not a", "rules.yaml:12:7: 'not' is not an operator; 'not' is written '!', 'not in' is !(x in y)"},
       {"a = 1", "rules.yaml:12:9: '=' is not an operator; comparison is written '=='"},
       {"a === 1", "rules.yaml:12:9: === is not an operator; write '=='"},
+      {"a => 1", "rules.yaml:12:9: '=>' is not an operator; write '>='; in a macro a comma stands there: items.filter(item, item.price > 0)"},
+      {"a =< 1", "rules.yaml:12:9: '=<' is not an operator; write '<='"},
+      {"a ?\? b", "rules.yaml:12:9: '?\?' is not an operator; for what may be absent write data.?field.orValue(\"none\")"},
+      {"a?.b", "rules.yaml:12:8: '?.' is not an operator; a field that may be absent is written with the '?' behind the dot: a.?b"},
       {"a & b", "rules.yaml:12:9: '&' is not an operator; write '&&'"},
       {"a | upper", "rules.yaml:12:9: '|' is not an operator; write '||'; filters are functions: upper(name)"},
-      {"'abc", "rules.yaml:12:7: string without its closing quote; in this expression"},
+      {"'abc", "rules.yaml:12:7: string without its closing quote"},
       {"'\\q'", "rules.yaml:12:8: unknown escape; a backslash itself is written \\\\, or use r\"…\""},
       {"a.'b'", "rules.yaml:12:9: expected a field name but found ''b''; other names are written [\"…\"]"},
       {"1x", "rules.yaml:12:7: malformed number; names do not begin with a digit; write $body[\"…\"] for such a field"},
       {"9223372036854775808", "rules.yaml:12:7: integer does not fit int (64 bits with sign); write 9223372036854775808u for uint"},
-      {"99999999999999999999", "rules.yaml:12:7: integer does not fit 64 bits; in this expression"},
+      {"99999999999999999999", "rules.yaml:12:7: integer does not fit 64 bits"},
       {"package == 1", "rules.yaml:12:7: 'package' is a reserved word; a payload field of that name is written $body.package"},
-      {"a ? b", "rules.yaml:12:12: expected ':' but found the end; in this expression"},
-      {"a # b", "rules.yaml:12:9: unexpected character '#'; in this expression"},
+      {"a ? b", "rules.yaml:12:12: expected ':' but found the end"},
+      {"a # b", "rules.yaml:12:9: unexpected character '#'"},
       {"$", "rules.yaml:12:7: a name is missing behind '$'; $body, $headers, $event, …"},
   };
   for (const auto& [expression, expected] : kCases) CHECK_EQ(first_line(problems(expression)), expected);
@@ -53,6 +57,8 @@ TEST_CASE("unknown_names_and_functions_get_a_suggestion") {
   CHECK_EQ(first_line(problems("$ts == '1'")), "rules.yaml:12:7: $ts cannot be read here; it exists only inside verify, handshake and sign");
   CHECK_EQ(first_line(problems("sha265('a')")), "rules.yaml:12:7: unknown function 'sha265'; did you mean 'sha256'?");
   CHECK_EQ(first_line(problems("startsWith('a', 'b')")), "rules.yaml:12:7: unknown function 'startsWith'; write it as a method: x.startsWith(…)");
+  CHECK_EQ(first_line(problems("a.beginsWith('b')")), "rules.yaml:12:9: unknown method 'beginsWith'; here that is written x.startsWith(\"…\")");
+  CHECK_EQ(first_line(problems("frobnicate(a)")), "rules.yaml:12:7: unknown function 'frobnicate'; docs/rules.md lists all functions");
   CHECK_EQ(first_line(problems("a.sha256()")), "rules.yaml:12:9: unknown method 'sha256'; write sha256(…)");
   Names signature = Names::signature();
   signature.secrets = {"signing"};
@@ -70,20 +76,20 @@ TEST_CASE("types_are_checked_as_far_as_they_are_known") {
       {"1 + 1.0", "rules.yaml:12:9: '+' has no meaning for int and double; convert with int(…) or double(…)"},
       {"1 == 'a'", "rules.yaml:12:9: '==' cannot compare int and string; convert one of them with int(), double() or string()"},
       {"$method < 5", "rules.yaml:12:15: '<' cannot compare string and int; convert one of them with int(), double() or string()"},
-      {"1 && true", "rules.yaml:12:7: '&&' needs bool, this is int; in this expression"},
-      {"!'a'", "rules.yaml:12:8: '!' needs bool, this is string; in this expression"},
+      {"1 && true", "rules.yaml:12:7: '&&' needs bool, this is int"},
+      {"!'a'", "rules.yaml:12:8: '!' needs bool, this is string"},
       {"'a' in 'abc'", "rules.yaml:12:14: 'in' needs a list or a map on its right, this is string; for a part of a text write text.contains(part)"},
-      {"size(1)", "rules.yaml:12:12: size() needs string, bytes, list or map, this is int; in this expression"},
-      {"(1).startsWith('a')", "rules.yaml:12:8: startsWith() needs string before the dot, this is int; in this expression"},
-      {"'a'.startsWith()", "rules.yaml:12:11: startsWith() needs 1 argument, 0 given; in this expression"},
-      {"a.substring(1, 2, 3)", "rules.yaml:12:9: substring() needs at most 2 arguments, 3 given; in this expression"},
+      {"size(1)", "rules.yaml:12:12: size() needs string, bytes, list or map, this is int"},
+      {"(1).startsWith('a')", "rules.yaml:12:8: startsWith() needs string before the dot, this is int"},
+      {"'a'.startsWith()", "rules.yaml:12:11: startsWith() needs 1 argument, 0 given"},
+      {"a.substring(1, 2, 3)", "rules.yaml:12:9: substring() needs at most 2 arguments, 3 given"},
       {"'a'.matches('(')", "rules.yaml:12:19: not a regular expression: missing ): (; RE2 syntax; backslashes are simplest in r\"…\""},
       {"a.all(1, true)", "rules.yaml:12:13: expected a plain name for the variable of the macro; for example items.all(item, item.price > 0)"},
       {"a.map(x)", "rules.yaml:12:9: .map() needs a name and an expression; items.map(item, …)"},
       {"has(1)", "rules.yaml:12:7: has() needs one path such as order.total; for a key in brackets write \"key\" in map"},
       {"$method.size", "rules.yaml:12:15: string has no field 'size'; a method is called with parentheses: .size(…)"},
-      {"duration('5x')", "rules.yaml:12:7: duration(\"5x\") is not possible; in this expression"},
-      {"'a'.orValue(1)", "rules.yaml:12:7: .orValue() needs optional, this is string; in this expression"},
+      {"duration('5x')", "rules.yaml:12:7: duration(\"5x\") is not possible; it reads 90s, 1h30m or 250ms"},
+      {"'a'.orValue(1)", "rules.yaml:12:7: .orValue() needs optional, this is string"},
   };
   for (const auto& [expression, expected] : kCases) CHECK_EQ(first_line(problems(expression)), expected);
 }

@@ -101,7 +101,7 @@ TEST_CASE("conversions_succeed_or_say_why_not") {
          {"string(timestamp(0))", "\"1970-01-01T00:00:00Z\""}, {"string(duration('1h1m1.5s'))", "\"3661.5s\""},
          {"int(dyn('x'))", "error: int(\"x\") is not possible"}, {"int('x')", "refused: int(\"x\") is not possible"}, {"uint(dyn(-1))", "error: uint() is out of range"},
          {"int(dyn(1e30))", "error: int() is out of range"}, {"string(dyn(b'\\xff'))", "error: string() of bytes that are not UTF-8"}, {"bool(dyn('yes'))", "error: bool(\"yes\") is not possible"},
-         {"timestamp('tomorrow')", "refused: timestamp(\"tomorrow\") is not possible"}});
+         {"timestamp('tomorrow')", "refused: timestamp(\"tomorrow\") is not possible; it reads 2026-01-31T09:30:00Z (RFC 3339)"}});
 }
 
 TEST_CASE("moments_have_calendar_fields_in_every_zone") {

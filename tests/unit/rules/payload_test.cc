@@ -139,5 +139,5 @@ TEST_CASE("errors_of_an_evaluation_say_where") {
   const auto result = compiled->test(request);
   REQUIRE_FALSE(result.ok());
   CHECK_EQ(result.error().message, "no such key: order.totl (rules.yaml:13:9)");
-  CHECK_EQ(compiled->explain_with_caret(compiled->run(request).failure()), "rules.yaml:13:9: no such key: order.totl\n      order.totl > 1\n            ^");
+  CHECK_EQ(compiled->explain_with_caret(compiled->run(request).failure()), "rules.yaml:13:9: no such key: order.totl; where it may be absent write order.?totl.orValue(…)\n      order.totl > 1\n            ^");
 }
