@@ -7,8 +7,9 @@
 #include "http/parser.h"
 #include "http/credentials.h"
 #include "pipeline/key_wait.h"
-#include "signature/secrets.h"
+#include "signature/digest.h"
 #include "signature/jwt.h"
+#include "signature/secrets.h"
 #include "pipeline/trace.h"
 
 namespace belay::modules {
@@ -80,7 +81,7 @@ class Basic final : public Check {
     const size_t colon = pair ? pair->find(':') : std::string::npos;
     if (colon == std::string::npos) return false;
     const std::string_view given(*pair);
-    const bool user = constant_time_equals(user_, given.substr(0, colon));
+    const bool user = signature::same_secret(user_, given.substr(0, colon));
     const bool password = signature::matches_any(password_, given.substr(colon + 1), exchange.received);
     return user && password;
   }

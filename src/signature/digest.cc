@@ -2,6 +2,7 @@
 
 #include <openssl/evp.h>
 
+#include "base/bytes.h"
 #include "base/check.h"
 
 namespace belay::signature {
@@ -37,6 +38,17 @@ std::string_view Hash::finish(Room& room) const {
   unsigned size = 0;
   BELAY_CHECK(EVP_DigestFinal_ex(context_, reinterpret_cast<unsigned char*>(room.data()), &size) == 1);
   return {room.data(), size};
+}
+
+std::string hash_of(Digest digest, std::string_view bytes) {
+  const Hash hash(digest);
+  hash.update(bytes);
+  Hash::Room room;
+  return std::string(hash.finish(room));
+}
+
+bool same_secret(std::string_view known, std::string_view given) {
+  return constant_time_equals(hash_of(Digest::sha256, known), hash_of(Digest::sha256, given));
 }
 
 }  // namespace belay::signature

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "signature/mac.h"
@@ -27,5 +28,10 @@ class Hash {
  private:
   evp_md_ctx_st* context_;
 };
+
+std::string hash_of(Digest digest, std::string_view bytes);
+
+// Whether two secret texts are the same, in a time that tells nothing of them: not even how long the known one is.
+bool same_secret(std::string_view known, std::string_view given);
 
 }  // namespace belay::signature

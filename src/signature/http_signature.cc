@@ -60,13 +60,6 @@ std::optional<std::vector<Member>> dictionary_of(Work& work, std::string_view na
   return parse_dictionary(text);
 }
 
-std::string hash_of(Digest digest, std::string_view bytes) {
-  const Hash hash(digest);
-  hash.update(bytes);
-  Hash::Room room;
-  return std::string(hash.finish(room));
-}
-
 }  // namespace
 
 std::string_view check_content_digest(std::string_view field, std::string_view body) {
@@ -101,9 +94,10 @@ std::unique_ptr<Check> HttpSignatureCheck::build(const conf::Node& node, const K
   const KeyRule rule = KeyRule::read(section.node("key"), names, keyring, problems);
   if (problems.all().size() != before) return nullptr;
   const conf::Position& place = where.line > 0 ? where : node.position();
-  if (check->open_) {
+  if (check->public_) {
     check->ring_.build(section.node("keys"), rule, keyring, names, place, problems);
   } else {
+    if (section.has("keys")) section.wrong("keys", "hmac-sha256 has no public keys", "remove keys; key: NAME names the secret");
     check->keys_ = make_keys(Digest::sha256, rule.find(keyring, place, problems));
   }
   if (problems.all().size() != before) return nullptr;
@@ -121,9 +115,9 @@ void HttpSignatureCheck::read_signature(const conf::Node& node, conf::Problems& 
   if (components_.empty()) section.wrong("components", "a signature of nothing proves nothing", "write components: [\"@method\", content-digest]");
   if (section.has("tolerance")) tolerance_ = section.duration("tolerance");
   if (algorithm_ == "rsa-v1_5-sha256") {
-    open_ = PublicAlgorithm::rsa_pkcs1_sha256;
+    public_ = PublicAlgorithm::rsa_pkcs1_sha256;
   } else if (algorithm_ != "hmac-sha256") {
-    open_ = public_algorithm_named(algorithm_);
+    public_ = public_algorithm_named(algorithm_);
   }
 }
 
@@ -163,7 +157,8 @@ bool HttpSignatureCheck::component(Work& work, const ListItem& item, std::string
     out = "?" + std::string(head.query);
   } else if (by_name && item.parameters[0].name == "name") {
     std::string value;
-    if (http::single_query(head.query, item.parameters[0].text, value) == http::Presence::repeated) return false;
+    // One that is not there cannot be signed (RFC 9421 §2.2.8); an empty one counts as such.
+    if (http::single_query(head.query, item.parameters[0].text, value) != http::Presence::once) return false;
     out = http::percent_encode(value);
   } else {
     return false;
@@ -216,6 +211,7 @@ Finding HttpSignatureCheck::check(Work& work) const {
   const auto signatures = dictionary_of(work, "signature", signature_text);
   if (!inputs || !signatures) return Finding::refused("Signature or Signature-Input is missing or cannot be read");
   const bool has_digest = field_value(work.context.view().head->fields, "content-digest", digest);
+  std::optional<std::string_view> wrong;  // with the digest; found out once, however many signatures there are
   Finding finding = Finding::refused("there is no signature of the expected name");
   for (const Member& input : *inputs) {
     const auto named = [&](const Member& member) { return member.key == input.key && member.bytes; };
@@ -228,9 +224,8 @@ Finding HttpSignatureCheck::check(Work& work) const {
     }
     const auto is_digest = [](const ListItem& item) { return item.name == "content-digest"; };
     if (std::any_of(input.items.begin(), input.items.end(), is_digest)) {
-      const std::string_view wrong =
-          has_digest ? check_content_digest(digest, work.context.view().body) : "the Content-Digest is missing";
-      if (!wrong.empty()) return Finding::refused(wrong);
+      if (!wrong) wrong = has_digest ? check_content_digest(digest, work.context.view().body) : "the Content-Digest is missing";
+      if (!wrong->empty()) return Finding::refused(*wrong);
     }
     finding = prove(work, input, *signature->bytes);
     if (finding.is != Finding::Is::refused) return finding;
@@ -242,18 +237,12 @@ Finding HttpSignatureCheck::prove(Work& work, const Member& input, std::string_v
   std::string base;
   if (!compose(work, input.items, input.raw, base)) return Finding::refused("the request lacks something that was signed");
   Finding finding = Finding::refused(kNoMatch);
-  bool matches = false;
-  for (const MacKey& key : keys_) {
-    if (!key.window.valid_at(work.now)) continue;
-    Mac::Room room;
-    key.mac.begin();
-    key.mac.update(base);
-    if (constant_time_equals(key.mac.finish(room), signature)) matches = true;
-  }
-  if (open_) {
+  bool matches = any_makes(keys_, work.now, base, signature);
+  if (public_) {
     const Parameter* id = input.parameter("keyid");
-    ring_.each(work, id != nullptr ? std::string_view(id->text) : std::string_view(), finding,
-               [&](const PublicKey& key) { matches = matches || key.verify(*open_, base, signature); });
+    matches = ring_.any(work, id != nullptr ? std::string_view(id->text) : std::string_view(), finding, [&](const PublicKey& key) {
+      return key.fits(*public_) && work.may_verify() && key.verify(*public_, base, signature);
+    });
   }
   if (!matches) return finding;
   work.note_proven(base);
@@ -290,26 +279,20 @@ Result<bool> HttpSignatureCheck::sign(Draft& draft, const Keyring& keyring, cons
   std::string base, made;
   if (!input || !compose(work, input->front().items, parameters, base))
     return invalid("the request lacks something that this scheme signs");
-  for (const MacKey& key : keys_) {
-    if (!key.window.valid_at(now) || !made.empty()) continue;
-    Mac::Room room;
-    key.mac.begin();
-    key.mac.update(base);
-    made = key.mac.finish(room);
-  }
+  made = make_mac(keys_, now, base).value_or(std::string());
   std::string why = "no key is valid now";
   Finding finding;
-  if (open_) {
-    ring_.each(work, {}, finding, [&](const PublicKey& key) {
-      if (!made.empty()) return;
-      auto signature = key.sign(*open_, base);
-      if (signature && algorithm_ == "ecdsa-p256-sha256") {  // r‖s (RFC 9421 §3.3.4)
-        made = ecdsa_from_der(*signature, 32).value_or(std::string());
-      } else if (signature) {
-        made = std::move(*signature);
-      } else {
+  if (public_) {
+    ring_.any(work, {}, finding, [&](const PublicKey& key) {
+      auto signature = key.sign(*public_, base);
+      if (!signature) {
         why = signature.error().message;
+      } else if (algorithm_ == "ecdsa-p256-sha256") {  // r‖s (RFC 9421 §3.3.4)
+        made = ecdsa_from_der(*signature, 32).value_or(std::string());
+      } else {
+        made = std::move(*signature);
       }
+      return !made.empty();
     });
   }
   if (made.empty()) return invalid(why);

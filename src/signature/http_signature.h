@@ -45,7 +45,7 @@ class HttpSignatureCheck final : public Check {
   std::string algorithm_, label_, tag_;
   std::vector<std::string> components_;
   Duration tolerance_{};  // 0: `created` is not judged
-  std::optional<PublicAlgorithm> open_;  // absent: hmac-sha256
+  std::optional<PublicAlgorithm> public_;  // absent: hmac-sha256
   KeyRing ring_;
   std::vector<MacKey> keys_;
 };

@@ -35,7 +35,7 @@ const conf::Documented kSourcesVerifyJwtDocumented("sources.NAME.verify.jwt", kS
 struct Known {
   std::string_view name;
   std::optional<Digest> shared;
-  PublicAlgorithm open = PublicAlgorithm::ed25519;
+  PublicAlgorithm public_one = PublicAlgorithm::ed25519;
 };
 constexpr Known kAlgorithms[] = {
     {"HS256", Digest::sha256},
@@ -123,7 +123,7 @@ bool JwtRule::read_algorithms(const conf::Section& section, const conf::Node& ke
                               const Keyring& keyring, const rules::Names& names, const conf::Position& where,
                               conf::Problems& problems) {
   const size_t before = problems.all().size();
-  bool shared = false, open = false;
+  bool shared = false, public_ones = false;
   for (const std::string& name : section.texts("algorithms")) {
     const auto known =
         std::find_if(std::begin(kAlgorithms), std::end(kAlgorithms), [&](const Known& a) { return a.name == name; });
@@ -132,13 +132,13 @@ bool JwtRule::read_algorithms(const conf::Section& section, const conf::Node& ke
                     "write HS256, RS256, PS256, ES256 or EdDSA");
       continue;
     }
-    (known->shared ? shared : open) = true;
-    algorithms_.push_back({name, known->shared, known->open, {}});
+    (known->shared ? shared : public_ones) = true;
+    algorithms_.push_back({name, known->shared, known->public_one, {}});
   }
   // With both, a public key could be given out as a shared secret.
-  if (shared && open) section.wrong("algorithms", "HS… and public keys do not mix", "write two checks, in any: [ … ]");
+  if (shared && public_ones) section.wrong("algorithms", "HS… and public keys do not mix", "write two checks, in any: [ … ]");
   if (problems.all().size() != before || algorithms_.empty()) return false;
-  if (open) return ring_.build(keys, key, keyring, names, where, problems);
+  if (public_ones) return ring_.build(keys, key, keyring, names, where, problems);
   if (keys.present()) section.wrong("algorithms", "keys that are published are public ones", "write algorithms: [RS256]");
   const std::vector<KeyBytes> bytes = key.find(keyring, where, problems);
   for (Algorithm& algorithm : algorithms_) algorithm.keys = make_keys(*algorithm.shared, bytes);
@@ -190,20 +190,14 @@ Finding JwtRule::check_signature(const Algorithm& algorithm, std::string_view ke
                                  std::string_view signature, Work& work) const {
   Finding finding = Finding::refused("the token's signature does not match");
   constexpr size_t kP256 = 64;  // r and s, nothing around them (RFC 7518 §3.4)
-  if (!algorithm.shared && algorithm.open == PublicAlgorithm::ecdsa_p256_sha256 && signature.size() != kP256) return finding;
-  bool matches = false;
-  for (const MacKey& key : algorithm.keys) {
-    if (!key.window.valid_at(work.now)) continue;
-    Mac::Room room;
-    key.mac.begin();
-    key.mac.update(text);
-    if (constant_time_equals(key.mac.finish(room), signature)) matches = true;
-  }
+  if (!algorithm.shared && algorithm.public_one == PublicAlgorithm::ecdsa_p256_sha256 && signature.size() != kP256) return finding;
+  bool matches = any_makes(algorithm.keys, work.now, text, signature);
   if (!algorithm.shared) {
-    ring_.each(work, key_id, finding, [&](const PublicKey& key) {
+    const std::string prepared = prepare(algorithm.public_one, text);
+    matches = ring_.any(work, key_id, finding, [&](const PublicKey& key) {
       // What a JWK says it is for binds it, too (RFC 7517 §4.4).
-      if (!key.jwa.empty() && key.jwa != algorithm.name) return;
-      matches = matches || key.verify(algorithm.open, text, signature);
+      if ((!key.jwa.empty() && key.jwa != algorithm.name) || !key.fits(algorithm.public_one) || !work.may_verify()) return false;
+      return key.verify_prepared(algorithm.public_one, prepared, signature);
     });
   }
   return matches ? Finding{} : finding;
@@ -309,22 +303,17 @@ Result<std::string> JwtRule::make(Work& work) const {
             ",\"exp\":" + std::to_string(seconds + kMadeFor) + '}';
   const std::string token =
       base64url_encode("{\"alg\":\"" + algorithm.name + "\",\"typ\":\"JWT\"}") + '.' + base64url_encode(claims);
-  for (const MacKey& key : algorithm.keys) {
-    if (!key.window.valid_at(work.now)) continue;
-    Mac::Room room;
-    key.mac.begin();
-    key.mac.update(token);
-    return token + '.' + base64url_encode(key.mac.finish(room));
-  }
+  if (const auto mac = make_mac(algorithm.keys, work.now, token)) return token + '.' + base64url_encode(*mac);
   if (algorithm.shared) return invalid("no secret is valid now");
   Finding finding;
   Result<std::string> made = invalid("no key is valid now, or the keys cannot be fetched");
-  ring_.each(work, {}, finding, [&](const PublicKey& key) {
-    if (!made.ok()) made = key.sign(algorithm.open, token);
+  ring_.any(work, {}, finding, [&](const PublicKey& key) {
+    made = key.sign(algorithm.public_one, token);
+    return made.ok();
   });
   if (!made) return made;
   constexpr size_t kP256 = 32;
-  const auto raw = algorithm.open == PublicAlgorithm::ecdsa_p256_sha256 ? ecdsa_from_der(*made, kP256) : *made;
+  const auto raw = algorithm.public_one == PublicAlgorithm::ecdsa_p256_sha256 ? ecdsa_from_der(*made, kP256) : *made;
   if (!raw) return invalid("the key does not fit the algorithm");
   return token + '.' + base64url_encode(*raw);
 }

@@ -42,7 +42,7 @@ class JwtRule {
   struct Algorithm {
     std::string name;  // "HS256"
     std::optional<Digest> shared;
-    PublicAlgorithm open = PublicAlgorithm::ed25519;
+    PublicAlgorithm public_one = PublicAlgorithm::ed25519;  // unless it is shared
     std::vector<MacKey> keys;
   };
   // Accepted values of a claim; one that yields null: the claim must not be there.

@@ -106,24 +106,39 @@ bool KeyLocation::allows(std::string_view text) const {
   return path.find("..") == std::string_view::npos && (path_.empty() || matches_stars(path_, path));
 }
 
-std::shared_ptr<const PublicKeys> KeyLocation::find(payload::RequestContext& context, KeySource* source,
-                                                    KeySource::Need need, Finding& finding) const {
-  std::string url;
+bool KeyLocation::may_ask(const std::string& url, const Work& work) const {
+  constexpr Duration kMinute{60'000};
+  if (work.keys == nullptr || work.keys->is_proven(url)) return true;
+  if (work.now < minute_ || work.now >= minute_ + kMinute) {
+    unproven_.clear();
+    minute_ = work.now;
+  }
+  if (std::find(unproven_.begin(), unproven_.end(), url) != unproven_.end()) return true;
+  if (unproven_.size() == kMaxUnproven) return false;
+  unproven_.push_back(url);
+  return true;
+}
+
+std::shared_ptr<const PublicKeys> KeyLocation::find(Work& work, KeySource::Need need, Finding& finding, std::string& url) const {
+  url.clear();
   if (!url_) {
     url = fixed_;
-  } else if (!url_->append(context, url).ok()) {
+  } else if (!url_->append(work.context, url).ok()) {
     finding = Finding::refused("the request does not say where its key is");
     return nullptr;
   } else if (!allows(url)) {
     finding = Finding::refused("the key's address is not one the rules allow");
     return nullptr;
+  } else if (!may_ask(url, work)) {
+    finding = {Finding::Is::unavailable, "too many addresses of keys are asked for", {}};
+    return nullptr;
   }
-  const KeySource::Answer answer = source != nullptr ? source->get(url, need) : KeySource::Answer{};
+  const KeySource::Answer answer = work.keys != nullptr ? work.keys->get(url, need) : KeySource::Answer{};
   if (answer.state == KeySource::State::ready) return answer.keys;
   const bool pending = answer.state == KeySource::State::pending;
   finding.is = pending ? Finding::Is::pending : Finding::Is::unavailable;
   finding.reason = "the sender's keys cannot be fetched now";
-  finding.url = std::move(url);
+  finding.url = url;
   return nullptr;
 }
 

@@ -33,6 +33,12 @@ class KeySource {
   virtual Answer get(const std::string& url, Need need) = 0;
   // `done` is called once, on a later turn, when get(url) is no longer pending.
   virtual void when_known(const std::string& url, std::function<void()> done) = 0;
+  // A key of that document has verified something: a request did not make its address up, and it makes room last.
+  virtual void note_proven(const std::string& url) { static_cast<void>(url); }
+  virtual bool is_proven(const std::string& url) const {
+    static_cast<void>(url);
+    return false;
+  }
 };
 
 }  // namespace belay::signature

@@ -1,5 +1,7 @@
 #include "signature/keys.h"
 
+#include <algorithm>
+
 #include "base/bytes.h"
 #include "conf/documented.h"
 #include "http/message.h"
@@ -16,7 +18,8 @@ constexpr conf::Setting kSettings[] = {
      .help = "how the secret spells the key's bytes: hex, base64, base64url or text (default); a list: any of them", .example = "base64"},
     {.key = "optional", .type = conf::Type::boolean, .fallback = "false", .help = "without the secret the check never holds"},
     {.key = "derive", .type = conf::Type::node, .help = "template of the key, made of $secret.NAME", .example = "\"AWS4{{ $secret.signing }}\""},
-    {.key = "id", .type = conf::Type::expression, .help = "which secret, or which key of a set, the request names", .example = "$headers['X-Key-Id']"},
+    {.key = "id", .type = conf::Type::expression, .help = "which of `secrets`, or which key of a set, the request names", .example = "$headers['X-Key-Id']"},
+    {.key = "secrets", .type = conf::Type::node, .help = "names in the source's secrets that `id` may be", .example = "[first, second]"},
 };
 const conf::Documented kSourcesVerifyKeyDocumented("sources.NAME.verify.key", kSettings);
 
@@ -54,6 +57,27 @@ std::vector<MacKey> make_keys(Digest digest, const std::vector<KeyBytes>& keys) 
   return made;
 }
 
+bool any_makes(const std::vector<MacKey>& keys, WallTime now, std::string_view text, std::string_view given) {
+  bool makes = false;
+  for (const MacKey& key : keys) {
+    if (!key.window.valid_at(now)) continue;
+    Mac::Room room;
+    key.mac.begin();
+    key.mac.update(text);
+    if (constant_time_equals(key.mac.finish(room), given)) makes = true;
+  }
+  return makes;
+}
+
+std::optional<std::string> make_mac(const std::vector<MacKey>& keys, WallTime now, std::string_view text) {
+  const auto valid = std::find_if(keys.begin(), keys.end(), [now](const MacKey& key) { return key.window.valid_at(now); });
+  if (valid == keys.end()) return std::nullopt;
+  Mac::Room room;
+  valid->mac.begin();
+  valid->mac.update(text);
+  return std::string(valid->mac.finish(room));
+}
+
 KeyRule KeyRule::read(const conf::Node& node, const rules::Names& names, const Keyring& keyring,
                       conf::Problems& problems) {
   KeyRule rule;
@@ -73,6 +97,9 @@ KeyRule KeyRule::read(const conf::Node& node, const rules::Names& names, const K
   }
   if (section.has("derive")) rule.derivation = rules::Template::compile(section.node("derive"), names, problems);
   if (section.has("id")) rule.id = rules::Expression::compile(section.node("id"), names, problems);
+  if (section.has("secrets")) rule.candidates = section.texts("secrets");
+  if (section.has("secrets") && (!section.has("id") || section.has("secret") || rule.candidates.empty()))
+    section.wrong("secrets", "secrets are what id chooses from", "write key: { id: '$headers[\"Key-Id\"]', secrets: [first, second] }");
   if (rule.derivation && !rule.derivation->reads(rules::Variable::secret))
     section.wrong("derive", "a key that no secret has a part in can be made by anybody", "write derive: \"{{ $secret." + rule.secret + " }}…\"");
   if (rule.derivation) {
@@ -110,18 +137,14 @@ std::vector<KeyBytes> KeyRule::find(const Keyring& keyring, const conf::Position
                      "paste it exactly as the sender shows it");
     }
   };
-  bool given = false;  // but perhaps empty: then it could not be read, which has been reported
-  if (chooses()) {
-    for (const auto& [name, values] : keyring.secrets) add(name, values);
-    given = !keyring.secrets.empty();
-  } else if (const auto found = keyring.secrets.find(secret); found != keyring.secrets.end()) {
-    add(secret, found->second);
-    given = true;
+  for (const std::string& name : candidates.empty() ? std::vector<std::string>{secret} : candidates) {
+    // Given but empty: it could not be read, which has been reported.
+    if (const auto found = keyring.secrets.find(name); found != keyring.secrets.end()) {
+      add(name, found->second);
+    } else if (!optional) {
+      problems.add(where, "secret '" + printable(name) + "' is not given", "write secrets: { " + printable(name) + ": \"${env:NAME}\" }");
+    }
   }
-  if (!given && optional) return keys;
-  if (!given)
-    problems.add(where, "secret '" + printable(secret) + "' is not given",
-                 "write secrets: { " + printable(secret) + ": \"${env:NAME}\" }");
   if (!derivation || dynamic || keys.empty()) return keys;
   NoRequest nothing;
   Work work(nothing.context, keyring, WallTime{}, nullptr);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -28,7 +29,12 @@ struct MacKey {
 
 std::vector<MacKey> make_keys(Digest digest, const std::vector<KeyBytes>& keys);
 
-// `key: NAME` or `key: { secret: NAME, strip: "whsec_", decode: base64, derive: "{{ … }}", id: EXPR }` of a scheme.
+// Whether `given` is the MAC of `text` under a key that is valid at `now`; every one is tried.
+bool any_makes(const std::vector<MacKey>& keys, WallTime now, std::string_view text, std::string_view given);
+// The MAC under the first valid key; nullopt without one.
+std::optional<std::string> make_mac(const std::vector<MacKey>& keys, WallTime now, std::string_view text);
+
+// `key: NAME` or `key: { secret: NAME, strip: "whsec_", decode: base64, derive: "{{ … }}", id: EXPR, secrets: [NAME] }` of a scheme.
 struct KeyRule {
   std::string secret = "signing";
   std::string strip;                 // taken off the front where a secret has it
@@ -38,7 +44,9 @@ struct KeyRule {
 
   static KeyRule read(const conf::Node& node, const rules::Names& names, const Keyring& keyring, conf::Problems& problems);
 
-  // The keys of the named secret (of every secret when the request chooses by id); empty with a problem at `where` when it
+  std::vector<std::string> candidates;          // secrets that `id` may name, never others, which have other uses; empty: `secret`
+
+  // The keys of the named secret (of the candidates when the request chooses by id); empty with a problem at `where` when it
   // is absent or cannot be decoded.
   std::vector<KeyBytes> find(const Keyring& keyring, const conf::Position& where, conf::Problems& problems) const;
 

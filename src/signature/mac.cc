@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "signature/octets.h"
 
 namespace belay::signature {
 
@@ -33,10 +34,6 @@ EVP_MAC* hmac() {
   return fetched;
 }
 
-const unsigned char* octets(const char* bytes) {
-  return reinterpret_cast<const unsigned char*>(bytes);
-}
-
 }  // namespace
 
 std::optional<Digest> digest_named(std::string_view name) {
@@ -51,7 +48,7 @@ Mac::Mac(Digest digest, std::string_view key) : digest_(digest), context_(EVP_MA
   std::string name = openssl_name(digest);
   const OSSL_PARAM parameters[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, name.data(), 0),
                                    OSSL_PARAM_construct_end()};
-  BELAY_CHECK(EVP_MAC_init(context_, octets(key.data()), key.size(), parameters) == 1);
+  BELAY_CHECK(EVP_MAC_init(context_, octets(key), key.size(), parameters) == 1);
 }
 
 Mac::~Mac() {
@@ -67,7 +64,7 @@ void Mac::begin() const {
 }
 
 void Mac::update(std::string_view bytes) const {
-  BELAY_CHECK(EVP_MAC_update(context_, octets(bytes.data()), bytes.size()) == 1);
+  BELAY_CHECK(EVP_MAC_update(context_, octets(bytes), bytes.size()) == 1);
 }
 
 std::string_view Mac::finish(Room& room) const {

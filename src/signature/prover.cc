@@ -196,7 +196,7 @@ class EqualProver final : public Prover {
       const auto bytes = decode(encoding_, given.values[i]);
       if (!bytes || bytes->empty()) continue;
       each_expected(work, [&](std::string_view expected) {
-        if (!expected.empty() && constant_time_equals(expected, *bytes)) matches = true;
+        if (!expected.empty() && same_secret(expected, *bytes)) matches = true;
       });
     }
     return matches ? Finding{} : Finding::refused("the token does not match");
@@ -307,6 +307,8 @@ std::unique_ptr<Prover> build_prover(const ProverSettings& settings, conf::Probl
   std::unique_ptr<Prover> prover;
   KeyRule rule = KeyRule::read(settings.key, *settings.names, *settings.keyring, problems);
   const std::string_view name = settings.algorithm;
+  if (settings.keys.present() && (name == "equal" || digest_named(name.starts_with("hmac-") ? name.substr(5) : name)))
+    problems.add(settings.keys.position(), "algorithm " + settings.algorithm + " has no public keys", "remove keys; key: NAME names the secret");
   if (name == "jwt") {
     auto jwt = JwtRule::build(settings.jwt, settings.keys, rule, *settings.keyring, *settings.names, settings.position, problems);
     if (jwt) prover = std::make_unique<JwtProver>(std::move(jwt));

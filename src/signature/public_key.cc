@@ -8,6 +8,9 @@
 #include <array>
 #include <utility>
 
+#include "signature/digest.h"
+#include "signature/octets.h"
+
 namespace belay::signature {
 
 namespace {
@@ -26,17 +29,15 @@ constexpr std::pair<std::string_view, PublicAlgorithm> kNames[] = {
     {"rsa-pss-sha512", PublicAlgorithm::rsa_pss_sha512},
 };
 
-const EVP_MD* digest_of(PublicAlgorithm algorithm) {
-  switch (algorithm) {
-    case PublicAlgorithm::ed25519: return nullptr;  // hashes by itself
-    case PublicAlgorithm::ecdsa_p256_sha1:
-    case PublicAlgorithm::rsa_pkcs1_sha1: return EVP_sha1();
-    case PublicAlgorithm::ecdsa_p256_sha256:
-    case PublicAlgorithm::rsa_pkcs1_sha256:
-    case PublicAlgorithm::rsa_pss_sha256: return EVP_sha256();
-    case PublicAlgorithm::rsa_pkcs1_sha384: return EVP_sha384();
-    case PublicAlgorithm::rsa_pkcs1_sha512:
-    case PublicAlgorithm::rsa_pss_sha512: return EVP_sha512();
+const EVP_MD* openssl_digest(PublicAlgorithm algorithm) {
+  const auto digest = digest_of(algorithm);
+  if (!digest) return nullptr;
+  switch (*digest) {
+    case Digest::md5: return EVP_md5();
+    case Digest::sha1: return EVP_sha1();
+    case Digest::sha256: return EVP_sha256();
+    case Digest::sha384: return EVP_sha384();
+    case Digest::sha512: return EVP_sha512();
   }
   return nullptr;
 }
@@ -49,11 +50,8 @@ bool is_pss(PublicAlgorithm algorithm) {
   return algorithm == PublicAlgorithm::rsa_pss_sha256 || algorithm == PublicAlgorithm::rsa_pss_sha512;
 }
 
-const unsigned char* octets(std::string_view bytes) {
-  return reinterpret_cast<const unsigned char*>(bytes.data());
-}
-
 using DigestContext = std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)>;
+using KeyContext = std::unique_ptr<EVP_PKEY_CTX, decltype(&EVP_PKEY_CTX_free)>;
 
 bool pad(EVP_PKEY_CTX* context, PublicAlgorithm algorithm) {
   if (!is_pss(algorithm)) return true;
@@ -68,6 +66,26 @@ std::optional<PublicAlgorithm> public_algorithm_named(std::string_view name) {
     if (known == name) return algorithm;
   }
   return std::nullopt;
+}
+
+std::optional<Digest> digest_of(PublicAlgorithm algorithm) {
+  switch (algorithm) {
+    case PublicAlgorithm::ed25519: return std::nullopt;
+    case PublicAlgorithm::ecdsa_p256_sha1:
+    case PublicAlgorithm::rsa_pkcs1_sha1: return Digest::sha1;
+    case PublicAlgorithm::ecdsa_p256_sha256:
+    case PublicAlgorithm::rsa_pkcs1_sha256:
+    case PublicAlgorithm::rsa_pss_sha256: return Digest::sha256;
+    case PublicAlgorithm::rsa_pkcs1_sha384: return Digest::sha384;
+    case PublicAlgorithm::rsa_pkcs1_sha512:
+    case PublicAlgorithm::rsa_pss_sha512: return Digest::sha512;
+  }
+  return std::nullopt;
+}
+
+std::string prepare(PublicAlgorithm algorithm, std::string_view message) {
+  const auto digest = digest_of(algorithm);
+  return digest ? hash_of(*digest, message) : std::string(message);
 }
 
 PublicKey::PublicKey(evp_pkey_st* key) : key_(key, EVP_PKEY_free) {}
@@ -86,18 +104,26 @@ bool PublicKey::fits(PublicAlgorithm algorithm) const {
 }
 
 bool PublicKey::verify(PublicAlgorithm algorithm, std::string_view message, std::string_view signature) const {
+  return fits(algorithm) && verify_prepared(algorithm, prepare(algorithm, message), signature);
+}
+
+bool PublicKey::verify_prepared(PublicAlgorithm algorithm, std::string_view prepared, std::string_view signature) const {
   constexpr size_t kRawP256 = 64;
   if (!fits(algorithm)) return false;
+  if (algorithm == PublicAlgorithm::ed25519) {
+    const DigestContext context(EVP_MD_CTX_new(), EVP_MD_CTX_free);
+    return EVP_DigestVerifyInit(context.get(), nullptr, nullptr, nullptr, key_.get()) == 1 &&
+           EVP_DigestVerify(context.get(), octets(signature), signature.size(), octets(prepared), prepared.size()) == 1;
+  }
   const std::string der =
       is_ecdsa(algorithm) && signature.size() == kRawP256 ? ecdsa_to_der(signature) : std::string();
   if (!der.empty()) signature = der;
   // OpenSSL takes one without its leading zeros, too: one text for one signature (RFC 8017 §8.1.2).
   if (EVP_PKEY_get_base_id(key_.get()) == EVP_PKEY_RSA && signature.size() != static_cast<size_t>(EVP_PKEY_get_size(key_.get()))) return false;
-  const DigestContext context(EVP_MD_CTX_new(), EVP_MD_CTX_free);
-  EVP_PKEY_CTX* key_context = nullptr;  // owned by `context`
-  return EVP_DigestVerifyInit(context.get(), &key_context, digest_of(algorithm), nullptr, key_.get()) == 1 &&
-         pad(key_context, algorithm) &&
-         EVP_DigestVerify(context.get(), octets(signature), signature.size(), octets(message), message.size()) == 1;
+  const KeyContext context(EVP_PKEY_CTX_new(key_.get(), nullptr), EVP_PKEY_CTX_free);
+  return EVP_PKEY_verify_init(context.get()) == 1 && pad(context.get(), algorithm) &&
+         EVP_PKEY_CTX_set_signature_md(context.get(), openssl_digest(algorithm)) == 1 &&
+         EVP_PKEY_verify(context.get(), octets(signature), signature.size(), octets(prepared), prepared.size()) == 1;
 }
 
 Result<std::string> PublicKey::sign(PublicAlgorithm algorithm, std::string_view message) const {
@@ -106,7 +132,7 @@ Result<std::string> PublicKey::sign(PublicAlgorithm algorithm, std::string_view 
   EVP_PKEY_CTX* key_context = nullptr;
   size_t size = 0;
   std::string made;
-  if (EVP_DigestSignInit(context.get(), &key_context, digest_of(algorithm), nullptr, key_.get()) == 1 &&
+  if (EVP_DigestSignInit(context.get(), &key_context, openssl_digest(algorithm), nullptr, key_.get()) == 1 &&
       pad(key_context, algorithm) &&
       EVP_DigestSign(context.get(), nullptr, &size, octets(message), message.size()) == 1) {
     made.resize(size);

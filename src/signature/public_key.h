@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/result.h"
+#include "signature/mac.h"
 
 struct evp_pkey_st;
 
@@ -32,6 +33,10 @@ enum class PublicAlgorithm : uint8_t {
 // "ed25519", "rsa-pkcs1-sha256", …; nullopt for another word.
 std::optional<PublicAlgorithm> public_algorithm_named(std::string_view name);
 
+// The hash that an algorithm signs in a message's place; absent for Ed25519, which hashes by itself.
+std::optional<Digest> digest_of(PublicAlgorithm algorithm);
+std::string prepare(PublicAlgorithm algorithm, std::string_view message);
+
 class PublicKey {
  public:
   // Takes the key over.
@@ -40,6 +45,8 @@ class PublicKey {
   bool fits(PublicAlgorithm algorithm) const;
   // False also when the key does not fit. ECDSA signatures are DER, or the 64 bytes r‖s of JWS.
   bool verify(PublicAlgorithm algorithm, std::string_view message, std::string_view signature) const;
+  // The same for prepare(message): one message is hashed once for many keys and signatures.
+  bool verify_prepared(PublicAlgorithm algorithm, std::string_view prepared, std::string_view signature) const;
   // Refused without the private half. ECDSA gives DER.
   Result<std::string> sign(PublicAlgorithm algorithm, std::string_view message) const;
 

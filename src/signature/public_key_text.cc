@@ -12,6 +12,7 @@
 #include "base/bytes.h"
 #include "json/document.h"
 #include "signature/public_key.h"
+#include "signature/octets.h"
 
 namespace belay::signature {
 
@@ -24,10 +25,6 @@ using Builder = std::unique_ptr<OSSL_PARAM_BLD, decltype(&OSSL_PARAM_BLD_free)>;
 using Parameters = std::unique_ptr<OSSL_PARAM, decltype(&OSSL_PARAM_free)>;
 using KeyContext = std::unique_ptr<EVP_PKEY_CTX, decltype(&EVP_PKEY_CTX_free)>;
 using Number = std::unique_ptr<BIGNUM, decltype(&BN_free)>;
-
-const unsigned char* octets(std::string_view bytes) {
-  return reinterpret_cast<const unsigned char*>(bytes.data());
-}
 
 WallTime time_of(const ASN1_TIME* time) {
   std::tm parts{};

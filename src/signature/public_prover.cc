@@ -9,6 +9,8 @@ namespace belay::signature {
 
 namespace {
 
+constexpr std::string_view kTooMany = "there are too many keys and signatures to try";
+
 class PublicProver final : public Prover {
  public:
   PublicProver(PublicAlgorithm algorithm, const ProverSettings& settings, KeyRule rule, conf::Problems& problems)
@@ -25,15 +27,12 @@ class PublicProver final : public Prover {
     std::string id;
     if (rule_.chooses() && !rule_.chosen(work, id)) return Finding::refused("the key's id is missing");
     Finding finding = Finding::refused("no key is valid at this time");
+    const std::vector<std::string> texts = prepare_all(work);
     const std::string* matched = nullptr;
-    const std::vector<std::string> texts = render(work);
-    ring_.each(work, id, finding, [&](const PublicKey& key) {
-      finding.reason = "the signature does not match";
-      for (const std::string& text : texts) {
-        for (const std::string& signature : signatures) {
-          if (matched == nullptr && key.verify(algorithm_, text, signature)) matched = &text;
-        }
-      }
+    ring_.any(work, id, finding, [&](const PublicKey& key) {
+      if (finding.reason != kTooMany) finding.reason = "the signature does not match";
+      matched = match(key, texts, signatures, work, finding);
+      return matched != nullptr;
     });
     if (matched == nullptr) return finding;
     work.note_proven(*matched);
@@ -41,14 +40,16 @@ class PublicProver final : public Prover {
   }
 
   Result<std::string> make(Work& work) const override {
-    const std::vector<std::string> texts = render(work);
-    if (texts.empty()) return invalid("the request lacks something that this scheme signs");
+    std::string text;
+    if (!feed(*overs_.front(), work, [&text](std::string_view piece) { text += piece; }))
+      return invalid("the request lacks something that this scheme signs");
     std::string id;
     if (rule_.chooses() && !rule_.chosen(work, id)) return invalid("the request does not say which key");
     Finding finding;
     Result<std::string> made = invalid("no key is valid now, or the keys cannot be fetched");
-    ring_.each(work, id, finding, [&](const PublicKey& key) {
-      if (!made.ok()) made = key.sign(algorithm_, texts.front());
+    ring_.any(work, id, finding, [&](const PublicKey& key) {
+      made = key.sign(algorithm_, text);
+      return made.ok();
     });
     if (!made) return made;
     return encode(encoding_, *made);
@@ -58,14 +59,36 @@ class PublicProver final : public Prover {
   bool covers_body() const override { return all_hold_raw(overs_); }
 
  private:
-  // Public-key signatures are checked over a whole text: one copy of the body for each alternative.
-  std::vector<std::string> render(Work& work) const {
+  // What of every alternative is verified. Only Ed25519 needs a copy of the body: it hashes twice.
+  std::vector<std::string> prepare_all(Work& work) const {
     std::vector<std::string> texts;
+    const auto digest = digest_of(algorithm_);
     for (const auto& over : overs_) {
       std::string text;
-      if (feed(*over, work, [&text](std::string_view piece) { text += piece; })) texts.push_back(std::move(text));
+      if (!digest) {
+        if (feed(*over, work, [&text](std::string_view piece) { text += piece; })) texts.push_back(std::move(text));
+        continue;
+      }
+      const Hash hash(*digest);
+      Hash::Room room;
+      if (feed(*over, work, [&hash](std::string_view piece) { hash.update(piece); })) texts.emplace_back(hash.finish(room));
     }
     return texts;
+  }
+
+  const std::string* match(const PublicKey& key, const std::vector<std::string>& texts, const std::vector<std::string>& signatures, Work& work,
+                           Finding& finding) const {
+    if (!key.fits(algorithm_)) return nullptr;
+    for (const std::string& text : texts) {
+      for (const std::string& signature : signatures) {
+        if (!work.may_verify()) {
+          finding.reason = kTooMany;
+          return nullptr;
+        }
+        if (key.verify_prepared(algorithm_, text, signature)) return &text;
+      }
+    }
+    return nullptr;
   }
 
   PublicAlgorithm algorithm_;
@@ -91,8 +114,12 @@ bool KeyRing::build(const conf::Node& keys, const KeyRule& rule, const Keyring& 
   for (const KeyBytes& value : rule.find(keyring, where, problems)) {
     auto parsed = parse_public_keys(value.bytes);
     if (!parsed) {
-      problems.add(where, "secret '" + printable(rule.secret) + "' is no public key: " + parsed.error().message);
+      problems.add(where, "secret '" + printable(value.name) + "' is no public key: " + parsed.error().message);
       continue;
+    }
+    // A secret that the request may name is known by its name, unless the key has an id of its own.
+    for (PublicKey& key : *parsed) {
+      if (!rule.candidates.empty() && key.id.empty()) key.id = value.name;
     }
     known_.push_back({value.window, std::move(*parsed)});
   }
@@ -111,14 +138,14 @@ void KeyRing::read_file(const conf::Node& node, const Keyring& keyring, conf::Pr
   }
 }
 
-std::shared_ptr<const PublicKeys> KeyRing::fetch(Work& work, std::string_view id, Finding& finding) const {
+std::shared_ptr<const PublicKeys> KeyRing::fetch(Work& work, std::string_view id, Finding& finding, std::string& url) const {
   const Loan loan(work);
   const auto has_id = [id](const PublicKeys& keys) {
     return std::any_of(keys.begin(), keys.end(), [id](const PublicKey& key) { return fits(key, id); });
   };
-  auto keys = location_->find(work.context, work.keys, KeySource::Need::any, finding);
+  auto keys = location_->find(work, KeySource::Need::any, finding, url);
   if (keys && !has_id(*keys)) {
-    keys = location_->find(work.context, work.keys, KeySource::Need::newer, finding);
+    keys = location_->find(work, KeySource::Need::newer, finding, url);
     if (keys && !has_id(*keys)) finding = Finding::refused("the sender publishes no key of this id");
   }
   return keys;

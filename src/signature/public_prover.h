@@ -1,7 +1,9 @@
 // Checks signatures made with a private key, against keys from the secrets or from where the sender publishes them.
 #pragma once
 
+#include <algorithm>
 #include <memory>
+#include <string>
 
 #include "signature/key_location.h"
 #include "signature/keys.h"
@@ -18,28 +20,29 @@ class KeyRing {
 
   bool is_published() const { return location_ != nullptr; }  // by somebody else, at a URL
 
-  // Visits every key that may be tried at this time: with an `id`, those of that id and those that have none. Fills in `finding`
-  // and visits nothing when the keys cannot be had. For an id that the document known lacks a newer one is asked for.
+  // Visits the keys that may be tried at this time, until one fits (`visit` is true): with an `id`, those of that id and those
+  // that have none. Fills in `finding` and visits nothing when the keys cannot be had. For an id that the document known lacks a
+  // newer one is asked for.
   template <typename Visit>
-  void each(Work& work, std::string_view id, Finding& finding, const Visit& visit) const {
+  bool any(Work& work, std::string_view id, Finding& finding, const Visit& visit) const {
     if (location_) {
-      if (const auto published = fetch(work, id, finding)) each_of(*published, work, id, visit);
-      return;
+      std::string url;
+      const auto published = fetch(work, id, finding, url);
+      if (!published || !any_of(*published, work, id, visit)) return false;
+      if (work.keys != nullptr) work.keys->note_proven(url);
+      return true;
     }
-    for (const Known& known : known_) {
-      if (known.window.valid_at(work.now)) each_of(known.keys, work, id, visit);
-    }
+    return std::any_of(known_.begin(), known_.end(),
+                       [&](const Known& known) { return known.window.valid_at(work.now) && any_of(known.keys, work, id, visit); });
   }
 
  private:
   template <typename Visit>
-  static void each_of(const PublicKeys& keys, Work& work, std::string_view id, const Visit& visit) {
-    for (const PublicKey& key : keys) {
-      if (key.valid_at(work.now) && fits(key, id)) visit(key);
-    }
+  static bool any_of(const PublicKeys& keys, Work& work, std::string_view id, const Visit& visit) {
+    return std::any_of(keys.begin(), keys.end(), [&](const PublicKey& key) { return key.valid_at(work.now) && fits(key, id) && visit(key); });
   }
   static bool fits(const PublicKey& key, std::string_view id) { return id.empty() || key.id.empty() || key.id == id; }
-  std::shared_ptr<const PublicKeys> fetch(Work& work, std::string_view id, Finding& finding) const;
+  std::shared_ptr<const PublicKeys> fetch(Work& work, std::string_view id, Finding& finding, std::string& url) const;
   void read_file(const conf::Node& node, const Keyring& keyring, conf::Problems& problems);
 
   struct Known {

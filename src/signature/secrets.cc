@@ -1,13 +1,14 @@
 #include "signature/secrets.h"
 
 #include "base/bytes.h"
+#include "signature/digest.h"
 
 namespace belay::signature {
 
 bool matches_any(const conf::Secret& secret, std::string_view given, WallTime now) {
   bool found = false;
   for (const conf::SecretValue& value : secret) {
-    const bool equal = constant_time_equals(value.value, given);
+    const bool equal = same_secret(value.value, given);
     found = found || (equal && !value.value.empty() && value.valid_at(now));
   }
   return found;

@@ -195,6 +195,7 @@ Finding SingleCheck::check_each(Work& work) const {
   Finding finding;
   for (const rules::Value& item : items) {
     work.lent.item = item;
+    work.verifications = 0;
     finding = check_one(work);
     if (!finding.genuine()) break;
   }

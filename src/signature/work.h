@@ -21,6 +21,9 @@ struct Work {
     lent.params = &params;
   }
   void note_proven(std::string_view text);
+  // Public-key arithmetic is what costs most: no request has more of it than this, whatever it gives and whatever is published.
+  static constexpr int kMaxVerifications = 64;
+  bool may_verify() { return ++verifications <= kMaxVerifications; }
   size_t proven_size() const { return proven == nullptr ? 0 : proven->size(); }
 
   Work(const Work&) = delete;
@@ -29,6 +32,7 @@ struct Work {
   payload::RequestContext& context;
   WallTime now;
   KeySource* keys;  // null: no document of keys can be had
+  int verifications = 0;
   bool cut_short = false;         // an expression came to the limit of its work or memory: that no proof was found says nothing
   std::string* proven = nullptr;  // gets hashes of what was found to be signed; null: nobody asks
   LentSecrets secrets;

@@ -1,6 +1,7 @@
 #include "upstream/fetched_keys.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/log.h"
 
@@ -12,7 +13,9 @@ FetchedKeys::Entry& FetchedKeys::entry_of(const std::string& url) {
     return found->second;
   }
   if (entries_.size() >= kMaxUrls) {
-    entries_.erase(std::min_element(entries_.begin(), entries_.end(), [](const auto& a, const auto& b) { return a.second.used < b.second.used; }));
+    entries_.erase(std::min_element(entries_.begin(), entries_.end(), [](const auto& a, const auto& b) {
+      return std::pair(a.second.proven, a.second.used) < std::pair(b.second.proven, b.second.used);
+    }));
   }
   Entry& entry = entries_[url];
   entry.used = ++uses_;
@@ -68,6 +71,15 @@ void FetchedKeys::when_known(const std::string& url, std::function<void()> done)
   Entry& entry = entry_of(url);
   BELAY_CHECK_NOTE(entry.from != nullptr, "when_known() of a URL that is not pending");
   fetcher_.fetch(entry.from, std::move(done));
+}
+
+void FetchedKeys::note_proven(const std::string& url) {
+  if (const auto found = entries_.find(url); found != entries_.end()) found->second.proven = true;
+}
+
+bool FetchedKeys::is_proven(const std::string& url) const {
+  const auto found = entries_.find(url);
+  return found != entries_.end() && found->second.proven;
 }
 
 }  // namespace belay::upstream

@@ -1,6 +1,7 @@
 // Public keys that senders publish (JWKS, certificates), fetched by URL. One per loop, owned by the worker beside its Fetcher.
 // A document is parsed once, when it has arrived. For a key that it lacks it is fetched again, once every kReadAgain, so that
-// tokens made up by anybody cost the sender nothing. Limits: kMaxUrls documents; the one asked for longest ago makes room.
+// tokens made up by anybody cost the sender nothing. Limits: kMaxUrls documents; of those that have verified nothing
+// the one asked for longest ago makes room, then of the others.
 // Failure: unavailable, also for a document that holds no key we can use, and for a key that the last one lacks while the
 // endpoint fails.
 #pragma once
@@ -24,6 +25,8 @@ class FetchedKeys final : public signature::KeySource {
 
   Answer get(const std::string& url, Need need) override;
   void when_known(const std::string& url, std::function<void()> done) override;
+  void note_proven(const std::string& url) override;
+  bool is_proven(const std::string& url) const override;
 
  private:
   struct Entry {
@@ -31,6 +34,7 @@ class FetchedKeys final : public signature::KeySource {
     std::shared_ptr<const Document> document;
     std::shared_ptr<const signature::PublicKeys> keys;  // of `document`; null: it has none
     uint64_t used = 0;
+    bool proven = false;  // makes room after all that are not
     MonotonicTime again_from{};  // when a newer document than the one known may be asked for
   };
   Answer newer(Entry& entry);

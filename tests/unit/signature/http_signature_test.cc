@@ -102,3 +102,18 @@ TEST_CASE("structured_fields_that_break_the_grammar_are_refused_whole") {
   CHECK(signature::parse_dictionary(many).has_value());
   CHECK_FALSE(signature::parse_dictionary(many + ", b=:AAAA:").has_value());
 }
+
+TEST_CASE("a_query_parameter_that_is_not_there_cannot_be_signed") {
+  const Rules rules("{ algorithm: rfc9421, signature: { algorithm: hmac-sha256, components: [\"@query-param\"] } }");
+  const std::string parameters = "(\"@query-param\";name=\"id\");created=1759999999";
+  const auto check = [&](const std::string& target, const std::string& value) {
+    signature::Mac mac(signature::Digest::sha256, "k1");
+    signature::Mac::Room room;
+    mac.begin();
+    mac.update("\"@query-param\";name=\"id\": " + value + "\n\"@signature-params\": " + parameters);
+    return rules.check(Request(Pairs{{"Signature-Input", "s=" + parameters}, {"Signature", "s=:" + base64_encode(mac.finish(room)) + ":"}}, "{}", target));
+  };
+  CHECK_EQ(check("/hook?id=7", "7"), "");
+  CHECK_EQ(check("/hook", ""), "the request lacks something that was signed");
+  CHECK_EQ(check("/hook?id=7&id=8", "7"), "the request lacks something that was signed");
+}

@@ -91,3 +91,31 @@ TEST_CASE("max_life_bounds_how_far_ahead_exp_may_be") {
   const Rules shorter(rules_of("{ algorithms: [HS256], require: [], max_life: 4m }"));
   CHECK_EQ(shorter.check(Request(made.fields)), "the token is valid for too long");
 }
+
+TEST_CASE("a_public_key_among_secrets_is_known_by_the_secrets_name") {
+  const std::string first = pem_of(EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519")), second = pem_of(EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519"));
+  const Rules rules("{ algorithm: ed25519, signature: { header: Sig }, key: { id: '$headers[\"Key-Id\"]', secrets: [first, second] } }",
+                    {{"first", first}, {"second", second}});
+  Request made = rules.sign(Request(Pairs{{"Key-Id", "second"}}));
+  CHECK_EQ(rules.check(Request(made.fields)), "");
+  made.fields.front().second = "first";
+  CHECK_EQ(rules.check(Request(made.fields)), "the signature does not match");
+}
+
+TEST_CASE("no_more_keys_and_signatures_are_tried_than_a_request_may_cost") {
+  const std::string right = pem_of(EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", "P-256"));
+  std::vector<std::pair<std::string, std::string>> secrets;
+  for (int i = 0; i < 4; ++i) secrets.emplace_back("signing", pem_of(EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", "P-256")));
+  secrets.emplace_back("signing", right);
+  const std::string scheme = "{ algorithm: ecdsa-p256-sha256, signature: { header: Sig, list: \",\" } }";
+  const std::string good = Rules(scheme, {{"signing", right}}).sign(Request()).fields.back().second;
+  const Rules rules(scheme, secrets);
+  const auto check = [&](int bad_ones) {
+    std::string list = good;
+    for (int i = 0; i < bad_ones; ++i) list += ",3006020101020101";
+    return rules.check(Request(Pairs{{"Sig", list}}));
+  };
+  CHECK_EQ(check(0), "");
+  CHECK_EQ(check(14), "");  // 4 keys that are wrong by 15 signatures, then the right one's first
+  CHECK_EQ(check(15), "there are too many keys and signatures to try");
+}

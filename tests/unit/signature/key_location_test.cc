@@ -103,6 +103,40 @@ TEST_CASE("a_host_is_made_of_parameters_when_rules_load") {
   CHECK_FALSE(rules({{"arn", "a:b:c::d"}})->built());
 }
 
+TEST_CASE("made_up_addresses_are_asked_for_a_few_times_a_minute_and_proven_ones_always") {
+  class Counting final : public signature::KeySource {
+   public:
+    Answer get(const std::string& url, Need) override {
+      ++asked;
+      if (url.find("genuine") == std::string::npos) return {};
+      return {State::ready, std::make_shared<const signature::PublicKeys>(signature::parse_public_keys(kPublic).value())};
+    }
+    void when_known(const std::string&, std::function<void()> done) override { done(); }
+    void note_proven(const std::string& url) override { proven = url; }
+    bool is_proven(const std::string& url) const override { return url == proven; }
+    std::string proven;
+    size_t asked = 0;
+  } source;
+  const Rules rules("{ algorithm: ed25519, signature: { header: Sig }, keys: { url: \"{{ $headers['Cert'] }}\", hosts: [keys.example.com] } }");
+  const auto check = [&](const std::string& name, int64_t later_ms = 0) {
+    // RFC 8032 §7.1, test 1: of the empty message.
+    Request request(Pairs{{"Sig", "e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e065224901555fb8821590a33bacc61e39701cf9b46bd25bf5f0595bbe24655141438e7a100b"},
+                          {"Cert", "https://keys.example.com/" + name}}, "");
+    request.now += Duration(later_ms);
+    return rules.check(std::move(request), &source);
+  };
+  for (size_t i = 0; i < signature::KeyLocation::kMaxUnproven; ++i) CHECK_EQ(check("made-up-" + std::to_string(i)), "the sender's keys cannot be fetched now");
+  CHECK_EQ(check("made-up-0"), "the sender's keys cannot be fetched now");  // again: nothing new
+  CHECK_EQ(source.asked, signature::KeyLocation::kMaxUnproven + 1);
+  CHECK_EQ(check("genuine"), "too many addresses of keys are asked for");
+  CHECK_EQ(source.asked, signature::KeyLocation::kMaxUnproven + 1);
+  CHECK_EQ(check("genuine", 60'000), "");
+  CHECK_EQ(source.proven, "https://keys.example.com/genuine");
+  for (size_t i = 0; i < signature::KeyLocation::kMaxUnproven; ++i) check("more-" + std::to_string(i), 60'001);
+  CHECK_EQ(check("more", 60'002), "too many addresses of keys are asked for");
+  CHECK_EQ(check("genuine", 60'002), "");
+}
+
 TEST_CASE("a_newer_document_is_asked_for_only_for_an_id_that_the_one_known_lacks") {
   const Rules rules("{ algorithm: ed25519, signature: { header: Sig }, keys: https://keys.example.com/jwks, key: { id: \"$headers['Kid']\" } }");
   class Set final : public signature::KeySource {

@@ -132,7 +132,8 @@ TEST_CASE("keys_are_derived_when_rules_load_and_for_each_request_where_the_reque
 }
 
 TEST_CASE("a_request_may_name_the_secret_it_was_signed_with") {
-  const Rules rules("{ algorithm: hmac-sha256, signature: { header: Sig }, key: { id: '$headers[\"Key-Id\"]' } }", {{"first", "k1"}, {"second", "k2"}});
+  const Rules rules("{ algorithm: hmac-sha256, signature: { header: Sig }, key: { id: '$headers[\"Key-Id\"]', secrets: [first, second] } }",
+                    {{"first", "k1"}, {"second", "k2"}, {"verify_token", "guessable"}});
   const Request made = rules.sign(Request(Pairs{{"Key-Id", "second"}}));
   CHECK_EQ(rules.check(Request(made.fields)), "");
   Pairs other = made.fields;
@@ -140,6 +141,13 @@ TEST_CASE("a_request_may_name_the_secret_it_was_signed_with") {
   CHECK_EQ(rules.check(Request(other)), "the signature does not match");
   other.front().second = "third";
   CHECK_EQ(rules.check(Request(other)), "the key's id is not known");
+  const Rules token("{ algorithm: hmac-sha256, signature: { header: Sig } }", {{"signing", "guessable"}});
+  other = token.sign(Request(Pairs{{"Key-Id", "verify_token"}})).fields;
+  CHECK_EQ(rules.check(Request(other)), "the key's id is not known");
+  for (const char* wrong : {"{ secrets: [first] }", "{ id: \"'first'\", secrets: [] }", "{ id: \"'first'\", secrets: [third] }", "{ id: \"'first'\" }"}) {
+    INFO(wrong);
+    CHECK_FALSE(Rules("{ algorithm: hmac-sha256, signature: { header: Sig }, key: " + std::string(wrong) + " }", {{"first", "k1"}}).built());
+  }
 }
 
 TEST_CASE("a_plain_hash_proves_the_body_only_with_the_secret_behind_it") {
@@ -249,4 +257,14 @@ TEST_CASE("a_digest_of_the_largest_body_is_made_and_what_is_too_much_work_is_nob
   const Rules greedy("{ algorithm: hmac-sha256, over: \"{{ hex($raw) }}\", signature: { header: Sig } }");
   Request request(Pairs{{"Sig", std::string(64, '0')}}, largest);
   CHECK_EQ(greedy.scheme().check(request.context(), request.now).is, signature::Finding::Is::unavailable);
+}
+
+TEST_CASE("public_keys_beside_an_algorithm_that_has_none_are_refused") {
+  for (const char* algorithm : {"hmac-sha256", "equal", "rfc9421"}) {
+    INFO(algorithm);
+    const bool components = std::string(algorithm) == "rfc9421";
+    CHECK_FALSE(Rules("{ algorithm: " + std::string(algorithm) + ", signature: " +
+                      (components ? "{ algorithm: hmac-sha256, components: [\"@method\"] }" : "{ header: Sig }") + ", keys: https://keys.example.com/jwks }")
+                    .built());
+  }
 }
