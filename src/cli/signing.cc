@@ -39,7 +39,10 @@ void add_secret_names(const conf::Node& node, std::vector<std::string>& names) {
   }
   for (const conf::Node& item : node.items()) add_secret_names(item, names);
   for (const conf::Entry& entry : node.entries()) {
-    if (entry.key == "key") add(entry.value.is_scalar() ? entry.value.text() : entry.value.at("secret").text());
+    if (entry.key == "key") {
+      add(entry.value.is_scalar() ? entry.value.text() : entry.value.at("secret").text());
+      for (const conf::Node& item : entry.value.at("secrets").items()) add(item.text());
+    }
     add_secret_names(entry.value, names);
   }
 }
