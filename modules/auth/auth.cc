@@ -241,8 +241,6 @@ std::unique_ptr<Check> Reader::jwt(const conf::Node& node) const {
   return std::make_unique<Jwt>(std::move(rule), std::move(keyring));
 }
 
-constexpr std::string_view kWrong = "the credentials are missing or wrong";
-
 class Auth final : public pipeline::Handler {
  public:
   explicit Auth(std::unique_ptr<Check> check) : check_(std::move(check)) {}
