@@ -9,8 +9,11 @@ namespace belay::spool {
 
 double SpaceWatch::disk_used() const {
   struct statvfs disk {};
-  if (statvfs(folder_.c_str(), &disk) != 0 || disk.f_blocks == 0) return 0;  // the commit itself will tell
-  return 1 - static_cast<double>(disk.f_bavail) / static_cast<double>(disk.f_blocks);
+  if (statvfs(folder_.c_str(), &disk) != 0) return 0;  // the commit itself will tell
+  // As df says it: what is kept for root, or beyond a quota, is neither used nor to be had.
+  const auto used = static_cast<double>(disk.f_blocks - disk.f_bfree);
+  const double all = used + static_cast<double>(disk.f_bavail);
+  return all > 0 ? used / all : 0;
 }
 
 const std::string& SpaceWatch::refusal(bool now_please) {
