@@ -9,18 +9,8 @@ belay=$(realpath "$1") folder=$2
 here=$(cd "$(dirname "$0")" && pwd)
 shift 2
 
-command -v npm >/dev/null || { echo "npm is missing; tools/test installs it (Debian packages nodejs and npm). Nothing was tested." >&2; exit 77; }
-mkdir -p "$folder"
-cd "$folder"
-# What npm installed last time is good as long as the lock file is the same.
-if ! cmp -s "$here/package-lock.json" installed-lock.json; then
-  cp "$here/package.json" "$here/package-lock.json" .
-  npm ci --prefer-offline --fetch-retries 1 --ignore-scripts --legacy-peer-deps --omit=optional --no-audit --no-fund --loglevel error >&2 || {
-    echo "npm cannot install the vendors' packages: no registry, or another package behind a name. Nothing was tested." >&2
-    exit 77
-  }
-  cp package-lock.json installed-lock.json
-fi
+. "$here/../packages.sh"
+npm_packages "$folder" "the vendors' packages" --prefer-offline --legacy-peer-deps --omit=optional
 # Beside the packages, because that is where node looks for them.
 rm -rf vendors
 cp -r "$here"/*.mjs "$here/vendors" .
