@@ -1,9 +1,6 @@
 // The published and SDK-made vectors of tests/data/signature-vectors.json through the code that `belay verify` runs.
 #include <doctest/doctest.h>
 
-#include <openssl/evp.h>
-#include <openssl/pem.h>
-
 #include <algorithm>
 #include <map>
 
@@ -13,6 +10,7 @@
 #include "json/document.h"
 #include "kit.h"
 #include "signature/key_source.h"
+#include "tests/unit/signature/pem.h"
 
 using namespace belay;
 using namespace belay::test;
@@ -84,19 +82,9 @@ class VectorKeys final : public signature::KeySource {
 // Private keys for the presets that take none but these.
 struct Keys {
   Keys() {
-    const auto make = [](EVP_PKEY* key) {
-      BIO* out = BIO_new(BIO_s_mem());
-      PEM_write_bio_PrivateKey(out, key, nullptr, nullptr, 0, nullptr, nullptr);
-      char* text = nullptr;
-      const long size = BIO_get_mem_data(out, &text);
-      std::string pem(text, static_cast<size_t>(size));
-      BIO_free(out);
-      EVP_PKEY_free(key);
-      return pem;
-    };
-    ed25519 = make(EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519"));
-    p256 = make(EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", "P-256"));
-    rsa = make(EVP_PKEY_Q_keygen(nullptr, nullptr, "RSA", size_t{2048}));
+    ed25519 = pem_of(EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519"));
+    p256 = pem_of(EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", "P-256"));
+    rsa = pem_of(EVP_PKEY_Q_keygen(nullptr, nullptr, "RSA", size_t{2048}));
   }
   std::string secret_for(const std::string& preset) const {
     if (preset == "discord" || preset == "telnyx" || preset == "standard_webhooks_v1a") return ed25519;

@@ -1,24 +1,11 @@
-#include <openssl/evp.h>
-#include <openssl/pem.h>
-
 #include "base/bytes.h"
 #include "fixture.h"
+#include "pem.h"
 
 using namespace belay;
 using namespace belay::test;
 
 namespace {
-
-std::string pem_of(EVP_PKEY* key) {
-  BIO* out = BIO_new(BIO_s_mem());
-  PEM_write_bio_PrivateKey(out, key, nullptr, nullptr, 0, nullptr, nullptr);
-  char* text = nullptr;
-  const long size = BIO_get_mem_data(out, &text);
-  std::string pem(text, static_cast<size_t>(size));
-  BIO_free(out);
-  EVP_PKEY_free(key);
-  return pem;
-}
 
 std::string rules_of(const std::string& jwt) {
   return "{ algorithm: jwt, signature: { header: Authorization, scheme: Bearer }, jwt: " + jwt + " }";

@@ -1,10 +1,9 @@
 #include "signature/public_key.h"
 
 #include <doctest/doctest.h>
-#include <openssl/evp.h>
-#include <openssl/pem.h>
 
 #include "base/bytes.h"
+#include "pem.h"
 
 using namespace belay;
 using namespace belay::signature;
@@ -16,25 +15,11 @@ const std::string kPublic = "3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0c
 const std::string kSignature =
     "92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00";
 
-std::string pem_of(EVP_PKEY* key, bool secret) {
-  BIO* out = BIO_new(BIO_s_mem());
-  if (secret) {
-    PEM_write_bio_PrivateKey(out, key, nullptr, nullptr, 0, nullptr, nullptr);
-  } else {
-    PEM_write_bio_PUBKEY(out, key);
-  }
-  char* text = nullptr;
-  const long size = BIO_get_mem_data(out, &text);
-  std::string pem(text, static_cast<size_t>(size));
-  BIO_free(out);
-  return pem;
-}
-
 void signs_and_verifies(EVP_PKEY* key, const char* name) {
   INFO(name);
   const PublicAlgorithm algorithm = *public_algorithm_named(name);
-  const PublicKeys secret = parse_public_keys(pem_of(key, true)).value();
-  const PublicKeys open = parse_public_keys(pem_of(key, false)).value();
+  const PublicKeys secret = parse_public_keys(test::pem_of(key, test::Half::secret)).value();
+  const PublicKeys open = parse_public_keys(test::pem_of(key, test::Half::open)).value();
   const auto made = secret.front().sign(algorithm, "text");
   REQUIRE(made.ok());
   CHECK(open.front().verify(algorithm, "text", *made));
@@ -74,7 +59,7 @@ TEST_CASE("every_algorithm_verifies_what_its_private_half_signed_and_nothing_els
 
 TEST_CASE("ecdsa_signatures_are_taken_as_der_and_as_the_64_bytes_of_jws") {
   EVP_PKEY* key = EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", "P-256");
-  const PublicKeys keys = parse_public_keys(pem_of(key, true)).value();
+  const PublicKeys keys = parse_public_keys(test::pem_of(key, test::Half::secret)).value();
   EVP_PKEY_free(key);
   for (int i = 0; i < 20; ++i) {  // leading zeros come and go
     const std::string der = keys.front().sign(PublicAlgorithm::ecdsa_p256_sha256, "text").value();
@@ -88,10 +73,10 @@ TEST_CASE("ecdsa_signatures_are_taken_as_der_and_as_the_64_bytes_of_jws") {
 
 TEST_CASE("a_key_that_is_too_weak_or_of_another_curve_fits_nothing") {
   EVP_PKEY* rsa = EVP_PKEY_Q_keygen(nullptr, nullptr, "RSA", size_t{1024});
-  CHECK_FALSE(parse_public_keys(pem_of(rsa, false)).value().front().fits(PublicAlgorithm::rsa_pkcs1_sha256));
+  CHECK_FALSE(parse_public_keys(test::pem_of(rsa, test::Half::open)).value().front().fits(PublicAlgorithm::rsa_pkcs1_sha256));
   EVP_PKEY_free(rsa);
   EVP_PKEY* p384 = EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", "P-384");
-  CHECK_FALSE(parse_public_keys(pem_of(p384, false)).value().front().fits(PublicAlgorithm::ecdsa_p256_sha256));
+  CHECK_FALSE(parse_public_keys(test::pem_of(p384, test::Half::open)).value().front().fits(PublicAlgorithm::ecdsa_p256_sha256));
   EVP_PKEY_free(p384);
 }
 
