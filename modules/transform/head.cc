@@ -25,18 +25,6 @@ bool contains(const std::vector<std::string>& names, std::string_view name) {
   return std::any_of(names.begin(), names.end(), [name](const std::string& other) { return same_header(other, name); });
 }
 
-// Fields that say something about the bytes of the body as the sender wrote them (RFC 9110 §8, RFC 9530, RFC 1864).
-bool describes_body(std::string_view name) {
-  switch (name.size()) {
-    case 6: return ascii_iequals(name, "digest");
-    case 11: return ascii_iequals(name, "content-md5") || ascii_iequals(name, "repr-digest");
-    case 13: return ascii_iequals(name, "content-range");
-    case 14: return ascii_iequals(name, "content-length") || ascii_iequals(name, "content-digest");
-    case 16: return ascii_iequals(name, "content-encoding");
-    default: return false;
-  }
-}
-
 bool is_content_type(std::string_view name) { return name.size() == 12 && ascii_iequals(name, "content-type"); }
 
 }  // namespace
@@ -69,7 +57,7 @@ Result<void> NewHead::fields(rules::Context& context, const http::Fields& from, 
   for (const http::Field& field : from) {
     if (http::is_hop_by_hop(field.name) || (!options.empty() && named(field.name))) continue;
     if (!change.vouched && upstream::claims_identity(field.name)) continue;
-    if ((change.new_body || change.no_body) && describes_body(field.name)) continue;
+    if ((change.new_body || change.no_body) && http::describes_body(field.name)) continue;
     if (contains(remove_headers_, field.name) || find_header(field.name) != nullptr) continue;
     if (is_content_type(field.name) && (change.no_body || new_type)) {
       if (new_type && !type_written) out.emplace_back(field.name, change.content_type);

@@ -42,6 +42,17 @@ bool is_hop_by_hop(std::string_view name) {
   }
 }
 
+bool describes_body(std::string_view name) {
+  switch (name.size()) {
+    case 6: return is_word(name, "digest");
+    case 11: return is_word(name, "content-md5") || is_word(name, "repr-digest");
+    case 13: return is_word(name, "content-range");
+    case 14: return is_word(name, "content-length") || is_word(name, "content-digest");
+    case 16: return is_word(name, "content-encoding");
+    default: return false;
+  }
+}
+
 std::vector<std::string_view> connection_options(const Fields& fields) {
   std::vector<std::string_view> options;
   for (const Field& field : fields) {

@@ -21,6 +21,8 @@ inline void end_head(std::string& out) {
 // Fields that belong to one hop and are never passed on (RFC 9110 §7.6.1), those named by Connection included: decided
 // once per message with connection_options().
 bool is_hop_by_hop(std::string_view name);
+// Fields that say something about the bytes of the body as its sender wrote them (RFC 9110 §8, RFC 9530, RFC 1864).
+bool describes_body(std::string_view name);
 // Values of all Connection fields, split; usually none or one, never more than the parser lets pass. They are the
 // peer's word: what we write ourselves (Host, Content-Length) is not theirs to take out.
 std::vector<std::string_view> connection_options(const Fields& fields);

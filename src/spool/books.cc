@@ -15,7 +15,8 @@ constexpr Duration kClientKept = std::chrono::hours(24);  // a worker that was a
 std::string sealed(const DestinationCounts& counts) {
   std::string payload;
   wire::put_text16(payload, counts.name);
-  for (const uint64_t count : {counts.spooled, counts.waiting, counts.delivered, counts.dead, counts.cancelled}) {
+  for (const uint64_t count : {counts.spooled, counts.waiting, counts.delivered, counts.dead, counts.cancelled,
+                               counts.superseded}) {
     put_be64(payload, count);
   }
   std::string out;
@@ -27,6 +28,7 @@ std::string sealed(const Totals& totals) {
   std::string payload;
   for (const uint64_t total : {totals.messages, totals.events, totals.quarantined, totals.blocks, totals.rejected}) put_be64(payload, total);
   put_be64(payload, static_cast<uint64_t>(totals.widest_ms));
+  put_be64(payload, totals.turns);
   std::string out;
   append_sealed(out, payload);
   return out;
@@ -40,6 +42,7 @@ bool read(std::string_view stored, DestinationCounts& counts) {
   for (uint64_t* count : {&counts.spooled, &counts.waiting, &counts.delivered, &counts.dead, &counts.cancelled}) {
     *count = in.u64();
   }
+  if (!in.finished()) counts.superseded = in.u64();  // absent in records of schema 2
   return in.finished();
 }
 
@@ -49,6 +52,7 @@ bool read(std::string_view stored, Totals& totals) {
   wire::Reader in(*payload);
   for (uint64_t* total : {&totals.messages, &totals.events, &totals.quarantined, &totals.blocks, &totals.rejected}) *total = in.u64();
   totals.widest_ms = in.i64();
+  if (!in.finished()) totals.turns = in.u64();  // absent in records of schema 2
   return in.finished();
 }
 
@@ -66,6 +70,7 @@ uint64_t& DestinationCounts::of(DeliveryState state) {
     case DeliveryState::delivered: return delivered;
     case DeliveryState::dead: return dead;
     case DeliveryState::cancelled: return cancelled;
+    case DeliveryState::superseded: return superseded;
     case DeliveryState::queued:
     case DeliveryState::sending:
     case DeliveryState::scheduled: break;

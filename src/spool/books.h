@@ -1,5 +1,6 @@
 // Running counters of the store, kept in its own transactions so that a start needs no count over millions of records:
-// totals, and per destination how many deliveries stand where (P11: spooled = waiting + delivered + dead + cancelled).
+// totals, and per destination how many deliveries stand where (P11: spooled = waiting + delivered + dead +
+// cancelled + superseded).
 // Books is what is committed; a BooksChange collects one transaction's changes and becomes part of it. Not thread-safe.
 #pragma once
 
@@ -17,7 +18,7 @@ namespace belay::spool {
 
 struct DestinationCounts {
   std::string name;
-  uint64_t spooled = 0, waiting = 0, delivered = 0, dead = 0, cancelled = 0;
+  uint64_t spooled = 0, waiting = 0, delivered = 0, dead = 0, cancelled = 0, superseded = 0;
   uint64_t& of(DeliveryState state);
 };
 
@@ -27,6 +28,7 @@ struct Totals {
   uint64_t quarantined = 0;
   uint64_t blocks = 0;       // ever written: the number of the next
   uint64_t rejected = 0;     // messages kept for quarantine: without deliveries
+  uint64_t turns = 0;        // given to deliveries of a group, ever: the last one's
   int64_t widest_ms = 0;     // most time between the smallest and the greatest id of a block
 };
 

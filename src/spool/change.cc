@@ -17,9 +17,11 @@ Change::Change(lmdb::Environment& environment, const Tables& tables, const Books
       messages_{tables.messages},
       deliveries_{tables.deliveries},
       journal_{tables.journal},
-      failed_{tables.failed} {}
+      failed_{tables.failed},
+      groups_(*this, now) {}
 
 Change::~Change() {
+  for (const auto& [message, destination] : held_) leases_.drop(message, destination);
   if (committed_) return;
   for (const auto& [message, destination] : leased_) leases_.drop(message, destination);
 }
@@ -100,7 +102,7 @@ Change::Stored Change::store(NewMessage& put, Duration lease) {
   take_claims(transaction_, tables_, put.claims, id, message.event.status, id.time(), now_);
   for (Delivery& delivery : put.deliveries) {
     if (delivery.destination_name != message.event.destination) block_.add_destination(delivery.destination_name);
-    store_delivery(delivery, lease);
+    store_delivery(delivery, message.body(delivery.shape).size(), lease);
   }
   return Stored::now;
 }
@@ -115,21 +117,27 @@ void Change::store_chunks(const MessageId& id, uint16_t shape, std::string_view 
   }
 }
 
-void Change::store_delivery(Delivery& delivery, Duration lease) {
+void Change::store_delivery(Delivery& delivery, size_t bytes, Duration lease) {
   if (delivery.state == DeliveryState::sending) {
+    BELAY_CHECK_NOTE(!delivery.grouped(), "who goes first of a key is decided by the commit");
     delivery.state = DeliveryState::queued;
     // Before the commit shows it to anybody else, so that no scan can take it first.
     if (leases_.take(delivery.message, delivery.destination, now_, now_ + lease)) {
       leased_.emplace_back(delivery.message, delivery.destination);
     }
   }
+  if (delivery.grouped() && is_waiting(delivery.state)) {
+    delivery.turn = ++books_.totals.turns;
+    static_cast<void>(groups_.join(delivery, bytes, false));
+  }
   scratch_.clear();
   append_sealed(scratch_, delivery);
   const std::string key = delivery_key(delivery.message, delivery.destination);
   static_cast<void>(is_new(deliveries_, key));
   put_ordered(deliveries_, key, scratch_);
+  if (expires_by_index(delivery)) transaction_.put(tables_.expiries, expiry_key(delivery.expires, delivery.message, delivery.destination), {});
   if (is_waiting(delivery.state)) {
-    transaction_.put(tables_.due, due_key(delivery.destination, delivery.due, delivery.message), {});
+    if (groups_.has_turn(delivery)) put_due(delivery);
   } else {
     transaction_.put(tables_.ended, ended_key(delivery.state, delivery.message, delivery.destination), {});
   }
@@ -142,8 +150,10 @@ bool Change::settle(const Delivery& delivery) {
   auto head = read_delivery_head(*stored);
   if (!head) {  // what the caller holds is whole and newer
     quarantine(tables_.deliveries, 'd', delivery_key(delivery.message, delivery.destination));
-    head = DeliveryHead{DeliveryState::queued, delivery.due, std::max(delivery.attempts, 1U) - 1};
+    head = DeliveryHead{DeliveryState::queued, delivery.due, std::max(delivery.attempts, 1U) - 1, delivery.shaped()};
+    if (delivery.shaped()) return settle_shaped(delivery, {}, *head);  // the view ended with the change
   }
+  if (head->shaped) return settle_shaped(delivery, *stored, *head);
   const bool sending = is_waiting(head->state) && (delivery.attempts == head->attempts + 1 ||
                                                    leases_.held(delivery.message, delivery.destination, now_));
   settled_.emplace_back(delivery.message, delivery.destination);
@@ -158,12 +168,12 @@ void Change::write_state(const Delivery& delivery, DeliveryState from, WallTime 
   transaction_.put(tables_.deliveries, delivery_key(delivery.message, delivery.destination), scratch_);
   if (is_waiting(from)) {
     transaction_.remove(tables_.due, due_key(delivery.destination, old_due, delivery.message));
-  } else if (from != DeliveryState::delivered) {
+  } else if (is_indexed_end(from)) {
     transaction_.remove(tables_.ended, ended_key(from, delivery.message, delivery.destination));
   }
   if (is_waiting(delivery.state)) {
-    transaction_.put(tables_.due, due_key(delivery.destination, delivery.due, delivery.message), {});
-  } else if (delivery.state != DeliveryState::delivered) {
+    if (groups_.has_turn(delivery)) put_due(delivery);
+  } else if (is_indexed_end(delivery.state)) {
     transaction_.put(tables_.ended, ended_key(delivery.state, delivery.message, delivery.destination), {});
   }
   books_.moved(delivery, from, delivery.state);
@@ -227,11 +237,12 @@ void Change::bury_message(const MessageId& id, const std::string& reason) {
     if (!stored) continue;
     auto delivery = read_delivery(*stored);
     if (!delivery || !is_waiting(delivery->state)) continue;
-    const DeliveryState from = delivery->state;
+    const Delivery before = *delivery;
     delivery->state = DeliveryState::dead;
     delivery->reason = reason;
-    write_state(*delivery, from, delivery->due);
+    save(*delivery, before);
     settled_.emplace_back(id, delivery->destination);
+    groups_.gone(*delivery);
   }
 }
 
@@ -242,6 +253,8 @@ void Change::renew_delivery(const DueEntry& entry, const std::string& name) {
   delivery.destination = entry.destination;
   delivery.destination_name = name;
   delivery.due = entry.due;
+  delivery.grouping = entry.grouping;
+  if (wire::is_batch(delivery.grouping.kind)) delivery.batch = delivery.message;
   delivery.reason = "its record was damaged; attempts before this are not known";
   scratch_.clear();
   append_sealed(scratch_, delivery);
@@ -255,7 +268,12 @@ void Change::mend_due(const DueEntry& entry, const std::string& name, bool waits
     auto head = read_delivery_head(*stored);
     if (!head) return;  // another damage: renew_delivery()
     if (is_waiting(head->state)) {
-      if (head->due == entry.due) return;  // right by now
+      const auto delivery = head->shaped ? read_delivery(*stored) : Result<Delivery>(Delivery{});
+      if (head->due == entry.due && (!delivery || !delivery->grouped() || groups_.has_turn(*delivery))) return;  // right by now
+      if (delivery && delivery->grouped()) {
+        changed_ = transaction_.remove(tables_.due, due_key(entry.destination, entry.due, entry.message)) || changed_;
+        return groups_.mend(*delivery);
+      }
       transaction_.put(tables_.due, due_key(entry.destination, head->due, entry.message), {});
     }
   } else if (waits && transaction_.get(tables_.messages, entry.message.view())) {
@@ -286,6 +304,15 @@ bool Change::may_go(const MessageId& id, WallTime older_than, bool any_delivered
   return true;
 }
 
+// A dead one that is forgotten cannot keep its key any longer.
+void Change::forget_turn(const std::string& key) {
+  const auto stored = transaction_.get(tables_.deliveries, key);
+  const auto head = stored ? read_delivery_head(*stored) : Result<DeliveryHead>(DeliveryHead{});
+  if (!head || !head->shaped || head->state != DeliveryState::dead) return;
+  const auto delivery = read_delivery(*stored);
+  if (delivery && delivery->grouping.kind == wire::GroupKind::order_wait) groups_.gone(*delivery);
+}
+
 void Change::remove_message(const MessageId& id) {
   transaction_.remove(tables_.messages, id.view());
   for (const std::string& key : keys_with_prefix(tables_.chunks, id.view())) transaction_.remove(tables_.chunks, key);
@@ -293,6 +320,7 @@ void Change::remove_message(const MessageId& id) {
   if (deliveries.empty() && books_.totals.rejected > 0) --books_.totals.rejected;
   for (const std::string& key : deliveries) {
     const DestinationId destination = get_be(key.data() + 16, 8);
+    forget_turn(key);
     transaction_.remove(tables_.ended, ended_key(DeliveryState::dead, id, destination));
     transaction_.remove(tables_.ended, ended_key(DeliveryState::cancelled, id, destination));
     transaction_.remove(tables_.deliveries, key);
@@ -380,7 +408,9 @@ Result<void> Change::commit() {
     if (auto result = transaction_.commit(); !result) return result;
     committed_ = true;
   }
-  for (const auto& [message, destination] : settled_) leases_.drop(message, destination);
+  for (const auto& whom : settled_) {
+    if (!held_.contains(whom)) leases_.drop(whom.first, whom.second);
+  }
   return {};
 }
 

@@ -2,11 +2,13 @@
 // dropped. Lives on the writer thread. After failed() nothing of it counts; leases it has given are taken back.
 #pragma once
 
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "spool/books.h"
+#include "spool/groups.h"
 #include "spool/journal.h"
 #include "spool/leases.h"
 #include "spool/environment.h"
@@ -15,10 +17,12 @@
 
 namespace belay::spool {
 
-class Change {
+class Change final : private GroupStore {
  public:
   Change(lmdb::Environment& environment, const Tables& tables, const Books& books, LeaseTable& leases, WallTime now);
   ~Change();
+  Change(const Change&) = delete;
+  Change& operator=(const Change&) = delete;
 
   // Takes the batch apart: deliveries given as `sending` are stored as queued.
   Committed apply(Batch& batch);
@@ -33,6 +37,11 @@ class Change {
   // the counters. A delivery that is lost although its message is stored is queued anew when its destination, named `name`,
   // `waits` for some; of anything else the entry goes.
   void mend_due(const DueEntry& entry, const std::string& name, bool waits);
+  // A member of a batch that could not be read when the batch was to be sent, or is no member any more: it leaves it.
+  void mend_member(const DueEntry& first, const MessageId& member);
+  // What stands in the way of sending what is due: see Groups::take_care().
+  void take_care(const DueEntry& entry);
+  uint32_t expire(uint32_t max);  // of what waits and is not being sent; how many ended
   // From `from` on, in order of ids; `from` is moved on, and emptied at the end. Returns how many messages went.
   uint32_t prune_messages(std::string& from, WallTime older_than, bool any_delivered, uint32_t max);
   // Up to `max` blocks, oldest first. `lines`: how many lines went. Returns how many blocks.
@@ -61,14 +70,29 @@ class Change {
   enum class Stored : uint8_t { now, before, failed };
   Stored store(NewMessage& put, Duration lease);
   void store_chunks(const MessageId& id, uint16_t shape, std::string_view body);
-  void store_delivery(Delivery& delivery, Duration lease);
+  void store_delivery(Delivery& delivery, size_t bytes, Duration lease);
   bool settle(const Delivery& delivery);
+  bool settle_shaped(const Delivery& delivery, std::string_view stored, const DeliveryHead& head);
   void write_state(const Delivery& delivery, DeliveryState from, WallTime old_due);
+
+  std::optional<GroupHead> group_head(DestinationId to, const wire::GroupKey& key) override;
+  void put_group_head(DestinationId to, const wire::GroupKey& key, const GroupHead& head) override;
+  void remove_group_head(DestinationId to, const wire::GroupKey& key) override;
+  std::vector<GroupMember> members(DestinationId to, const wire::GroupKey& group, size_t max) override;
+  void add_member(DestinationId to, const wire::GroupKey& group, const GroupMember& member) override;
+  void remove_member(DestinationId to, const wire::GroupKey& group, const GroupMember& member) override;
+  std::optional<Delivery> find(const MessageId& id, const Delivery& sibling) override;
+  void save(const Delivery& now, const Delivery& before) override;
+  void put_due(const Delivery& delivery) override;
+  void remove_due(const Delivery& delivery) override;
+  bool hold(const Delivery& delivery) override;
+
   void add_lines(const wire::EventLines& lines);
   void add_line(const wire::EventView& event);
   void write_block();
   bool may_go(const MessageId& id, WallTime older_than, bool any_delivered);
   void remove_message(const MessageId& id);
+  void forget_turn(const std::string& key);
   std::vector<std::string> keys_with_prefix(lmdb::Table table, std::string_view prefix);
 
   const Tables& tables_;
@@ -79,6 +103,8 @@ class Change {
   Ordered messages_, deliveries_, journal_, failed_;
   BlockBuilder block_;
   std::vector<std::pair<MessageId, DestinationId>> leased_, settled_;
+  std::set<std::pair<MessageId, DestinationId>> held_;  // by hold()
+  Groups groups_;
   std::string scratch_;
   bool changed_ = false, committed_ = false;
 };

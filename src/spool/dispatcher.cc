@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "http/message.h"
+#include "spool/groups.h"
 #include "spool/lane.h"
 #include "spool/retry.h"
 
@@ -61,6 +62,8 @@ struct Dispatcher::Impl {
   void tell_hot(Lane& lane);
   void pump();
   void send(Lane& lane);
+  void expire(Lane& lane);
+  void look_again(Lane& lane);
   void answered(Flights::iterator flight, const upstream::Attempt& attempt);
   void settle(Lane& lane, Delivery delivery, const upstream::Attempt& attempt, const upstream::Destination& destination);
   void commit_settlements();
@@ -236,6 +239,7 @@ void Dispatcher::Impl::pump() {
 
 void Dispatcher::Impl::send(Lane& lane) {
   Lane::Pending& next = lane.pending.front();
+  if (next.leased.delivery.expires != WallTime{} && next.leased.delivery.expires <= clock.wall()) return expire(lane);
   flights.push_front({&lane, std::move(next.leased), next.since, lane.destination, {}, nullptr});
   lane.pending.pop_front();
   lane.sent();
@@ -264,6 +268,23 @@ void Dispatcher::Impl::send(Lane& lane) {
   flight.call = client.send(flight.destination, outbound, [this, at = flights.begin()](const upstream::Attempt& attempt) {
     answered(at, attempt);
   });
+}
+
+// It became too old in hand: nothing is sent.
+void Dispatcher::Impl::expire(Lane& lane) {
+  Leased leased = std::move(lane.pending.front().leased);
+  lane.pending.pop_front();
+  held_bytes -= held_by(leased);
+  leased.delivery.state = DeliveryState::dead;
+  leased.delivery.reason = Groups::kExpired;
+  settlements.push_back({std::move(leased.delivery)});
+}
+
+void Dispatcher::Impl::look_again(Lane& lane) {
+  if (lane.scanning) lane.wake_again = true;
+  else lane.more_in_store = true;
+  scan(lane);
+  tell_hot(lane);
 }
 
 void Dispatcher::Impl::answered(Flights::iterator flight, const upstream::Attempt& attempt) {
@@ -337,8 +358,9 @@ void Dispatcher::Impl::committed(std::vector<Settlement> settled, const Result<C
     log::warn("spool: {} answers came for deliveries that ended meanwhile (cancelled, or sent twice); they count nothing", refused);
   }
   for (const Settlement& one : settled) {
-    if (one.delivery.state != DeliveryState::scheduled) continue;
     Lane& lane = lane_of(one.delivery.destination);
+    if (one.delivery.grouped()) look_again(lane);  // the next of its key may have its turn
+    if (one.delivery.state != DeliveryState::scheduled) continue;
     if (!lane.next_due || one.delivery.due < *lane.next_due) lane.next_due = one.delivery.due;
   }
 }
@@ -396,11 +418,7 @@ void Dispatcher::take(std::vector<Leased> leased) {
 
 void Dispatcher::wake(const std::vector<DestinationId>& destinations) {
   for (const DestinationId id : destinations) {
-    Lane& lane = impl_->lane_of(id);
-    if (lane.scanning) lane.wake_again = true;
-    else lane.more_in_store = true;
-    impl_->scan(lane);
-    impl_->tell_hot(lane);
+    impl_->look_again(impl_->lane_of(id));
   }
 }
 

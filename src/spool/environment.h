@@ -23,7 +23,7 @@ using Table = unsigned int;
 
 class Environment {
  public:
-  static constexpr unsigned kMaxTables = 16;
+  static constexpr unsigned kMaxTables = 32;
   static constexpr unsigned kMaxReaders = 126;
 
   // Opens or creates `folder`/data.mdb and lock.mdb. corrupt: not an LMDB file, or pages in use are

@@ -10,7 +10,7 @@ EventFilter::EventFilter(const EventQuery& query) : query_(query) {
          outcome = static_cast<wire::Outcome>(static_cast<int>(outcome) + 1)) {
       if (wire::to_string(outcome) == *query.state) outcome_ = outcome;
     }
-    for (auto state = DeliveryState::queued; state <= DeliveryState::cancelled;
+    for (auto state = DeliveryState::queued; state <= DeliveryState::superseded;
          state = static_cast<DeliveryState>(static_cast<int>(state) + 1)) {
       if (to_string(state) == *query.state) state_ = state;
     }

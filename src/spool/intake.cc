@@ -98,7 +98,7 @@ bool Intake::Impl::on_put(Connection& connection, const wire::Frame& frame) {
 void Intake::Impl::add_put(const Asked& who, NewMessage planned) {
   const WallTime now = clock.wall();
   for (Delivery& delivery : planned.deliveries) {
-    if (delivery.state == DeliveryState::queued && delivery.due <= now && hooks.wants(delivery.destination)) {
+    if (delivery.state == DeliveryState::queued && !delivery.grouped() && delivery.due <= now && hooks.wants(delivery.destination)) {
       delivery.state = DeliveryState::sending;
     }
   }

@@ -37,7 +37,9 @@ NewMessage plan(wire::Put put, const upstream::Destinations& destinations, WallT
     delivery.destination_name = name;
     delivery.route = wanted.route;
     delivery.shape = wanted.shape;
-    delivery.due = now + std::max(Duration(0), Duration(put.delay_ms));
+    delivery.due = now + Duration(std::max({int64_t{0}, put.delay_ms, wanted.delay_ms}));
+    delivery.grouping = wanted.grouping;
+    if (wanted.expire_ms > 0) delivery.expires = now + Duration(wanted.expire_ms);
     if (!wanted.dead.empty()) {
       delivery.state = DeliveryState::dead;
       delivery.unmade = true;

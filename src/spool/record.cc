@@ -43,13 +43,33 @@ Attempt read_attempt(wire::Reader& in) {
   return attempt;
 }
 
+// Of the state's byte: the parts of append_shaping() follow at the end. Records without it are those of every older release.
+constexpr uint8_t kShaped = 0x80;
+
 DeliveryHead read_head(wire::Reader& in) {
-  const uint8_t state = in.u8();
-  if (state < static_cast<uint8_t>(DeliveryState::queued) || state > static_cast<uint8_t>(DeliveryState::cancelled)) {
+  const uint8_t byte = in.u8();
+  const uint8_t state = byte & ~kShaped;
+  if (state < static_cast<uint8_t>(DeliveryState::queued) || state > static_cast<uint8_t>(DeliveryState::superseded)) {
     in.fail();
   }
   const WallTime due = wall_from_ms(in.i64());
-  return {static_cast<DeliveryState>(state), due, in.u32()};
+  return {static_cast<DeliveryState>(state), due, in.u32(), (byte & kShaped) != 0};
+}
+
+void append_shaping(std::string& out, const Delivery& delivery) {
+  put_be64(out, static_cast<uint64_t>(to_ms(delivery.expires)));
+  wire::append_grouping(out, delivery.grouping);
+  put_be64(out, delivery.turn);
+  out.append(delivery.batch.view());
+  put_be64(out, static_cast<uint64_t>(to_ms(delivery.since)));
+}
+
+void read_shaping(wire::Reader& in, Delivery& delivery) {
+  delivery.expires = wall_from_ms(in.i64());
+  delivery.grouping = wire::read_grouping(in);
+  delivery.turn = in.u64();
+  delivery.batch = in.id();
+  delivery.since = wall_from_ms(in.i64());
 }
 
 }  // namespace
@@ -62,6 +82,7 @@ std::string_view to_string(DeliveryState state) {
     case DeliveryState::delivered: return "delivered";
     case DeliveryState::dead: return "dead";
     case DeliveryState::cancelled: return "cancelled";
+    case DeliveryState::superseded: return "superseded";
   }
   return "unknown";
 }
@@ -69,13 +90,15 @@ std::string_view to_string(DeliveryState state) {
 bool may_become(DeliveryState from, DeliveryState to) {
   switch (from) {
     case DeliveryState::queued:
-    case DeliveryState::scheduled: return to == DeliveryState::sending || to == DeliveryState::cancelled;
+    case DeliveryState::scheduled:
+      return to == DeliveryState::sending || to == DeliveryState::cancelled || to == DeliveryState::superseded;
     case DeliveryState::sending:
       return to == DeliveryState::delivered || to == DeliveryState::scheduled || to == DeliveryState::dead ||
-             to == DeliveryState::cancelled;
+             to == DeliveryState::cancelled || to == DeliveryState::superseded;
+    case DeliveryState::dead: return to == DeliveryState::queued || to == DeliveryState::cancelled;
     case DeliveryState::delivered:
-    case DeliveryState::dead:
     case DeliveryState::cancelled: return to == DeliveryState::queued;
+    case DeliveryState::superseded: return false;  // a newer one went in its place
   }
   return false;
 }
@@ -154,7 +177,7 @@ Result<StoredMessage> read_message(std::string_view stored) {
 
 void append_sealed(std::string& out, const Delivery& delivery) {
   const size_t start = begin_seal(out);
-  wire::put_u8(out, static_cast<uint8_t>(delivery.state));
+  wire::put_u8(out, static_cast<uint8_t>(static_cast<uint8_t>(delivery.state) | (delivery.shaped() ? kShaped : 0)));
   put_be64(out, static_cast<uint64_t>(to_ms(delivery.due)));
   put_be32(out, delivery.attempts);
   put_be32(out, delivery.attempts_before);
@@ -168,6 +191,7 @@ void append_sealed(std::string& out, const Delivery& delivery) {
   const size_t kept = std::min(delivery.history.size(), Delivery::kMaxAttemptsKept);
   wire::put_u8(out, static_cast<uint8_t>(kept));
   for (size_t i = 0; i < kept; ++i) append_attempt(out, delivery.history[i]);
+  if (delivery.shaped()) append_shaping(out, delivery);
   end_seal(out, start);
 }
 
@@ -199,6 +223,7 @@ Result<Delivery> read_delivery(std::string_view stored) {
   delivery.reason = in.text16();
   const size_t kept = in.u8();
   for (size_t i = 0; i < kept && !in.failed(); ++i) delivery.history.push_back(read_attempt(in));
+  if (head.shaped) read_shaping(in, delivery);
   if (!in.finished()) return damaged("delivery");
   return delivery;
 }

@@ -16,9 +16,10 @@ namespace belay::spool {
 
 using DestinationId = uint64_t;  // upstream::Destination::key
 
-// queued → sending → delivered | scheduled(due) | dead(reason) | cancelled(operator); dead, delivered, cancelled → queued
-// only by replay. `sending` is a lease of the running process and is not stored: after a crash the delivery is queued again.
-enum class DeliveryState : uint8_t { queued = 1, sending = 2, scheduled = 3, delivered = 4, dead = 5, cancelled = 6 };
+// queued → sending → delivered | scheduled(due) | dead(reason) | cancelled(operator) | superseded(by a newer one of its key);
+// dead, delivered, cancelled → queued only by replay; dead → cancelled by an operator who gives it up. `sending` is a lease of
+// the running process and is not stored: after a crash the delivery is queued again.
+enum class DeliveryState : uint8_t { queued = 1, sending = 2, scheduled = 3, delivered = 4, dead = 5, cancelled = 6, superseded = 7 };
 std::string_view to_string(DeliveryState state);
 // True when the table allows the step.
 bool may_become(DeliveryState from, DeliveryState to);
@@ -50,6 +51,15 @@ struct Delivery {
   uint32_t attempts_before = 0;  // of these, made before the last replay: the retry policy starts anew after it
   std::vector<Attempt> history;
   std::string reason;       // dead or cancelled: why, by whom
+  WallTime expires{};       // from then on it is dead; zero: never
+  // Of a route with order, debounce or batch (groups.h).
+  wire::Grouping grouping{};
+  uint64_t turn = 0;        // its place among those of its key: in the order of arrival
+  MessageId batch{};        // of a batch: its first member
+  WallTime since{};         // debounce: when the first one came that this one stands for
+  MessageId waits_for{};    // found when it is read, not stored: the one of its key that goes first
+  bool grouped() const { return grouping.kind != wire::GroupKind::none; }
+  bool shaped() const { return grouped() || expires != WallTime{}; }
 };
 
 // Counts the attempt and keeps it in the history within kMaxAttemptsKept; its texts are cut to their limits.
@@ -85,11 +95,21 @@ struct DeliveryHead {
   DeliveryState state = DeliveryState::queued;
   WallTime due{};
   uint32_t attempts = 0;
+  bool shaped = false;  // Delivery::shaped(): more of it matters
 };
 Result<DeliveryHead> read_delivery_head(std::string_view stored);
-// queued, scheduled or sending: it stands in the index of due deliveries.
+// queued, scheduled or sending: it stands in the index of due deliveries, unless others of its key go first.
 constexpr bool is_waiting(DeliveryState state) {
   return state == DeliveryState::queued || state == DeliveryState::scheduled || state == DeliveryState::sending;
+}
+
+// What waited and came to an end without being delivered by a step that people look for: found by index.
+constexpr bool is_indexed_end(DeliveryState state) { return state == DeliveryState::dead || state == DeliveryState::cancelled; }
+
+// Waits, and will not for ever. Of a batch its first one counts for all.
+inline bool expires_by_index(const Delivery& delivery) {
+  return delivery.expires != WallTime{} && is_waiting(delivery.state) &&
+         (!wire::is_batch(delivery.grouping.kind) || delivery.batch == delivery.message);
 }
 
 // xxh3 of the name, as upstream::Destination::key.

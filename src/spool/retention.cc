@@ -30,7 +30,7 @@ void Retention::step() {
 
 void Retention::stepped(const Result<Pruned>& gone) {
   if (stopped_) return;
-  if (gone && gone->more && gone->messages + gone->lines + gone->claims > 0) {
+  if (gone && gone->more && gone->messages + gone->lines + gone->claims + gone->expired > 0) {
     timer_.start(Duration(0));
   } else if ((gone && gone->more) || !store_.accepting()) {
     timer_.start(kSoon);

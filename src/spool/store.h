@@ -21,7 +21,8 @@ template <typename T>
 using Done = std::function<void(Result<T>)>;
 
 // A message to store with its deliveries, all or nothing. A delivery given as `sending` is stored as queued and leased to
-// the caller as part of the commit (for Batch::lease), so that what was just stored can be sent without reading it again.
+// the caller as part of the commit (for Batch::lease), so that what was just stored can be sent without reading it again; not
+// one of a group (Delivery::grouped), whose place the commit decides.
 // With a claim that another message has, nothing of it is stored. Without deliveries it is kept for quarantine, as long as
 // fewer than StoreOptions::kMaxQuarantined are: beyond that only its line is.
 struct NewMessage {
@@ -33,7 +34,8 @@ struct NewMessage {
 // The end of one attempt, a replay or a cancellation: the delivery as it now is. A step that may_become() does not allow
 // from what is stored (somebody else was faster) is refused alone. What waits counts as being sent for whoever holds its
 // lease, and for whoever made the very next attempt: a lease that ran out takes nothing back that was sent. A settled lease
-// is dropped by the commit.
+// is dropped by the commit. Of a batch its first delivery stands for all, but each is cancelled alone; what is being sent and
+// belongs to a group is not cancelled.
 struct Settlement {
   Delivery delivery;
 };
@@ -64,7 +66,8 @@ struct Committed {
   std::vector<bool> refused;    // per settlement: not a legal step from what is stored; nothing was changed
 };
 
-// A delivery that is due and now belongs to the caller until settled or the lease runs out.
+// A delivery that is due and now belongs to the caller until settled or the lease runs out. Of a batch it is the first one,
+// and the message is what all of them make together.
 struct Leased {
   Delivery delivery;
   std::shared_ptr<const Message> message;
@@ -95,8 +98,8 @@ struct EventPage {
 struct DestinationBacklog {
   DestinationId destination = 0;
   std::string name;
-  uint64_t spooled = 0;               // all that were ever stored for it: waiting + delivered + dead + cancelled
-  uint64_t waiting = 0, sending = 0, delivered = 0, dead = 0, cancelled = 0;
+  uint64_t spooled = 0;               // all that were ever stored for it: waiting + delivered + dead + cancelled + superseded
+  uint64_t waiting = 0, sending = 0, delivered = 0, dead = 0, cancelled = 0, superseded = 0;
   std::optional<WallTime> oldest;     // of those waiting
 };
 
@@ -104,6 +107,7 @@ struct DestinationBacklog {
 struct Pruned {
   uint64_t messages = 0, lines = 0;  // gone
   uint64_t claims = 0;
+  uint64_t expired = 0;              // deliveries that became dead
   bool more = false;                 // the step ended at its limit, not at the end of what is old
 };
 
@@ -150,7 +154,7 @@ class Store {
   // Time of the greatest id it holds: the clock cannot be before it.
   virtual std::optional<WallTime> newest() const = 0;
 
-  // Retention: forgets up to `max` messages older than `messages` whose deliveries all ended, and lines of the books older
+  // Retention: ends up to `max` deliveries that have expired, forgets up to `max` messages older than `messages` whose deliveries all ended, and lines of the books older
   // than `history`, and claims that have ended. While intake is refused as full, delivered messages and the oldest lines go
   // whatever their age.
   virtual void prune(WallTime messages, WallTime history, uint32_t max, Done<Pruned> done) = 0;

@@ -3,6 +3,7 @@
 // nothing is taken any more, everything waiting fails, StoreOptions::on_fatal is called once (P10).
 #include <algorithm>
 #include <atomic>
+#include <iterator>
 #include <thread>
 
 #include "base/log.h"
@@ -29,6 +30,7 @@ Error closed_error() { return {ErrorKind::refused, "store: closed, the spool is 
 constexpr uint32_t kRoomStep = 32;
 constexpr uint32_t kFailedStep = 4'096;  // small entries
 constexpr uint32_t kClaimStep = 4'096;
+constexpr Duration kCareAgain{50};  // when what needed care did not become due with it
 constexpr Duration kIdle{250};  // how often an idle writer looks whether there is room again
 
 class LmdbStore final : public Store {
@@ -50,9 +52,7 @@ class LmdbStore final : public Store {
   void close() override;
   void commit(Batch batch, Done<Committed> done) override;
   bool accepting(std::string* because) const override;
-  void lease_due(DestinationId to, WallTime now, uint32_t max, Duration lease, Done<Leases> done) override {
-    ask<Leases>(lease_thread_, [this, to, now, max, lease] { return reader_.lease_due(to, now, max, lease); }, done);
-  }
+  void lease_due(DestinationId to, WallTime now, uint32_t max, Duration lease, Done<Leases> done) override;
   bool extend(MessageId message, DestinationId destination, WallTime until) override {
     return leases_.extend(message, destination, until);
   }
@@ -78,6 +78,8 @@ class LmdbStore final : public Store {
   void ask(TaskThread& thread, std::function<Result<T>()> question, const Done<T>& done) {
     if (!thread.post([question = std::move(question), done] { done(question()); })) done(closed_error());
   }
+  void look_after(DestinationId to, WallTime now, uint32_t max, Duration lease, Leases found, std::vector<DueEntry> care,
+                  const Done<Leases>& done);
   Error refusal_error() const;
   void write();
   void write_group(std::vector<Work> group);
@@ -145,6 +147,43 @@ bool LmdbStore::accepting(std::string* because) const {
     *because = refusal_;
   }
   return accepting_;
+}
+
+void LmdbStore::lease_due(DestinationId to, WallTime now, uint32_t max, Duration lease, Done<Leases> done) {
+  const auto task = [this, to, now, max, lease, done] {
+    std::vector<DueEntry> care;
+    auto found = reader_.lease_due(to, now, max, lease, care);
+    if (!found || care.empty()) return done(std::move(found));
+    look_after(to, now, max, lease, std::move(*found), std::move(care), done);
+  };
+  if (!lease_thread_.post(task)) done(closed_error());
+}
+
+// The writer closes batches and ends what is too old; what may be sent then is leased in a second pass. Without that the first
+// one's leases are the answer.
+void LmdbStore::look_after(DestinationId to, WallTime now, uint32_t max, Duration lease, Leases found, std::vector<DueEntry> care,
+                           const Done<Leases>& done) {
+  const auto first = std::make_shared<Leases>(std::move(found));
+  const auto answer = [first, now, done] {
+    first->next_due = std::min(first->next_due.value_or(WallTime::max()), now + kCareAgain);
+    done(std::move(*first));
+  };
+  const auto second_pass = [this, to, now, max, lease, first, done, answer] {
+    std::vector<DueEntry> more_care;
+    auto more = reader_.lease_due(to, now, max - static_cast<uint32_t>(first->leased.size()), lease, more_care);
+    if (!more) return answer();
+    std::move(more->leased.begin(), more->leased.end(), std::back_inserter(first->leased));
+    first->next_due = more->next_due;
+    more_care.empty() ? done(std::move(*first)) : answer();
+  };
+  Work work;
+  work.task = [care = std::move(care)](Change& change) {
+    for (const DueEntry& entry : care) change.take_care(entry);
+  };
+  work.done = [this, second_pass, answer](const Result<Committed>& result) {
+    if (!result || !lease_thread_.post(second_pass)) answer();
+  };
+  if (dead_ || !queue_.offer(std::move(work))) answer();
 }
 
 void LmdbStore::write() {
@@ -266,6 +305,7 @@ void LmdbStore::repair(Damage damage) {
         change.mend_due(damage.entry, name, known != books_.destinations.end() && known->second.waiting > 0);
         break;
       case Damage::Kind::delivery: change.renew_delivery(damage.entry, name); break;
+      case Damage::Kind::member: change.mend_member(damage.entry, damage.member); break;
     }
   };
   static_cast<void>(queue_.offer(std::move(work)));  // refused when much waits: it will be found again
@@ -304,7 +344,7 @@ StoreStats LmdbStore::stats() const {
     stats.refusing_because = refusal_;
     for (const auto& [id, counts] : books_.destinations) {
       stats.destinations.push_back({id, counts.name, counts.spooled, counts.waiting, 0, counts.delivered, counts.dead,
-                                    counts.cancelled, std::nullopt});
+                                    counts.cancelled, counts.superseded, std::nullopt});
     }
   }
   for (DestinationBacklog& destination : stats.destinations) {
@@ -333,8 +373,9 @@ void LmdbStore::prune(WallTime messages, WallTime history, uint32_t max, Done<Pr
     const uint32_t failed = change.prune_failed(clock_.wall() - StoreOptions::kFailedKept, kFailedStep);
     const uint32_t claims = change.prune_claims(kClaimStep);
     gone->claims = claims;
+    gone->expired = change.expire(max);
     // Young lines make room a little at a time: messages may make it, too.
-    gone->more = !prune_from_.empty() || blocks == max || failed == kFailedStep || claims == kClaimStep;
+    gone->more = !prune_from_.empty() || blocks == max || failed == kFailedStep || claims == kClaimStep || gone->expired == max;
   };
   work.done = [done, gone](const Result<Committed>& result) { result ? done(*gone) : done(result.error()); };
   if (dead_ || !queue_.offer(std::move(work))) done(refusal_error());

@@ -7,8 +7,10 @@
 #include <set>
 #include <unordered_map>
 
+#include "spool/batch.h"
 #include "spool/books.h"
 #include "spool/event_filter.h"
+#include "spool/groups.h"
 #include "spool/leases.h"
 #include "spool/store.h"
 
@@ -24,7 +26,15 @@ struct DueKey {
   auto operator<=>(const DueKey&) const = default;
 };
 
-class MemoryStore final : public Store {
+struct MemberKey {
+  DestinationId destination;
+  wire::GroupKey group;
+  uint64_t turn;
+  MessageId message;
+  auto operator<=>(const MemberKey&) const = default;
+};
+
+class MemoryStore final : public Store, private GroupStore {
  public:
   explicit MemoryStore(const Clock& clock) : clock_(clock) {}
 
@@ -48,7 +58,30 @@ class MemoryStore final : public Store {
  private:
   bool failed(const MessageId& id) const;
   bool store(NewMessage& put, Duration lease);
+  void store_delivery(Delivery& delivery, size_t bytes, Duration lease);
   bool settle(const Delivery& delivery);
+  void look_after(DestinationId to, WallTime now);
+  Leased take(const DueKey& due);
+  uint64_t expire(uint32_t max);
+
+  std::optional<GroupHead> group_head(DestinationId to, const wire::GroupKey& key) override;
+  void put_group_head(DestinationId to, const wire::GroupKey& key, const GroupHead& head) override { heads_[{to, key}] = head; }
+  void remove_group_head(DestinationId to, const wire::GroupKey& key) override { heads_.erase({to, key}); }
+  std::vector<GroupMember> members(DestinationId to, const wire::GroupKey& group, size_t max) override;
+  void add_member(DestinationId to, const wire::GroupKey& group, const GroupMember& member) override {
+    members_.insert({to, group, member.turn, member.message});
+  }
+  void remove_member(DestinationId to, const wire::GroupKey& group, const GroupMember& member) override {
+    members_.erase({to, group, member.turn, member.message});
+  }
+  std::optional<Delivery> find(const MessageId& id, const Delivery& sibling) override;
+  void save(const Delivery& now, const Delivery& before) override;
+  void put_due(const Delivery& delivery) override { due_.insert({delivery.destination, delivery.due, delivery.message}); }
+  void remove_due(const Delivery& delivery) override { due_.erase({delivery.destination, delivery.due, delivery.message}); }
+  bool hold(const Delivery& delivery) override {
+    return !leases_.held(wire::is_batch(delivery.grouping.kind) ? delivery.batch : delivery.message, delivery.destination, clock_.wall());
+  }
+
   std::optional<wire::ClaimedBy> claimed(const std::vector<wire::Claim>& claims, const MessageId& id) const;
   void take_claims(const std::vector<wire::Claim>& claims, const MessageId& id, uint16_t status);
   bool first_time(const EventBatch& batch);
@@ -68,6 +101,9 @@ class MemoryStore final : public Store {
     WallTime until{};
   };
   std::map<wire::ClaimKey, TakenClaim> claims_;
+  std::map<std::pair<DestinationId, wire::GroupKey>, GroupHead> heads_;
+  std::set<MemberKey> members_;
+  uint64_t turns_ = 0;
   uint64_t rejected_ = 0;
   LeaseTable leases_;
   uint64_t commits_ = 0;
@@ -94,7 +130,6 @@ void MemoryStore::commit(Batch batch, Done<Committed> done) {
     }
     for (const Settlement& settlement : batch.settlements) {
       committed.refused.push_back(!settle(settlement.delivery));
-      leases_.drop(settlement.delivery.message, settlement.delivery.destination);
     }
     for (const EventBatch& events : batch.events) {
       if (!first_time(events)) continue;
@@ -121,20 +156,56 @@ bool MemoryStore::store(NewMessage& put, Duration lease) {
   }
   messages_.emplace(id, put.message);
   take_claims(put.claims, id, put.message->event.status);
-  const WallTime now = clock_.wall();
-  for (Delivery& delivery : put.deliveries) {
-    if (delivery.state == DeliveryState::sending) {
-      delivery.state = DeliveryState::queued;
-      leases_.take(id, delivery.destination, now, now + lease);
-    }
-    if (is_waiting(delivery.state)) due_.insert({delivery.destination, delivery.due, id});
-    DestinationCounts& counts = counts_[delivery.destination];
-    counts.name = delivery.destination_name;
-    ++counts.spooled;
-    ++counts.of(delivery.state);
-    deliveries_[{id, delivery.destination}] = delivery;
-  }
+  for (Delivery& delivery : put.deliveries) store_delivery(delivery, put.message->body(delivery.shape).size(), lease);
   return true;
+}
+
+void MemoryStore::store_delivery(Delivery& delivery, size_t bytes, Duration lease) {
+  const WallTime now = clock_.wall();
+  if (delivery.state == DeliveryState::sending) {
+    BELAY_CHECK_NOTE(!delivery.grouped(), "who goes first of a key is decided by the commit");
+    delivery.state = DeliveryState::queued;
+    leases_.take(delivery.message, delivery.destination, now, now + lease);
+  }
+  Groups groups(*this, now);
+  if (delivery.grouped() && is_waiting(delivery.state)) {
+    delivery.turn = ++turns_;
+    static_cast<void>(groups.join(delivery, bytes, false));
+  }
+  if (is_waiting(delivery.state) && groups.has_turn(delivery)) put_due(delivery);
+  DestinationCounts& counts = counts_[delivery.destination];
+  counts.name = delivery.destination_name;
+  ++counts.spooled;
+  ++counts.of(delivery.state);
+  deliveries_[{delivery.message, delivery.destination}] = delivery;
+}
+
+std::optional<GroupHead> MemoryStore::group_head(DestinationId to, const wire::GroupKey& key) {
+  const auto at = heads_.find({to, key});
+  return at == heads_.end() ? std::nullopt : std::optional(at->second);
+}
+
+std::vector<GroupMember> MemoryStore::members(DestinationId to, const wire::GroupKey& group, size_t max) {
+  std::vector<GroupMember> found;
+  for (auto at = members_.lower_bound({to, group, 0, {}}); at != members_.end() && found.size() < max; ++at) {
+    if (at->destination != to || at->group != group) break;
+    found.push_back({at->turn, at->message});
+  }
+  return found;
+}
+
+std::optional<Delivery> MemoryStore::find(const MessageId& id, const Delivery& sibling) {
+  const auto at = deliveries_.find({id, sibling.destination});
+  return at == deliveries_.end() ? std::nullopt : std::optional(at->second);
+}
+
+void MemoryStore::save(const Delivery& now, const Delivery& before) {
+  if (is_waiting(before.state)) remove_due(before);
+  if (is_waiting(now.state) && Groups(*this, clock_.wall()).has_turn(now)) put_due(now);
+  DestinationCounts& counts = counts_[now.destination];
+  --counts.of(before.state);
+  ++counts.of(now.state);
+  deliveries_[{now.message, now.destination}] = now;
 }
 
 std::optional<wire::ClaimedBy> MemoryStore::claimed(const std::vector<wire::Claim>& claims, const MessageId& id) const {
@@ -172,17 +243,18 @@ void MemoryStore::find_claims(std::vector<wire::ClaimKey> keys, WallTime now, Do
 bool MemoryStore::settle(const Delivery& delivery) {
   const auto at = deliveries_.find({delivery.message, delivery.destination});
   if (at == deliveries_.end()) return false;
-  const DeliveryState stored = at->second.state;
-  const bool sending = is_waiting(stored) && (delivery.attempts == at->second.attempts + 1 ||
-                                              leases_.held(delivery.message, delivery.destination, clock_.wall()));
-  if (!may_become(sending ? DeliveryState::sending : stored, delivery.state)) return false;
-  due_.erase({delivery.destination, at->second.due, delivery.message});
-  if (is_waiting(delivery.state)) due_.insert({delivery.destination, delivery.due, delivery.message});
-  DestinationCounts& counts = counts_[delivery.destination];
-  --counts.of(stored);
-  ++counts.of(delivery.state);
-  at->second = delivery;
-  return true;
+  const Delivery before = at->second;
+  const bool leased = !hold(before);
+  if (delivery.state == DeliveryState::cancelled && before.grouped() && leased) return false;
+  leases_.drop(delivery.message, delivery.destination);
+  const bool sending = is_waiting(before.state) && (delivery.attempts == before.attempts + 1 || leased);
+  if (!may_become(sending ? DeliveryState::sending : before.state, delivery.state)) return false;
+  Delivery now = delivery;
+  now.grouping = before.grouping;
+  now.turn = before.turn;
+  now.batch = before.batch;
+  now.since = before.since;
+  return Groups(*this, clock_.wall()).settle(now, before);
 }
 
 bool MemoryStore::first_time(const EventBatch& batch) {
@@ -208,6 +280,7 @@ void MemoryStore::lease_due(DestinationId to, WallTime now, uint32_t max, Durati
   Leases result;
   {
     const std::lock_guard lock(mutex_);
+    look_after(to, now);
     for (auto at = due_.lower_bound({to, WallTime::min(), {}}); at != due_.end() && at->destination == to; ++at) {
       if (leases_.held(at->message, to, now)) continue;
       const bool far = at->due >= now + Delivery::kFarthestDue;  // of a clock that was wrong
@@ -217,10 +290,44 @@ void MemoryStore::lease_due(DestinationId to, WallTime now, uint32_t max, Durati
         continue;
       }
       leases_.take(at->message, to, now, now + lease);
-      result.leased.push_back({deliveries_.at({at->message, to}), messages_.at(at->message)});
+      result.leased.push_back(take(*at));
     }
   }
   done(std::move(result));
+}
+
+// What the LMDB engine's writer does for its reader.
+void MemoryStore::look_after(DestinationId to, WallTime now) {
+  std::vector<Delivery> due;
+  for (auto at = due_.lower_bound({to, WallTime::min(), {}}); at != due_.end() && at->destination == to; ++at) {
+    const Delivery& delivery = deliveries_.at({at->message, to});
+    if (delivery.shaped() && (at->due <= now || at->due >= now + Delivery::kFarthestDue)) due.push_back(delivery);
+  }
+  Groups groups(*this, now);
+  for (const Delivery& delivery : due) {
+    if (is_waiting(deliveries_.at({delivery.message, to}).state) && hold(delivery)) groups.take_care(delivery);
+  }
+}
+
+Leased MemoryStore::take(const DueKey& due) {
+  const Delivery& delivery = deliveries_.at({due.message, due.destination});
+  const std::shared_ptr<const Message>& message = messages_.at(due.message);
+  if (!wire::is_batch(delivery.grouping.kind)) return {delivery, message};
+  std::vector<std::string> bodies;
+  for (const GroupMember& member : members(due.destination, Groups::batch_key(due.message), Groups::kMaxBatch)) {
+    bodies.push_back(messages_.at(member.message)->body(deliveries_.at({member.message, due.destination}).shape));
+  }
+  return {delivery, std::make_shared<const Message>(merge(*message, delivery.shape, delivery.grouping.kind, bodies))};
+}
+
+uint64_t MemoryStore::expire(uint32_t max) {
+  std::vector<Delivery> passed;
+  for (const auto& [key, delivery] : deliveries_) {
+    if (expires_by_index(delivery) && delivery.expires <= clock_.wall() && hold(delivery) && passed.size() < max) passed.push_back(delivery);
+  }
+  uint64_t ended = 0;
+  for (const Delivery& delivery : passed) ended += Groups(*this, clock_.wall()).expire(delivery) ? 1 : 0;
+  return ended;
 }
 
 std::vector<DestinationId> MemoryStore::waiting_destinations() const {
@@ -246,10 +353,12 @@ void MemoryStore::load(MessageId id, Done<Message> done) {
 std::vector<Delivery> MemoryStore::deliveries_of(const MessageId& id) const {
   std::vector<Delivery> found;
   for (auto at = deliveries_.lower_bound({id, 0}); at != deliveries_.end() && at->first.first == id; ++at) {
-    found.push_back(at->second);
-    if (is_waiting(at->second.state) && leases_.held(id, at->first.second, clock_.wall())) {
-      found.back().state = DeliveryState::sending;
-    }
+    Delivery& delivery = found.emplace_back(at->second);
+    if (!is_waiting(delivery.state)) continue;
+    const bool batch = wire::is_batch(delivery.grouping.kind);
+    if (leases_.held(batch ? delivery.batch : id, at->first.second, clock_.wall())) delivery.state = DeliveryState::sending;
+    const auto head = heads_.find({delivery.destination, delivery.grouping.key});
+    if (delivery.grouped() && !batch && head != heads_.end() && head->second.first != id) delivery.waits_for = head->second.first;
   }
   return found;
 }
@@ -301,7 +410,7 @@ StoreStats MemoryStore::stats() const {
     const auto first = due_.lower_bound({id, WallTime::min(), {}});
     if (first != due_.end() && first->destination == id) oldest = first->message.time();
     stats.destinations.push_back({id, counts.name, counts.spooled, counts.waiting, leases_.sending(id), counts.delivered,
-                                  counts.dead, counts.cancelled, oldest});
+                                  counts.dead, counts.cancelled, counts.superseded, oldest});
   }
   std::sort(stats.destinations.begin(), stats.destinations.end(),
             [](const DestinationBacklog& a, const DestinationBacklog& b) { return a.name < b.name; });
@@ -319,6 +428,8 @@ void MemoryStore::prune(WallTime messages, WallTime history, uint32_t max, Done<
   Pruned gone;
   {
     const std::lock_guard lock(mutex_);
+    gone.expired = expire(max);
+    gone.more = gone.expired == max;
     for (auto at = messages_.begin(); at != messages_.end() && at->first.time() < messages;) {
       if (gone.messages == max) {
         gone.more = true;
@@ -330,7 +441,12 @@ void MemoryStore::prune(WallTime messages, WallTime history, uint32_t max, Done<
         continue;
       }
       if (of.empty()) --rejected_;
-      for (const Delivery& delivery : of) deliveries_.erase({delivery.message, delivery.destination});
+      for (const Delivery& delivery : of) {
+        if (delivery.state == DeliveryState::dead && delivery.grouping.kind == wire::GroupKind::order_wait) {
+          Groups(*this, clock_.wall()).gone(delivery);
+        }
+        deliveries_.erase({delivery.message, delivery.destination});
+      }
       at = messages_.erase(at);
       ++gone.messages;
     }

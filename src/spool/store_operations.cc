@@ -94,8 +94,11 @@ void StoreOperations::Replay::next_id() {
     } else if (deliveries->empty()) {
       self->result.skipped.emplace_back(id, "no message of this id is stored");
     } else if (!self->choose(*deliveries)) {
-      const bool unmade = std::any_of(deliveries->begin(), deliveries->end(), [](const Delivery& one) { return one.unmade; });
-      self->result.skipped.emplace_back(id, unmade ? "its transform failed: there is nothing to send" : "it is still waiting to be delivered");
+      const auto any = [&](auto is) { return std::any_of(deliveries->begin(), deliveries->end(), is); };
+      self->result.skipped.emplace_back(
+          id, any([](const Delivery& one) { return one.unmade; })                                        ? "its transform failed: there is nothing to send"
+              : any([](const Delivery& one) { return one.state == DeliveryState::superseded; }) ? "a newer one of its key went in its place"
+                                                                                                 : "it is still waiting to be delivered");
     }
     self->next_id();
   });

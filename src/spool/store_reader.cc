@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "spool/batch.h"
 #include "spool/claims.h"
 
 namespace belay::spool {
@@ -10,7 +11,7 @@ Result<Message> StoreReader::load(const MessageId& id) const {
   lmdb::ReadTransaction transaction(environment_);
   auto message = load(transaction, id);
   if (!message && message.error().kind == ErrorKind::corrupt) {
-    report_({Damage::Kind::message, {0, {}, id}, {}, message.error().message});
+    report_({Damage::Kind::message, {0, {}, id, {}}, {}, {}, message.error().message});
   }
   return message;
 }
@@ -73,9 +74,7 @@ Result<std::vector<Delivery>> StoreReader::deliveries(lmdb::Transaction& transac
       found.push_back(std::move(unknown));
       continue;
     }
-    if (is_waiting(delivery->state) && leases_.held(id, delivery->destination, now)) {
-      delivery->state = DeliveryState::sending;
-    }
+    if (is_waiting(delivery->state)) find_place(transaction, *delivery, now);
     found.push_back(std::move(*delivery));
   }
   if (transaction.failed()) return transaction.error();
@@ -84,7 +83,7 @@ Result<std::vector<Delivery>> StoreReader::deliveries(lmdb::Transaction& transac
 
 // Two snapshots: a lease is taken first, and only what is still waiting in a snapshot begun afterwards is given out. A
 // settlement drops its lease after its commit, so nothing that was settled meanwhile can come back.
-Result<Leases> StoreReader::lease_due(DestinationId to, WallTime now, uint32_t max, Duration lease_for) const {
+Result<Leases> StoreReader::lease_due(DestinationId to, WallTime now, uint32_t max, Duration lease_for, std::vector<DueEntry>& care) const {
   Leases result;
   std::vector<DueEntry> taken;
   std::string prefix;
@@ -93,7 +92,7 @@ Result<Leases> StoreReader::lease_due(DestinationId to, WallTime now, uint32_t m
     lmdb::ReadTransaction transaction(environment_);
     lmdb::Cursor cursor(transaction, tables_.due);
     for (bool more = cursor.seek(prefix); more && cursor.key().starts_with(prefix); more = cursor.next()) {
-      const DueEntry entry = DueEntry::read(cursor.key());
+      const DueEntry entry = DueEntry::read(cursor.key(), cursor.value());
       if (entry.due > now || taken.size() == max) {
         if (leases_.held(entry.message, to, now)) continue;
         result.next_due = entry.due;
@@ -104,7 +103,7 @@ Result<Leases> StoreReader::lease_due(DestinationId to, WallTime now, uint32_t m
     // Far ahead: of a clock that was wrong.
     const std::string far = due_key(to, now + Delivery::kFarthestDue, {});
     for (bool more = taken.size() < max && cursor.seek(far); more && cursor.key().starts_with(prefix); more = cursor.next()) {
-      const DueEntry entry = DueEntry::read(cursor.key());
+      const DueEntry entry = DueEntry::read(cursor.key(), cursor.value());
       if (taken.size() == max) {
         if (leases_.held(entry.message, to, now)) continue;
         result.next_due = now;
@@ -120,7 +119,7 @@ Result<Leases> StoreReader::lease_due(DestinationId to, WallTime now, uint32_t m
     if (bytes > StoreOptions::kMaxLeaseBytes) {
       leases_.drop(entry.message, entry.destination);
       if (!result.next_due || entry.due < *result.next_due) result.next_due = entry.due;
-    } else if (auto leased = lease(transaction, entry)) {
+    } else if (auto leased = lease(transaction, entry, now, care)) {
       bytes += leased->message->body_bytes();
       result.leased.push_back(std::move(*leased));
     } else {
@@ -134,31 +133,91 @@ Result<Leases> StoreReader::lease_due(DestinationId to, WallTime now, uint32_t m
   return result;
 }
 
-std::optional<Leased> StoreReader::lease(lmdb::Transaction& transaction, const DueEntry& entry) const {
+// What is being sent, and who goes before what waits.
+void StoreReader::find_place(lmdb::Transaction& transaction, Delivery& delivery, WallTime now) const {
+  const bool batch = wire::is_batch(delivery.grouping.kind);
+  if (leases_.held(batch ? delivery.batch : delivery.message, delivery.destination, now)) delivery.state = DeliveryState::sending;
+  if (!delivery.grouped() || batch) return;
+  const auto stored = transaction.get(tables_.groups, group_key(delivery.destination, delivery.grouping.key));
+  const auto head = stored ? read_group_head(*stored) : std::nullopt;
+  if (head && head->first != delivery.message) delivery.waits_for = head->first;
+}
+
+StoreReader::Turn StoreReader::turn_of(lmdb::Transaction& transaction, const Delivery& delivery, WallTime now) const {
+  if (!delivery.shaped()) return Turn::yes;
+  if (delivery.expires != WallTime{} && delivery.expires <= now) return Turn::needs_care;
+  if (!delivery.grouped()) return Turn::yes;
+  const auto stored = transaction.get(tables_.groups, group_key(delivery.destination, delivery.grouping.key));
+  const auto head = stored ? read_group_head(*stored) : std::nullopt;
+  const bool is_head = head && head->first == delivery.message;
+  if (wire::is_batch(delivery.grouping.kind)) {
+    if (delivery.batch != delivery.message) return Turn::no;
+    return is_head ? Turn::needs_care : Turn::yes;  // still open
+  }
+  if (!is_head) return Turn::no;
+  const bool newer = delivery.grouping.kind == wire::GroupKind::debounce &&
+                     !read_members(transaction, tables_, delivery.destination, delivery.grouping.key, 1).empty();
+  return newer ? Turn::needs_care : Turn::yes;
+}
+
+std::optional<Leased> StoreReader::lease_batch(lmdb::Transaction& transaction, const DueEntry& entry, Leased first) const {
+  std::vector<std::string> bodies;  // nothing else of the messages is kept: they may be much larger
+  const auto members = read_members(transaction, tables_, entry.destination, Groups::batch_key(entry.message), Groups::kMaxBatch);
+  for (const GroupMember& member : members) {
+    if (member.message == entry.message) {
+      bodies.push_back(first.message->body(first.delivery.shape));
+      continue;
+    }
+    const auto stored = transaction.get(tables_.deliveries, delivery_key(member.message, entry.destination));
+    const auto delivery = stored ? read_delivery(*stored) : Result<Delivery>(Error{ErrorKind::corrupt, "a delivery of a batch is missing"});
+    if (transaction.failed()) return std::nullopt;
+    if (!delivery || !is_waiting(delivery->state)) {
+      report_({Damage::Kind::member, entry, member.message, {}, delivery ? "ended" : delivery.error().message});
+      return std::nullopt;
+    }
+    auto message = load(transaction, member.message);
+    if (message && !message->has_shape(delivery->shape)) message = Error{ErrorKind::corrupt, "the stored message lacks what this delivery sends"};
+    if (!message) {
+      if (!transaction.failed()) report_({Damage::Kind::message, {entry.destination, {}, member.message, {}}, {}, {}, message.error().message});
+      return std::nullopt;
+    }
+    bodies.push_back(message->body(delivery->shape));
+  }
+  return Leased{first.delivery, std::make_shared<const Message>(merge(*first.message, first.delivery.shape, first.delivery.grouping.kind, bodies))};
+}
+
+std::optional<Leased> StoreReader::lease(lmdb::Transaction& transaction, const DueEntry& entry, WallTime now,
+                                         std::vector<DueEntry>& care) const {
   const auto stored = transaction.get(tables_.deliveries, delivery_key(entry.message, entry.destination));
   if (transaction.failed()) return std::nullopt;
   if (!stored) {
-    report_({Damage::Kind::stray_due, entry, {}, "due without a delivery"});
+    report_({Damage::Kind::stray_due, entry, {}, {}, "due without a delivery"});
     return std::nullopt;
   }
   auto delivery = read_delivery(*stored);
   if (!delivery) {
-    report_({Damage::Kind::delivery, entry, {}, delivery.error().message});
+    report_({Damage::Kind::delivery, entry, {}, {}, delivery.error().message});
     return std::nullopt;
   }
   // Settled between the two snapshots, or moved to another due time: the index entry seen is history. Or it is stray, and
   // would be found for ever; the writer knows.
-  if (!is_waiting(delivery->state) || delivery->due != entry.due) {
-    report_({Damage::Kind::stray_due, entry, {}, "due at a time its delivery does not know"});
+  const Turn turn = turn_of(transaction, *delivery, now);
+  if (!is_waiting(delivery->state) || delivery->due != entry.due || turn == Turn::no) {
+    report_({Damage::Kind::stray_due, entry, {}, {}, "due at a time its delivery does not know, or before its turn"});
+    return std::nullopt;
+  }
+  if (turn == Turn::needs_care) {
+    care.push_back(entry);
     return std::nullopt;
   }
   auto message = load(transaction, entry.message);
   if (message && !message->has_shape(delivery->shape)) message = Error{ErrorKind::corrupt, "the stored message lacks what this delivery sends"};
   if (!message) {
-    if (!transaction.failed()) report_({Damage::Kind::message, entry, {}, message.error().message});
+    if (!transaction.failed()) report_({Damage::Kind::message, entry, {}, {}, message.error().message});
     return std::nullopt;
   }
-  return Leased{std::move(*delivery), std::make_shared<const Message>(std::move(*message))};
+  Leased leased{std::move(*delivery), std::make_shared<const Message>(std::move(*message))};
+  return wire::is_batch(leased.delivery.grouping.kind) ? lease_batch(transaction, entry, std::move(leased)) : std::move(leased);
 }
 
 std::optional<WallTime> StoreReader::oldest(DestinationId to) const {

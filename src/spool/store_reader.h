@@ -17,9 +17,10 @@ namespace belay::spool {
 
 // What a reader found wrong, for the writer to set right.
 struct Damage {
-  enum class Kind : uint8_t { message, delivery, block, stray_due };
+  enum class Kind : uint8_t { message, delivery, block, stray_due, member };
   Kind kind = Kind::message;
-  DueEntry entry;     // message, delivery, stray_due
+  DueEntry entry;     // message, delivery, stray_due; of a member the batch's first
+  MessageId member{};
   std::string key;    // block
   std::string reason;
 };
@@ -30,7 +31,8 @@ class StoreReader {
   StoreReader(lmdb::Environment& environment, const Tables& tables, LeaseTable& leases, Report report)
       : environment_(environment), tables_(tables), leases_(leases), report_(std::move(report)) {}
 
-  Result<Leases> lease_due(DestinationId to, WallTime now, uint32_t max, Duration lease) const;
+  // `care`: what is due and cannot be sent before the writer has looked after it (Groups::take_care), without a lease.
+  Result<Leases> lease_due(DestinationId to, WallTime now, uint32_t max, Duration lease, std::vector<DueEntry>& care) const;
   Result<Message> load(const MessageId& id) const;
   Result<std::vector<Delivery>> deliveries(const MessageId& id, WallTime now) const;
   // `waiting`: how many deliveries wait in all, to choose the shorter way; `widest_ms`: Totals::widest_ms.
@@ -45,7 +47,11 @@ class StoreReader {
   Result<Message> load(lmdb::Transaction& transaction, const MessageId& id) const;
   Result<void> load_body(lmdb::Transaction& transaction, const MessageId& id, uint16_t shape, uint64_t bytes, std::string& body) const;
   Result<std::vector<Delivery>> deliveries(lmdb::Transaction& transaction, const MessageId& id, WallTime now) const;
-  std::optional<Leased> lease(lmdb::Transaction& transaction, const DueEntry& entry) const;
+  std::optional<Leased> lease(lmdb::Transaction& transaction, const DueEntry& entry, WallTime now, std::vector<DueEntry>& care) const;
+  std::optional<Leased> lease_batch(lmdb::Transaction& transaction, const DueEntry& entry, Leased first) const;
+  enum class Turn : uint8_t { yes, no, needs_care };
+  Turn turn_of(lmdb::Transaction& transaction, const Delivery& delivery, WallTime now) const;
+  void find_place(lmdb::Transaction& transaction, Delivery& delivery, WallTime now) const;
   void search_journal(Search& search, int64_t widest_ms) const;
   void search_block(Search& search, const Block& block, std::string_view key) const;
   void search_ended(Search& search, DeliveryState state) const;

@@ -60,13 +60,13 @@ void StoreReader::search_block(Search& search, const Block& block, std::string_v
   if (!search.filter.block(block)) return;
   auto lines = block.lines();
   if (!lines) {
-    report_({Damage::Kind::block, {}, std::string(key), lines.error().message});
+    report_({Damage::Kind::block, {}, {}, std::string(key), lines.error().message});
     return;
   }
   for (std::string_view rest = *lines; !rest.empty();) {
     auto event = wire::next_event(rest);
     if (!event) {
-      report_({Damage::Kind::block, {}, std::string(key), event.error().message});
+      report_({Damage::Kind::block, {}, {}, std::string(key), event.error().message});
       return;
     }
     consider(search, *event);
@@ -85,7 +85,7 @@ void StoreReader::search_journal(Search& search, int64_t widest_ms) const {
       at = cursor.key();
       auto block = read_block(cursor.value());
       if (!block) {
-        report_({Damage::Kind::block, {}, at, block.error().message});
+        report_({Damage::Kind::block, {}, {}, at, block.error().message});
         continue;
       }
       if (search.enough(block->max)) return;
@@ -124,6 +124,11 @@ void StoreReader::search_waiting(Search& search) const {
     lmdb::Cursor cursor(search.transaction, tables_.due);
     for (bool more = cursor.seek(prefix); more && cursor.key().starts_with(prefix); more = cursor.next()) {
       const MessageId id = DueEntry::read(cursor.key()).message;
+      if (!search.before || id < *search.before) ids.push_back(id);
+    }
+    lmdb::Cursor members(search.transaction, tables_.members);
+    for (bool more = members.seek(prefix); more && members.key().starts_with(prefix); more = members.next()) {
+      const MessageId id = read_member(members.key()).message;
       if (!search.before || id < *search.before) ids.push_back(id);
     }
   }

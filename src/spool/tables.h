@@ -3,8 +3,11 @@
 //   messages    id                          → sealed message, small body inline
 //   chunks      id, shape (2), number (2)   → sealed piece of a large body
 //   deliveries  id, destination (8)         → sealed delivery
-//   due         destination, due ms (8), id → nothing: what waits, oldest due first
+//   due         destination, due ms (8), id → nothing, or its group (17): what waits and has its turn, oldest due first
 //   ended       state (1), id, destination  → nothing: dead and cancelled ones, to be found among millions
+//   groups      destination, key (16)       → sealed: who has the turn of a key, or leads its open batch (groups.h)
+//   members     destination, key or first id of a batch (16), turn (8), id → nothing: those behind it, and all of a batch
+//   expiries    expires ms (8), id, destination → nothing: what waits and will not for ever; of a batch its first one
 //   journal     greatest id, number (8)     → block of lines (journal.h)
 //   failed      id                          → nothing: requests that failed, for kFailedKept
 //   clients     client (16)                 → sealed number of its last committed events
@@ -15,17 +18,22 @@
 //   meta        "schema"                    → version of all this
 #pragma once
 
+#include <algorithm>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "base/bytes.h"
 #include "spool/environment.h"
+#include "spool/groups.h"
 #include "spool/record.h"
 
 namespace belay::spool {
 
 struct Tables {
-  static constexpr uint32_t kSchema = 2;
-  lmdb::Table messages{}, chunks{}, deliveries{}, due{}, ended{}, journal{}, failed{}, clients{}, claims{}, claim_ends{}, counts{},
+  static constexpr uint32_t kSchema = 3;         // what is written
+  static constexpr uint32_t kOldestSchema = 2;   // brought up to kSchema when it is opened: its records are read as they are
+  lmdb::Table messages{}, chunks{}, deliveries{}, due{}, ended{}, groups{}, members{}, expiries{}, journal{}, failed{}, clients{}, claims{}, claim_ends{}, counts{},
       quarantine{}, meta{};
 
   // Opens or creates them. corrupt: the schema is newer than kSchema or cannot be read.
@@ -64,15 +72,55 @@ inline std::string ended_key(DeliveryState state, const MessageId& id, Destinati
   return key;
 }
 
-// The parts of a due key.
+inline std::string group_key(DestinationId destination, const wire::GroupKey& key) {
+  std::string made;
+  put_be64(made, destination);
+  return made.append(reinterpret_cast<const char*>(key.data()), key.size());
+}
+inline std::string member_key(DestinationId destination, const wire::GroupKey& group, uint64_t turn, const MessageId& id) {
+  std::string key = group_key(destination, group);
+  put_be64(key, turn);
+  return key.append(id.view());
+}
+inline std::string expiry_key(WallTime expires, const MessageId& id, DestinationId destination) {
+  std::string key;
+  put_be64(key, static_cast<uint64_t>(std::max<int64_t>(0, to_ms(expires))));
+  key.append(id.view());
+  put_be64(key, destination);
+  return key;
+}
+// Of a member's key: who it is.
+inline GroupMember read_member(std::string_view key) {
+  return {get_be(key.data() + 24, 8), MessageId::from_bytes(key.substr(32)).value_or(MessageId{})};
+}
+
+// An entry of `due`. Its value is empty, or says what group it has the turn of, so that a damaged record leaves no key taken.
 struct DueEntry {
   DestinationId destination = 0;
   WallTime due{};
   MessageId message;
-  static DueEntry read(std::string_view key) {
-    return {get_be(key.data(), 8), wall_from_ms(static_cast<int64_t>(get_be(key.data() + 8, 8))),
-            MessageId::from_bytes(key.substr(16)).value_or(MessageId{})};
+  wire::Grouping grouping{};  // kind and key
+  static DueEntry read(std::string_view key, std::string_view value = {}) {
+    DueEntry entry{get_be(key.data(), 8), wall_from_ms(static_cast<int64_t>(get_be(key.data() + 8, 8))),
+                   MessageId::from_bytes(key.substr(16)).value_or(MessageId{}), {}};
+    if (value.size() == 1 + entry.grouping.key.size() && static_cast<uint8_t>(value[0]) <= static_cast<uint8_t>(wire::GroupKind::batch_lines)) {
+      entry.grouping.kind = static_cast<wire::GroupKind>(value[0]);
+      std::copy(value.begin() + 1, value.end(), entry.grouping.key.begin());
+    }
+    return entry;
   }
 };
+inline std::string due_value(const wire::Grouping& grouping) {
+  std::string value;
+  if (grouping.kind == wire::GroupKind::none) return value;
+  value.push_back(static_cast<char>(grouping.kind));
+  return value.append(reinterpret_cast<const char*>(grouping.key.data()), grouping.key.size());
+}
+
+// What stands in groups and members; a head that is damaged is none.
+void append_sealed(std::string& out, const GroupHead& head);
+std::optional<GroupHead> read_group_head(std::string_view stored);
+std::vector<GroupMember> read_members(lmdb::Transaction& transaction, const Tables& tables, DestinationId to,
+                                      const wire::GroupKey& group, size_t max);
 
 }  // namespace belay::spool

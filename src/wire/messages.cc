@@ -8,7 +8,7 @@ namespace belay::wire {
 
 namespace {
 
-constexpr uint8_t kEncoding = 1;
+constexpr uint8_t kEncoding = 2;
 constexpr size_t kMaxDeliveries = UINT16_MAX;
 constexpr size_t kMaxShapes = UINT16_MAX;
 constexpr size_t kMaxConfirmed = 1'000'000;
@@ -178,6 +178,31 @@ bool read_request_head(Reader& in, StoredRequest& request) {
   return !in.failed();
 }
 
+void append_grouping(std::string& out, const Grouping& grouping) {
+  put_u8(out, static_cast<uint8_t>(grouping.kind));
+  if (grouping.kind == GroupKind::none) return;
+  out.append(reinterpret_cast<const char*>(grouping.key.data()), grouping.key.size());
+  put_be64(out, static_cast<uint64_t>(grouping.wait_ms));
+  put_be64(out, static_cast<uint64_t>(grouping.at_most_ms));
+  put_be32(out, grouping.max);
+  put_be32(out, grouping.bytes);
+}
+
+Grouping read_grouping(Reader& in) {
+  Grouping grouping;
+  const uint8_t kind = in.u8();
+  if (kind > static_cast<uint8_t>(GroupKind::batch_lines)) in.fail();
+  if (kind == 0 || in.failed()) return grouping;
+  grouping.kind = static_cast<GroupKind>(kind);
+  const std::string_view key = in.take(grouping.key.size());
+  std::copy(key.begin(), key.end(), grouping.key.begin());
+  grouping.wait_ms = in.i64();
+  grouping.at_most_ms = in.i64();
+  grouping.max = in.u32();
+  grouping.bytes = in.u32();
+  return grouping;
+}
+
 namespace {
 
 void append_request(std::string& out, const StoredRequest& request) {
@@ -245,6 +270,9 @@ void append(std::string& out, const Put& put) {
     put_be16(out, delivery.route);
     put_be16(out, delivery.shape);
     put_text16(out, delivery.dead);
+    append_grouping(out, delivery.grouping);
+    put_be64(out, static_cast<uint64_t>(delivery.delay_ms));
+    put_be64(out, static_cast<uint64_t>(delivery.expire_ms));
   }
   append_request(out, put.request);
   put_be16(out, static_cast<uint16_t>(put.shapes.size()));
@@ -272,6 +300,9 @@ Result<Put> decode_put(std::string_view bytes) {
     delivery.route = in.u16();
     delivery.shape = in.u16();
     delivery.dead = in.text16();
+    delivery.grouping = read_grouping(in);
+    delivery.delay_ms = in.i64();
+    delivery.expire_ms = in.i64();
   }
   if (!read_request(in, put.request)) return broken("put");
   const size_t shapes = in.u16();

@@ -78,12 +78,38 @@ struct ClaimedBy {
   uint8_t claim = 0;  // which of the request's claims
 };
 
+// How a route lets a delivery wait for others of its key: `order`, `debounce` or `batch`.
+enum class GroupKind : uint8_t {
+  none = 0,
+  order_wait = 1,   // a dead one keeps its key
+  order_skip = 2,
+  debounce = 3,
+  batch_array = 4,  // sent as one JSON array
+  batch_lines = 5,  // sent as one JSON text a line
+};
+constexpr bool is_order(GroupKind kind) { return kind == GroupKind::order_wait || kind == GroupKind::order_skip; }
+constexpr bool is_batch(GroupKind kind) { return kind == GroupKind::batch_array || kind == GroupKind::batch_lines; }
+
+using GroupKey = std::array<uint8_t, 16>;  // hash of the source, the rule and the key's value
+struct Grouping {
+  GroupKind kind = GroupKind::none;
+  GroupKey key{};
+  int64_t wait_ms = 0;     // debounce: quiet; batch: how long its first member waits for others
+  int64_t at_most_ms = 0;  // debounce: how long a key waits in all
+  uint32_t max = 0;        // batch: members
+  uint32_t bytes = 0;      // batch: of their bodies
+  bool operator==(const Grouping&) const = default;
+};
+
 // One delivery of a put.
 struct PutDelivery {
   std::string destination;
   uint16_t route = 0;  // of the source, from 0
   uint16_t shape = 0;  // what is sent: 0 the request as received, n Put::shapes[n - 1]
   std::string dead;    // why nothing was made to be sent (its transform failed): stored as dead; empty: to be sent
+  Grouping grouping{};
+  int64_t delay_ms = 0;   // no attempt before
+  int64_t expire_ms = 0;  // no attempt after; 0: never
 };
 
 // Store this and acknowledge when it is durable.
@@ -235,5 +261,7 @@ class Reader;
 void append_request_head(std::string& out, const StoredRequest& request);  // all but the body
 void append_line(std::string& out, const Event& event);
 bool read_request_head(Reader& in, StoredRequest& request);
+void append_grouping(std::string& out, const Grouping& grouping);
+Grouping read_grouping(Reader& in);
 
 }  // namespace belay::wire

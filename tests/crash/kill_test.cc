@@ -1,14 +1,9 @@
 // kill -9 at many points: every acknowledged message is there afterwards, whole, and every acknowledged settlement holds.
-#include <fcntl.h>
-#include <poll.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include <csignal>
 #include <set>
 #include <vector>
 
 #include "tests/crash/body.h"
+#include "tests/crash/run_and_kill.h"
 #include "tests/store/harness.h"
 
 namespace belay::spool::test {
@@ -28,46 +23,8 @@ void note(Said& said, const std::string& line) {
   (line.substr(0, space) == "stored" ? said.stored : said.delivered).insert(*id);
 }
 
-// Runs the command and notes what it says, until it ends or has said `lines`, then kills it with all its children.
-void run_and_kill(std::vector<std::string> command, size_t lines, Said& said) {
-  int ends[2];
-  REQUIRE(pipe2(ends, O_CLOEXEC) == 0);
-  const pid_t child = fork();
-  if (child == 0) {
-    setpgid(0, 0);
-    dup2(ends[1], STDOUT_FILENO);
-    std::vector<char*> arguments;
-    for (std::string& argument : command) arguments.push_back(argument.data());
-    arguments.push_back(nullptr);
-    execvp(arguments[0], arguments.data());
-    _exit(127);
-  }
-  setpgid(child, child);
-  close(ends[1]);
-  const size_t until = said.lines + lines;
-  bool killed = false;
-  std::string buffer;
-  char bytes[4096];
-  while (true) {
-    pollfd readable{ends[0], POLLIN, 0};
-    REQUIRE(poll(&readable, 1, 60'000) == 1);  // the writer never pauses
-    const ssize_t got = read(ends[0], bytes, sizeof bytes);
-    if (got <= 0) break;
-    buffer.append(bytes, static_cast<size_t>(got));
-    for (size_t end = buffer.find('\n'); end != std::string::npos; end = buffer.find('\n')) {
-      note(said, buffer.substr(0, end));
-      buffer.erase(0, end + 1);
-    }
-    if (!killed && said.lines >= until) {
-      kill(-child, SIGKILL);
-      killed = true;
-    }
-  }
-  close(ends[0]);
-  int status = 0;
-  waitpid(child, &status, 0);
-  const bool by_signal = WIFSIGNALED(status) || (WIFEXITED(status) && WEXITSTATUS(status) == 128 + SIGKILL);
-  CHECK(by_signal);
+void run_and_kill(const std::vector<std::string>& command, size_t lines, Said& said) {
+  crash::run_and_kill(command, lines, [&said](const std::string& line) { note(said, line); });
 }
 
 void check_everything_is_there(const Folder& folder, const Said& said) {

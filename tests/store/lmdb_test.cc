@@ -9,63 +9,11 @@
 #include <set>
 #include <thread>
 
-#include "spool/tables.h"
-#include "tests/store/harness.h"
+#include "tests/store/lmdb_files.h"
 
 namespace belay::spool::test {
 
 namespace {
-
-StoreOptions options_of(const Folder& folder, uint64_t map_bytes = uint64_t{64} << 20) {
-  StoreOptions options;
-  options.folder = folder.path();
-  options.map_bytes = map_bytes;
-  return options;
-}
-
-std::unique_ptr<Store> open(const Folder& folder, const Clock& clock, uint64_t map_bytes = uint64_t{64} << 20) {
-  auto store = open_lmdb_store(options_of(folder, map_bytes), clock);
-  REQUIRE(store.ok());
-  return std::move(*store);
-}
-
-// Does something to a table behind the closed store's back.
-void behind(const Folder& folder, const char* table, const std::function<void(MDB_txn*, MDB_dbi)>& change) {
-  MDB_env* env = nullptr;
-  REQUIRE(mdb_env_create(&env) == 0);
-  REQUIRE(mdb_env_set_maxdbs(env, 16) == 0);
-  REQUIRE(mdb_env_open(env, folder.path().c_str(), 0, 0600) == 0);
-  MDB_txn* txn = nullptr;
-  REQUIRE(mdb_txn_begin(env, nullptr, 0, &txn) == 0);
-  MDB_dbi dbi = 0;
-  REQUIRE(mdb_dbi_open(txn, table, 0, &dbi) == 0);
-  change(txn, dbi);
-  REQUIRE(mdb_txn_commit(txn) == 0);
-  mdb_env_close(env);
-}
-
-// Changes one stored value: the first of its table.
-void damage(const Folder& folder, const char* table, const std::function<void(std::string&)>& change) {
-  behind(folder, table, [&](MDB_txn* txn, MDB_dbi dbi) {
-    MDB_cursor* cursor = nullptr;
-    REQUIRE(mdb_cursor_open(txn, dbi, &cursor) == 0);
-    MDB_val key{}, value{};
-    REQUIRE(mdb_cursor_get(cursor, &key, &value, MDB_FIRST) == 0);
-    std::string changed(static_cast<const char*>(value.mv_data), value.mv_size);
-    const std::string at(static_cast<const char*>(key.mv_data), key.mv_size);
-    change(changed);
-    mdb_cursor_close(cursor);
-    MDB_val new_key{at.size(), const_cast<char*>(at.data())};
-    MDB_val new_value{changed.size(), changed.data()};
-    REQUIRE(mdb_put(txn, dbi, &new_key, &new_value, 0) == 0);
-  });
-}
-
-size_t entries(const Folder& folder, const char* table) {
-  MDB_stat stat{};
-  behind(folder, table, [&](MDB_txn* txn, MDB_dbi dbi) { REQUIRE(mdb_stat(txn, dbi, &stat) == 0); });
-  return stat.ms_entries;
-}
 
 void add_due(const Folder& folder, const MessageId& id, const std::string& to, WallTime due) {
   behind(folder, "due", [&](MDB_txn* txn, MDB_dbi dbi) {
@@ -134,7 +82,7 @@ TEST_CASE("a_second_spool_on_the_same_path_is_refused") {
 
 TEST_CASE("another_schema_a_foreign_and_a_truncated_file_are_refused_with_the_reason") {
   ManualClock clock;
-  for (const uint32_t schema : {Tables::kSchema - 1, Tables::kSchema + 1}) {
+  for (const uint32_t schema : {Tables::kOldestSchema - 1, Tables::kSchema + 1}) {
     Folder folder;
     open(folder, clock).reset();
     damage(folder, "meta", [schema](std::string& value) {

@@ -132,6 +132,43 @@ TEST_CASE("what_is_in_flight_longer_than_its_lease_with_all_margin_is_given_to_s
   CHECK(lease(sending.store, "crm", sending.clock.wall() + longest)->leased.size() == 1);
 }
 
+TEST_CASE("the_next_of_an_ordered_key_is_sent_as_soon_as_the_one_before_has_ended") {
+  Sending sending;
+  std::vector<std::string> ids;
+  for (int i = 0; i < 4; ++i) {
+    NewMessage message = sending.maker.message({"crm"});
+    message.deliveries[0].grouping.kind = wire::GroupKind::order_wait;
+    ids.push_back(message.message->event.id.to_string());
+    REQUIRE(commit(sending.store, put(message)).ok());
+  }
+  sending.dispatcher->wake({destination_id("crm")});
+  const MonotonicTime began = sending.loop.now();
+  for (size_t i = 0; i < ids.size(); ++i) {
+    REQUIRE(sending.until([&] { return sending.held.size() == 1; }));
+    CHECK(sending.seen.size() == i + 1);
+    sending.answer_all(200);
+  }
+  REQUIRE(sending.until([&] { return backlog(sending.store, "crm").delivered == 4; }));
+  CHECK(sending.seen == ids);
+  CHECK(sending.loop.now() - began < Dispatcher::kFullScan);  // not found by chance
+}
+
+TEST_CASE("what_became_too_old_while_it_waited_in_hand_is_dead_and_not_sent") {
+  Sending sending;
+  sending.put_messages(8);  // all slots are taken
+  REQUIRE(sending.until([&] { return sending.held.size() == 8; }));
+  NewMessage message = sending.maker.message({"crm"});
+  message.deliveries[0].expires = sending.clock.wall() + Duration(1'000);
+  REQUIRE(commit(sending.store, put(message)).ok());
+  sending.dispatcher->wake({destination_id("crm")});
+  REQUIRE(sending.until([&] { return backlog(sending.store, "crm").sending == 9; }));
+  sending.clock.advance(Duration(1'000));
+  sending.answer_all(200);
+  REQUIRE(sending.until([&] { return backlog(sending.store, "crm").dead == 1; }));
+  CHECK(sending.seen.size() == 8);
+  CHECK(deliveries(sending.store, message.message->event.id)->front().reason == "expired");
+}
+
 TEST_CASE("without_a_valid_credential_nothing_is_sent_no_attempt_is_counted_and_the_wait_grows_to_a_minute") {
   Sending sending;
   sending.secret = conf::Secret{{.value = "Bearer t", .valid_from = {}, .valid_until = sending.loop.wall() - Duration(1'000)}};

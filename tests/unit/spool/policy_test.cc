@@ -73,11 +73,11 @@ TEST_CASE("retry_after_is_a_lower_bound_of_at_most_an_hour") {
 
 TEST_CASE("only_steps_of_the_table_are_legal") {
   using enum DeliveryState;
-  const DeliveryState all[] = {queued, sending, scheduled, delivered, dead, cancelled};
+  const DeliveryState all[] = {queued, sending, scheduled, delivered, dead, cancelled, superseded};
   const std::vector<std::pair<DeliveryState, DeliveryState>> legal = {
       {queued, sending},    {scheduled, sending},  {queued, cancelled},  {scheduled, cancelled}, {sending, delivered},
       {sending, scheduled}, {sending, dead},       {sending, cancelled}, {delivered, queued},    {dead, queued},
-      {cancelled, queued}};
+      {cancelled, queued},  {dead, cancelled},     {queued, superseded}, {scheduled, superseded}, {sending, superseded}};
   for (const DeliveryState from : all) {
     for (const DeliveryState to : all) {
       INFO(to_string(from), " → ", to_string(to));
@@ -91,7 +91,7 @@ Delivery random_delivery(Random& random) {
   delivery.message = wire::test::id(random);
   delivery.destination = random.next();
   delivery.destination_name = wire::test::bytes(random, 30);
-  delivery.state = static_cast<DeliveryState>(1 + wire::test::below(random, 6));
+  delivery.state = static_cast<DeliveryState>(1 + wire::test::below(random, 7));
   delivery.due = wall_from_ms(static_cast<int64_t>(random.next() >> 20));
   for (size_t i = wire::test::below(random, 5); i > 0; --i) {
     add_attempt(delivery, {wall_from_ms(static_cast<int64_t>(random.next() >> 20)), 7, 503,
@@ -99,6 +99,12 @@ Delivery random_delivery(Random& random) {
   }
   delivery.attempts_before = delivery.attempts / 2;
   delivery.reason = wire::test::bytes(random, 50);
+  if (wire::test::below(random, 2) == 1) delivery.expires = wall_from_ms(static_cast<int64_t>(random.next() >> 20));
+  delivery.grouping = wire::test::grouping(random);
+  if (!delivery.shaped()) return delivery;
+  delivery.turn = random.next();
+  delivery.batch = wire::test::id(random);
+  delivery.since = wall_from_ms(static_cast<int64_t>(random.next() >> 20));
   return delivery;
 }
 
@@ -117,6 +123,12 @@ TEST_CASE("records_come_back_as_they_were_and_any_damage_is_noticed") {
     CHECK(got->attempts == delivery.attempts);
     CHECK(got->attempts_before == delivery.attempts_before);
     CHECK(got->reason == delivery.reason);
+    CHECK(got->expires == delivery.expires);
+    CHECK(got->grouping == delivery.grouping);
+    CHECK(got->turn == delivery.turn);
+    CHECK(got->batch == delivery.batch);
+    CHECK(got->since == delivery.since);
+    CHECK(read_delivery_head(stored)->shaped == delivery.shaped());
     REQUIRE(got->history.size() == delivery.history.size());
     for (size_t bit = 0; bit < stored.size() * 8; bit += 3) {
       std::string damaged = stored;

@@ -66,6 +66,18 @@ inline std::vector<Claim> claims(Random& random) {
   return made;
 }
 
+inline Grouping grouping(Random& random) {
+  Grouping made;
+  made.kind = static_cast<GroupKind>(below(random, 6));
+  if (made.kind == GroupKind::none) return made;
+  for (uint8_t& byte : made.key) byte = static_cast<uint8_t>(random.next());
+  made.wait_ms = static_cast<int64_t>(random.next());
+  made.at_most_ms = static_cast<int64_t>(random.next());
+  made.max = static_cast<uint32_t>(random.next());
+  made.bytes = static_cast<uint32_t>(random.next());
+  return made;
+}
+
 inline Put put(Random& random, size_t max_body = 2000) {
   Put made;
   made.event = event(random);
@@ -73,7 +85,8 @@ inline Put put(Random& random, size_t max_body = 2000) {
   for (size_t i = below(random, 3); i > 0; --i) made.shapes.push_back(request(random, max_body));
   for (size_t i = 1 + below(random, 4); i > 0; --i) {
     made.deliveries.push_back({bytes(random, 30), static_cast<uint16_t>(random.next()),
-                               static_cast<uint16_t>(below(random, made.shapes.size() + 1)), bytes(random, 10)});
+                               static_cast<uint16_t>(below(random, made.shapes.size() + 1)), bytes(random, 10), grouping(random),
+                               static_cast<int64_t>(random.next()), static_cast<int64_t>(random.next())});
   }
   made.claims = claims(random);
   made.first_attempt_failed = below(random, 2) == 1;
