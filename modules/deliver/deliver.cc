@@ -111,7 +111,8 @@ void add_deliveries(wire::Put& put, const Exchange& exchange, size_t skip) {
         made.tls = put.request.tls;
         shape = static_cast<uint16_t>(put.shapes.size());
       }
-      put.deliveries.push_back({destination->name, static_cast<uint16_t>(route.route), shape, route.failure});
+      put.deliveries.push_back({destination->name, static_cast<uint16_t>(route.route), shape, route.failure, route.grouping,
+                                route.delay.count(), route.expire.count()});
     }
   }
 }

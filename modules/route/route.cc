@@ -8,6 +8,7 @@
 #include "modules/decode/decode.h"
 #include "modules/reply.h"
 #include "modules/route/index.h"
+#include "modules/route/shaping.h"
 #include "pipeline/trace.h"
 #include "rules/expression.h"
 
@@ -22,6 +23,11 @@ constexpr conf::Setting kSettings[] = {
     {.key = "when", .type = conf::Type::expression, .help = "condition; absent: always", .example = "order.total > 100"},
     {.key = "transform", .type = conf::Type::node, .help = "what is sent in place of the request as received", .example = "{ edit: { remove: [internal] } }"},
     {.key = "to", .type = conf::Type::node, .required = true, .help = "a destination, or a list of them", .example = "[crm, archive]"},
+    {.key = "order", .type = conf::Type::node, .help = "a key whose webhooks are delivered one after another, or { key, on_stuck }", .example = "entityId"},
+    {.key = "debounce", .type = conf::Type::node, .help = "only the latest webhook of a key is delivered", .example = "{ key: entityId, quiet: 5s, at_most: 60s }"},
+    {.key = "batch", .type = conf::Type::node, .help = "many webhooks in one request", .example = "{ max: 100, wait: 10s, as: array }"},
+    {.key = "delay", .type = conf::Type::duration, .range = "100ms..30d", .help = "no delivery before"},
+    {.key = "expire", .type = conf::Type::duration, .range = "1s..365d", .help = "no delivery after: it is dead then"},
 };
 const conf::Documented kSourcesRoutesDocumented("sources.NAME.routes[]", kSettings);
 
@@ -31,6 +37,7 @@ constexpr size_t kMaxTraced = 1000;
 struct Route {
   std::unique_ptr<rules::Expression> when;  // null: always
   pipeline::Selected to;
+  std::unique_ptr<const Shaping> shaping;   // null: delivered at once
 };
 
 class Router final : public pipeline::Handler {
@@ -52,10 +59,11 @@ class Router final : public pipeline::Handler {
   std::unique_ptr<const RouteIndex> index_;  // null: every condition is evaluated
 };
 
-void select(Exchange& exchange, const pipeline::Selected& to, bool several) {
+// False: all of its destinations have been selected before.
+bool select(Exchange& exchange, const pipeline::Selected& to, bool several) {
   if (!several) {
     exchange.selected.push_back(to);
-    return;
+    return true;
   }
   pipeline::Selected fresh{.destinations = {}, .route = to.route, .request = nullptr, .failure = {}};
   for (const auto& destination : to.destinations) {
@@ -66,7 +74,9 @@ void select(Exchange& exchange, const pipeline::Selected& to, bool several) {
         });
     if (!taken) fresh.destinations.push_back(destination);
   }
-  if (!fresh.destinations.empty()) exchange.selected.push_back(std::move(fresh));
+  if (fresh.destinations.empty()) return false;
+  exchange.selected.push_back(std::move(fresh));
+  return true;
 }
 
 void Router::make_index() {
@@ -90,8 +100,8 @@ bool Router::attempt(uint32_t number, Exchange& exchange, Unread& unread) const 
     if (!holds.is_true()) return true;
   }
   if (exchange.trace != nullptr && !route.when) exchange.trace->fact("route " + std::to_string(number + 1), "always");
-  select(exchange, route.to, !exchange.selected.empty());
-  return true;
+  const bool selected = select(exchange, route.to, !exchange.selected.empty());
+  return !selected || route.shaping == nullptr || route.shaping->apply(exchange, exchange.selected.back());
 }
 
 bool Router::attempt_all(Exchange& exchange, Unread& unread) const {
@@ -125,7 +135,10 @@ Verdict Router::handle(Exchange& exchange) const {
   const bool all = index_ == nullptr || (exchange.trace != nullptr && routes.size() <= kMaxTraced);
   if (exchange.trace != nullptr && !all) exchange.trace->fact("other routes", "do not hold: they compare with another value");
   if (!(all ? attempt_all(exchange, unread) : look_up(exchange, unread))) return Verdict::reply;
-  if (!exchange.selected.empty()) return Verdict::next;
+  if (!exchange.selected.empty()) {
+    exchange.spool_only = exchange.spool_only || exchange.selected.front().stored_first();
+    return Verdict::next;
+  }
   answer_for_backend(exchange, 200, wire::Outcome::filtered,
                      unread.why.empty() ? "route: unrouted"
                                         : "route: unrouted; a condition cannot be evaluated: " + printable(unread.why));
@@ -165,6 +178,7 @@ void read_route(const conf::Node& node, pipeline::BuildContext& context, Router&
   for (const conf::Node& item : to.items()) read_destination(item, context, route.to);
   if (to.is_map() || (to.is_list() && to.items().empty()))
     section.wrong("to", "to names one destination or a list of them", "write to: NAME");
+  route.shaping = Shaping::read(section, context.source->name);
   router.routes.push_back(std::move(route));
 }
 

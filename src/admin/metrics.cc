@@ -87,7 +87,8 @@ void write_destinations(Text& text, const std::vector<spool::DestinationBacklog>
                                                             {"sending", backlog.sending},
                                                             {"delivered", backlog.delivered},
                                                             {"dead", backlog.dead},
-                                                            {"cancelled", backlog.cancelled}};
+                                                            {"cancelled", backlog.cancelled},
+                                                            {"superseded", backlog.superseded}};
     for (const auto& [state, count] : states) {
       text.sample("belay_deliveries", fmt::format("{},{}", destination, label("state", state)), count);
     }

@@ -85,7 +85,7 @@ const std::vector<std::string_view>& status_words() {
     for (uint8_t i = 1; i <= static_cast<uint8_t>(wire::Outcome::failed); ++i) {
       all.push_back(wire::to_string(static_cast<wire::Outcome>(i)));
     }
-    for (uint8_t i = 1; i <= static_cast<uint8_t>(spool::DeliveryState::cancelled); ++i) {
+    for (uint8_t i = 1; i <= static_cast<uint8_t>(spool::DeliveryState::superseded); ++i) {
       all.push_back(spool::to_string(static_cast<spool::DeliveryState>(i)));
     }
     return all;

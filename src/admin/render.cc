@@ -67,7 +67,11 @@ void write_delivery(JsonWriter& json, const spool::Delivery& delivery, bool with
   json.field("destination", delivery.destination_name);
   json.field("state", spool::to_string(delivery.state));
   const bool waits = delivery.state == DeliveryState::queued || delivery.state == DeliveryState::scheduled;
-  if (waits) json.field("due", std::optional(delivery.due));
+  const bool batched = wire::is_batch(delivery.grouping.kind) && !delivery.batch.empty();
+  if (waits && delivery.waits_for.empty()) json.field("due", std::optional(delivery.due));
+  if (!delivery.waits_for.empty()) json.field("waits_for", delivery.waits_for.to_string());
+  if (batched) json.field("batch", delivery.batch.to_string());
+  if (waits && delivery.expires != WallTime{}) json.field("expires", std::optional(delivery.expires));
   json.field("route", uint64_t{delivery.route} + 1);
   json.field("attempts", delivery.attempts);
   json.optional_field("reason", delivery.reason);
@@ -106,6 +110,7 @@ void write_destination(JsonWriter& json, const spool::DestinationBacklog& backlo
   json.field("delivered", backlog.delivered);
   json.field("dead", backlog.dead);
   json.field("cancelled", backlog.cancelled);
+  json.field("superseded", backlog.superseded);
   json.name("oldest_waiting_s");
   if (backlog.oldest) {
     json.seconds(seconds(std::max(now - *backlog.oldest, Duration::zero())));

@@ -5,6 +5,7 @@
 #include <iostream>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "cli/commands.h"
@@ -38,15 +39,24 @@ std::string table(const std::vector<std::vector<std::string>>& rows) {
   return out;
 }
 
-// "crm, fulfilment" in the order of the routes, each once.
+// The key by which a route's webhooks are stored first, also in mode forward; empty: none.
+std::string_view waits_by(const conf::Node& route) {
+  for (const std::string_view key : {"order", "debounce", "batch", "delay"}) {
+    if (route.at(key).present()) return key;
+  }
+  return {};
+}
+
+// "crm, fulfilment (order)" in the order of the routes, each once.
 std::string destinations_of(const conf::Node& source) {
   std::vector<std::string> names;
-  const auto note = [&](const conf::Node& to) {
-    if (to.is_scalar() && std::find(names.begin(), names.end(), to.text()) == names.end()) names.push_back(to.text());
+  const auto note = [&](const conf::Node& to, std::string_view waits) {
+    const std::string name = to.text() + (waits.empty() ? "" : fmt::format(" ({})", waits));
+    if (to.is_scalar() && std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
   };
   for (const conf::Node& route : source.at("routes").items()) {
-    note(route.at("to"));
-    for (const conf::Node& item : route.at("to").items()) note(item);
+    note(route.at("to"), waits_by(route));
+    for (const conf::Node& item : route.at("to").items()) note(item, waits_by(route));
   }
   return fmt::format("{}", fmt::join(names, ", "));
 }
@@ -66,15 +76,21 @@ std::string summary(const pipeline::Ruleset& ruleset) {
     sources.push_back({source->name, path_of(node), mode.empty() ? "forward" : mode,
                        std::string(pipeline::to_string(source->trust)), destinations_of(node)});
   }
+  std::string_view note;
+  for (const auto& source : ruleset.sources) {
+    for (const conf::Node& route : source->named->node.at("routes").items()) {
+      if (!waits_by(route).empty()) note = "  (order), (debounce), (batch), (delay): stored first, also in mode forward\n\n";
+    }
+  }
   std::vector<std::vector<std::string>> destinations = {{"DESTINATION", "URL"}};
   for (const conf::Named& named : configuration.destinations) {
     std::string urls = named.node.at("url").text();
     for (const conf::Node& url : named.node.at("urls").items()) urls += (urls.empty() ? "" : ", ") + url.text();
     destinations.push_back({named.name, urls});
   }
-  return fmt::format("{}: {} sources, {} destinations, {} files\n\n{}\n{}", configuration.main_file,
+  return fmt::format("{}: {} sources, {} destinations, {} files\n\n{}\n{}{}", configuration.main_file,
                      ruleset.sources.size(), configuration.destinations.size(), configuration.documents.size(),
-                     table(sources), table(destinations));
+                     table(sources), note, table(destinations));
 }
 
 int check(const Options& options) {

@@ -13,7 +13,7 @@ constexpr size_t kMaxReason = 80;
 
 // How much a state needs a person.
 int weight(std::string_view state) {
-  constexpr std::string_view kOrder[] = {"delivered", "cancelled", "queued", "sending", "scheduled", "dead"};
+  constexpr std::string_view kOrder[] = {"superseded", "delivered", "cancelled", "queued", "sending", "scheduled", "dead"};
   for (size_t i = 0; i < std::size(kOrder); ++i) {
     if (kOrder[i] == state) return static_cast<int>(i);
   }
@@ -31,6 +31,7 @@ std::string delivery_reason(const JsonView& delivery, WallTime now) {
   const std::string state = delivery["state"].text();
   if (state == "delivered") return {};
   std::string why = delivery["reason"].text();
+  if (const std::string first = delivery["waits_for"].text(); !first.empty()) return "waits for " + first;
   if (why.empty()) why = delivery["last_error"].text();
   if (why.empty() && delivery["last_status"].number() != 0) why = "answered " + delivery["last_status"].text();
   if (state == "scheduled" || (state == "queued" && delivery["attempts"].number() > 0)) {

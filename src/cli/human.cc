@@ -173,7 +173,7 @@ Colour colour_of_state(std::string_view state) {
   if (state == "forwarded" || state == "delivered") return Colour::green;
   if (state == "queued" || state == "sending" || state == "scheduled" || state == "spooled") return Colour::yellow;
   if (state == "rejected" || state == "failed" || state == "dead") return Colour::red;
-  if (state == "filtered" || state == "duplicate" || state == "cancelled") return Colour::grey;
+  if (state == "filtered" || state == "duplicate" || state == "cancelled" || state == "superseded") return Colour::grey;
   return Colour::none;
 }
 

@@ -82,6 +82,9 @@ void show_delivery(Page& page, const JsonView& delivery, WallTime now) {
                                  page.colour(visible(state), colour_of_state(state)));
   const std::string reason = visible(delivery["reason"].text(), kMaxLine);
   if (!reason.empty()) line += ": " + reason;
+  if (const std::string first = delivery["waits_for"].text(); !first.empty()) line += ", waits for " + visible(first);
+  if (const std::string batch = delivery["batch"].text(); !batch.empty()) line += ", in the batch of " + visible(batch);
+  if (const auto expires = read_time(delivery["expires"].text())) line += fmt::format(", expires {}", format_age(*expires, now));
   if (const auto due = read_time(delivery["due"].text())) line += fmt::format(", next attempt {}", format_age(*due, now));
   page.text(line + "\n");
 

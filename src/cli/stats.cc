@@ -88,6 +88,7 @@ std::string show_destinations(const JsonView& stats, const Before* before, Befor
                {"DELIVERED", Align::right, true},
                {"DEAD", Align::right, true},
                {"CANCELLED", Align::right, true},
+               {"SUPERSEDED", Align::right},
                {"OLDEST WAITS", Align::right},
                {"RATE", Align::right}});
   for (const JsonView& destination : stats["destinations"].items()) {
@@ -98,6 +99,7 @@ std::string show_destinations(const JsonView& stats, const Before* before, Befor
     table.add({visible(name, 40), alarming(destination["waiting"].number(), Colour::yellow),
                format_count(destination["sending"].number()), format_count(delivered),
                alarming(destination["dead"].number(), Colour::red), format_count(destination["cancelled"].number()),
+               destination["superseded"].number() == 0 ? "" : format_count(destination["superseded"].number()),
                oldest.is_null() ? "" : format_duration(Duration(static_cast<int64_t>(oldest.real() * 1000))),
                rate(before, "delivered " + name, delivered, counts.at)});
   }

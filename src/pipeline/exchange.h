@@ -87,6 +87,10 @@ struct Selected {
   uint32_t route = 0;                                 // its number in the source, from 0
   std::shared_ptr<const wire::StoredRequest> request; // what a transform made of the request; null: as received
   std::string failure;                                // why its transform made nothing ("transform: route 2: no such key: …"): stored as dead
+  wire::Grouping grouping{};                          // order, debounce, batch
+  Duration delay{0}, expire{0};                       // 0: none
+  // Its webhooks wait in the spool, whatever the mode.
+  bool stored_first() const { return grouping.kind != wire::GroupKind::none || delay > Duration(0); }
 };
 
 // Resumes a parked exchange on a later turn. Held by whatever the module waits for. Copies are one permission: the first call

@@ -60,3 +60,61 @@ TEST_CASE("routes_that_lead_nowhere_stop_the_load") {
     CHECK_FALSE(Kit(rules_with(wrong), &modules::kRoute).built());
   }
 }
+
+TEST_CASE("shaping_reaches_the_spool_and_makes_it_go_first") {
+  const auto put_of = [](const std::string& shaping, const std::string& body) {
+    Kit kit(source("trust: open", "[{ " + shaping + ", to: d }]"), nullptr);
+    REQUIRE(kit.built());
+    const auto walked = kit.post({{"Content-Type", "application/json"}}, body);
+    REQUIRE_EQ(kit.spool.puts.size(), 1);  // stored, not forwarded
+    return kit.spool.puts[0].deliveries.at(0);
+  };
+  const auto one = put_of("order: id", R"({"id":1})"), same = put_of("order: { key: id, on_stuck: skip }", R"({"id":1})");
+  CHECK_EQ(one.grouping.kind, wire::GroupKind::order_wait);
+  CHECK_EQ(same.grouping.kind, wire::GroupKind::order_skip);
+  CHECK(one.grouping.key == same.grouping.key);
+  CHECK(put_of("order: id", R"({"id":2})").grouping.key != one.grouping.key);
+  const auto debounce = put_of("debounce: { key: id, quiet: 2s, at_most: 7s }, expire: 1h", R"({"id":1})");
+  CHECK_EQ(debounce.grouping.kind, wire::GroupKind::debounce);
+  CHECK(debounce.grouping.key != one.grouping.key);
+  CHECK_EQ(debounce.grouping.wait_ms, 2'000);
+  CHECK_EQ(debounce.grouping.at_most_ms, 7'000);
+  CHECK_EQ(debounce.expire_ms, 3'600'000);
+  const auto batch = put_of("batch: { max: 7, bytes: 2KB, wait: 3s, as: ndjson, per: id }", R"({"id":1})");
+  CHECK_EQ(batch.grouping.kind, wire::GroupKind::batch_lines);
+  CHECK_EQ(batch.grouping.max, 7);
+  CHECK_EQ(batch.grouping.bytes, 2'048);
+  CHECK_EQ(put_of("batch: {}", R"({"id":1})").grouping.kind, wire::GroupKind::batch_array);
+  CHECK_EQ(put_of("delay: 90s", "{}").delay_ms, 90'000);
+}
+
+TEST_CASE("a_webhook_without_the_key_is_delivered_on_its_own") {
+  for (const char* body : {"{}", R"({"id":null})", R"({"id":""})"}) {
+    INFO(body);
+    Kit kit(source("trust: open, mode: spool", "[{ order: id, to: d }]"), nullptr);
+    kit.post({{"Content-Type", "application/json"}}, body);
+    REQUIRE_EQ(kit.spool.puts.size(), 1);
+    CHECK_EQ(kit.spool.puts[0].deliveries.at(0).grouping.kind, wire::GroupKind::none);
+  }
+}
+
+TEST_CASE("what_fits_no_batch_is_stored_as_dead") {
+  for (const auto& [type, body] : {std::pair("application/x-www-form-urlencoded", "id=1"), std::pair("application/xml", "<id>1</id>")}) {
+    Kit kit(source("trust: open", "[{ batch: {}, to: d }]"), nullptr);
+    kit.post({{"Content-Type", type}}, body);
+    REQUIRE_EQ(kit.spool.puts.size(), 1);
+    CHECK_NE(kit.spool.puts[0].deliveries.at(0).dead.find("batch: route 1: the body is not JSON"), std::string::npos);
+  }
+}
+
+TEST_CASE("shaping_that_contradicts_itself_stops_the_load") {
+  for (const char* wrong :
+       {"order: id, debounce: { key: id }", "order: id, batch: {}", "debounce: { quiet: 1s }", "debounce: id", "batch: 5", "order: { on_stuck: skip }",
+        "order: { key: id, on_stuck: never }", "debounce: { key: id, quiet: 2m, at_most: 1m }", "debounce: { key: id }, delay: 1s", "batch: {}, delay: 1s",
+        "batch: { max: 0 }", "batch: { as: xml }", "delay: 1h, expire: 1h", "debounce: { key: id, at_most: 2m }, expire: 1m", "expire: 0s",
+        "batch: {}, transform: { text: x }", "batch: {}, transform: { body: { a: 1 }, as: form }", "order: 'id +'"}) {
+    INFO(wrong);
+    CHECK_FALSE(Kit(source("trust: open", std::string("[{ ") + wrong + ", to: d }]"), nullptr).built());
+  }
+  CHECK(Kit(source("trust: open", R"([{ batch: {}, transform: { text: '{"a":1}', as: json }, to: d }])"), nullptr).built());
+}
