@@ -5,6 +5,7 @@
 #include "base/bytes.h"
 #include "base/log.h"
 #include "base/sha256.h"
+#include "conf/documented.h"
 #include "modules/decode/decode.h"
 
 namespace belay::modules {
@@ -27,6 +28,9 @@ constexpr conf::Setting kBatch[] = {
     {.key = "as", .type = conf::Type::text, .fallback = "array", .range = "array|ndjson", .help = "one JSON array, or one JSON text a line"},
     {.key = "per", .type = conf::Type::expression, .help = "only webhooks of the same key share a request; absent: all"},
 };
+const conf::Documented kOrderDocumented("sources.NAME.routes[].order", kOrder);
+const conf::Documented kDebounceDocumented("sources.NAME.routes[].debounce", kDebounce);
+const conf::Documented kBatchDocumented("sources.NAME.routes[].batch", kBatch);
 
 wire::GroupKey group_key(std::string_view scope, std::string_view value) {
   constexpr std::string_view kZero("\0", 1);
