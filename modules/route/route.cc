@@ -99,7 +99,9 @@ bool Router::attempt(uint32_t number, Exchange& exchange, Unread& unread) const 
     }
     if (!holds.is_true()) return true;
   }
-  if (exchange.trace != nullptr && !route.when) exchange.trace->fact("route " + std::to_string(number + 1), "always");
+  if (exchange.trace != nullptr && !route.when) {
+    exchange.trace->no_condition("route " + std::to_string(number + 1), exchange.source->named->node.at("routes").items()[number].position());
+  }
   const bool selected = select(exchange, route.to, !exchange.selected.empty());
   return !selected || route.shaping == nullptr || route.shaping->apply(exchange, exchange.selected.back());
 }

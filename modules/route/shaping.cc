@@ -7,6 +7,7 @@
 #include "base/sha256.h"
 #include "conf/documented.h"
 #include "modules/decode/decode.h"
+#include "pipeline/trace.h"
 
 namespace belay::modules {
 
@@ -157,18 +158,25 @@ bool Shaping::apply(pipeline::Exchange& exchange, pipeline::Selected& to) const 
   to.delay = delay_;
   to.expire = expire_;
   if (grouping_.kind == wire::GroupKind::none) return true;
-  std::string value;
+  std::string value, why;
   if (key_ != nullptr) {
     const rules::Value found = key_->run(exchange.context());
     if (refuse_unreadable(exchange, found)) return false;
     auto text = found.is_error() ? Result<std::string>(key_->explain(found.failure())) : found.to_text();
     if (found.is_error() || !text) {
-      log::debug("{}: a key of source {} cannot be evaluated: {}", word_, source_, printable(text ? *text : text.error().message));
+      why = printable(text ? *text : text.error().message);
+      log::debug("{}: a key of source {} cannot be evaluated: {}", word_, source_, why);
     } else {
       value = std::move(*text);
     }
-    if (value.empty() && !wire::is_batch(grouping_.kind)) return true;
   }
+  const bool alone = value.empty() && key_ != nullptr && !wire::is_batch(grouping_.kind);
+  if (exchange.trace != nullptr) {
+    const std::string key = value.empty() ? "no key" : "key " + value;
+    exchange.trace->fact(word_, "route " + std::to_string(to.route + 1) + ": " + key + (alone ? ", waits for no other" : "") +
+                                    (why.empty() ? "" : ": " + why));
+  }
+  if (alone) return true;
   if (wire::is_batch(grouping_.kind) && received_body_ && !fits_batch(exchange, to)) return false;
   to.grouping = grouping_;
   to.grouping.key = group_key(scope_, value);

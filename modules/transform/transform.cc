@@ -101,7 +101,7 @@ class Transforms final : public pipeline::Handler {
     selected.request.reset();
     selected.failure = "transform: route " + std::to_string(selected.route + 1) + ": " + why;
     if (spool_first || exchange.spool_only || &selected != &exchange.selected.front()) return;
-    exchange.answer(422, wire::Outcome::rejected, selected.failure);
+    exchange.answer(422, wire::Outcome::rejected, selected.failure, -1, "transform: route " + std::to_string(selected.route + 1) + " cannot be applied to this webhook");
   }
 };
 

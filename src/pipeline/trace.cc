@@ -20,6 +20,10 @@ void Trace::condition(std::string place, const rules::Expression& expression, co
                                      .error = std::move(error)});
 }
 
+void Trace::no_condition(std::string place, conf::Position position) {
+  steps.back().conditions.push_back({.place = std::move(place), .text = "always", .position = std::move(position), .truth = Truth::yes, .error = {}});
+}
+
 bool Trace::excuses(const signature::Finding& finding, bool fetches) {
   const bool not_known = finding.is == signature::Finding::Is::unavailable && !fetches;
   if (!without_proof && !not_known) return false;

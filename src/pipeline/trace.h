@@ -33,7 +33,7 @@ class Trace {
 
   struct Condition {
     std::string place;  // "filter 2", "route 1"
-    std::string text;   // of the expression
+    std::string text;   // of the expression, or "always"
     conf::Position position;
     Truth truth = Truth::no;
     std::string error;  // why it cannot be evaluated
@@ -71,6 +71,7 @@ class Trace {
   // By the module under way.
   void fact(std::string_view name, std::string_view value) { steps.back().facts.emplace_back(name, value); }
   void condition(std::string place, const rules::Expression& expression, const rules::Value& value);
+  void no_condition(std::string place, conf::Position position);  // it always holds
   // True when the module is to let the request pass although it proves nothing: without_proof, or only a running gateway, which
   // fetches the sender's keys, could tell.
   bool excuses(const signature::Finding& finding, bool fetches);

@@ -69,7 +69,10 @@ TEST_CASE("explain_shows_each_condition_with_its_text_value_and_place") {
   CHECK(filters[1]["value"].boolean());
   CHECK_EQ(filters[1]["line"].number(), 2);
   const auto routes = module(answer, "route")["conditions"].items();
-  REQUIRE_EQ(routes.size(), 2);
+  REQUIRE_EQ(routes.size(), 3);
+  CHECK_EQ(routes[2]["of"].text(), "route 3");
+  CHECK_EQ(routes[2]["text"].text(), "always");
+  CHECK_EQ(routes[2]["line"].number(), 2);
   CHECK_EQ(routes[0]["of"].text(), "route 1");
   CHECK_FALSE(routes[0]["value"].boolean());
   CHECK_FALSE(routes[0]["value"].is_null());
@@ -175,4 +178,14 @@ TEST_CASE("changes_of_json_go_value_by_value_and_of_other_payloads_as_a_whole") 
   REQUIRE_EQ(whole.size(), 1);
   CHECK_EQ(whole[0].place, "payload");
   CHECK(payload_changes("same", "same").empty());
+}
+
+TEST_CASE("explain_says_by_which_key_a_webhook_waits_for_others") {
+  Explained explained(source("routes: [{ order: order.id, to: d }, { debounce: { key: order.gone }, to: e }]"));
+  const auto facts = module(explained.send(R"({"order": {"id": "SO-7"}})"), "route")["facts"].items();
+  REQUIRE_EQ(facts.size(), 2);
+  CHECK_EQ(facts[0]["name"].text(), "order");
+  CHECK_EQ(facts[0]["value"].text(), "route 1: key SO-7");
+  CHECK_EQ(facts[1]["name"].text(), "debounce");
+  CHECK_EQ(facts[1]["value"].text().find("route 2: no key, waits for no other: "), 0);
 }
