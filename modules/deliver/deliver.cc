@@ -4,6 +4,7 @@
 
 #include "base/bytes.h"
 #include "base/check.h"
+#include "base/log.h"
 #include "http/writer.h"
 #include "modules/reply.h"
 #include "pipeline/trace.h"
@@ -247,21 +248,36 @@ bool Deliver::forward(Exchange& exchange) {
   using Taken = pipeline::ForwardPlace::Taken;
   const Taken taken = exchange.place.take(services.shared, services.slot, *to, services.clock.monotonic());
   if (taken != Taken::yes) {
-    exchange.reason = "deliver: " + to->name + ": over its " + (taken == Taken::too_many ? "concurrency" : "rate");
+    exchange.reason = "deliver: " + to->name + ": ";
+    exchange.reason.append(to_string(taken));
     return store(exchange, 0, {});
   }
   // The call dies with the exchange, so the callback never outlives what it touches.
+  upstream::Outbound outbound = outbound_of(exchange, exchange.selected.front().request.get());
+  outbound.urls_down = exchange.place.urls_down();
   exchange.call = services.upstream->send(
-      to, outbound_of(exchange, exchange.selected.front().request.get()), [&exchange, resume = exchange.park()](const upstream::Attempt& attempt) {
+      to, outbound, [&exchange, resume = exchange.park()](const upstream::Attempt& attempt) {
         if (settle_forward(exchange, attempt)) resume();
       });
   return true;
 }
 
+// The breaker of all workers learns what became of the request.
+void give_back_place(Exchange& exchange, const upstream::Destination& to, const upstream::Attempt& attempt) {
+  using Turn = upstream::Breaker::Turn;
+  const Turn turn = exchange.place.give_back(attempt.backend_failed(to), exchange.services.clock.monotonic());
+  if (turn == Turn::opened) {
+    log::warn("deliver: {}: the breaker opens for {} s; webhooks go to the spool at once", to.name,
+              std::chrono::duration<double>(to.breaker.open_for).count());
+  } else if (turn == Turn::closed) {
+    log::info("deliver: {}: the breaker closes, webhooks are forwarded again", to.name);
+  }
+}
+
 // True when the exchange has its reply; false while the spool is waited for.
 bool Deliver::settle_forward(Exchange& exchange, const upstream::Attempt& attempt) {
   const upstream::Destination& to = *exchange.selected.front().destinations.front();
-  exchange.place.give_back();
+  give_back_place(exchange, to, attempt);
   exchange.backend_us =
       static_cast<uint32_t>(std::chrono::duration_cast<std::chrono::microseconds>(attempt.total).count());
   const bool answered = attempt.outcome == upstream::Outcome::answered;

@@ -10,6 +10,7 @@
 
 #include "base/result.h"
 #include "pipeline/client_counts.h"
+#include "pipeline/destination_states.h"
 #include "pipeline/forward_counts.h"
 #include "pipeline/rate_rule.h"
 
@@ -49,6 +50,8 @@ class SharedMemory {
   ClientCounts clients;  // connections of each sender
 
   ForwardCounts forwards;  // requests under way to each destination
+
+  DestinationStates states;  // breakers of destinations, and what the spool says of them
 
   // Per worker share of connections and buffered_bytes, so that the master can take back what a killed worker held.
   struct Worker {

@@ -36,6 +36,7 @@ class Worker {
   void accept_waiting(const Generation::Door& door);
   void say_last_words();
   void send_counters();
+  void add_breakers(wire::Counters& frame) const;
   const conf::Limits& limits() const { return generation_.configuration->proxy.limits; }
 
   const Generation& generation_;
@@ -84,7 +85,9 @@ Worker::Worker(const Generation& generation, const WorkerPlace& place)
       keys_(documents_),
       spool_(generation.configuration->spool.socket.empty()
                  ? nullptr
-                 : wire::connect_spool(loop_, {.socket_path = generation.configuration->spool.socket})),
+                 : wire::connect_spool(loop_, {.socket_path = generation.configuration->spool.socket,
+                                             .destinations = [&states = place.shared.states](const wire::DestinationStates& told) { states.tell(told); },
+                                             .away = [&states = place.shared.states] { states.spool_away(); }})),
       counters_(generation.ruleset->sources.size()),
       services_{.clock = clock_,
                 .random = random_,
@@ -177,6 +180,18 @@ void Worker::say_last_words() {
   last_words_timer_.start(kLookForAcknowledged);
 }
 
+// Those that are not closed. Every worker says the same.
+void Worker::add_breakers(wire::Counters& frame) const {
+  for (const auto& [name, destination] : generation_.ruleset->destinations) {
+    if (!destination->breaker.on()) continue;
+    const auto* entry = place_.shared.states.find(destination->key);
+    const auto state = entry != nullptr ? entry->breaker.state(loop_.now()) : upstream::Breaker::State::closed;
+    if (state == upstream::Breaker::State::closed) continue;
+    frame.counters.push_back({"belay_forward_breaker_info",
+                              "destination=\"" + escape_label(name) + "\",state=\"" + std::string(upstream::to_string(state)) + "\"", 1});
+  }
+}
+
 void Worker::send_counters() {
   if (!spool_) return;
   wire::Counters frame;
@@ -186,6 +201,7 @@ void Worker::send_counters() {
   };
   // Not with the last words: the next generation's rules may say otherwise.
   for (size_t i = 0; i < facts_.size() && !stopping_; ++i) frame.counters.push_back({"belay_source_info", facts_[i], 1});
+  if (!stopping_) add_breakers(frame);
   for (size_t i = 0; i < labels_.size(); ++i) {
     const pipeline::Source* source = i < generation_.ruleset->sources.size() ? generation_.ruleset->sources[i].get() : nullptr;
     for (size_t o = 1; o <= pipeline::OutcomeCounters::kOutcomes; ++o) {

@@ -31,7 +31,7 @@ class CallState final : public Client::Call {
 
   // The way to a fresh connection: urls of the destination in turn, and the addresses of each.
   size_t url = 0;
-  size_t urls_left = 0;
+  size_t urls_left = 0;          // to be tried, this one included; 0: none was chosen yet
   std::vector<IpAddress> addresses;
   size_t next_address = 0;
   MonotonicTime connect_started{};
@@ -49,6 +49,7 @@ class CallState final : public Client::Call {
   Outcome outcome = Outcome::answered;
   std::string error, peer;
   bool failed = false;
+  bool unfit = false;  // Attempt::unfit
 
   CallState* next = nullptr;     // in the client's list
   CallState* previous = nullptr;

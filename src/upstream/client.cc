@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/log.h"
 #include "http/writer.h"
 #include "upstream/client_impl.h"
 
@@ -73,6 +74,7 @@ std::unique_ptr<Client::Call> Client::Impl::send(std::shared_ptr<const Destinati
   } else if (const auto field = pool.to->field_without_value(call->request.now); !field.empty()) {
     fail_later(*call, Outcome::no_credential, "no value of " + std::string(field) + " is valid now: see valid_from and valid_until in the rules");
   } else if (pool.to->append_path && http::has_dot_segments(request.path_rest)) {
+    call->unfit = true;
     fail_later(*call, Outcome::refused, "the path climbs out of the url with '..' (append_path)");
   } else {
     authorize(*call);
@@ -80,11 +82,12 @@ std::unique_ptr<Client::Call> Client::Impl::send(std::shared_ptr<const Destinati
   return call;
 }
 
-// Takes the next url in turn: a kept connection if there is one, otherwise a fresh one.
+// Takes the url whose turn it is: a kept connection if there is one, otherwise a fresh one.
 void Client::Impl::dispatch(CallState& call) {
   Pool& pool = *call.pool;
-  call.url = pool.next_url;
-  pool.next_url = pool.next_url + 1 < pool.to->urls.size() ? pool.next_url + 1 : 0;
+  if (call.urls_left > 0) pool.balancer.ended(call.url);  // the same call once more, with a fresh token
+  call.url = pool.balancer.choose(pool.to->balance, call.request.urls_down, loop.now());
+  pool.balancer.sent(call.url);
   call.urls_left = pool.to->urls.size();
   if (Connection* kept = pool.take_idle(call.url)) {
     send_on(call, *kept);
@@ -101,6 +104,7 @@ void Client::Impl::send_on(CallState& call, Connection& connection) {
   call.connection = nullptr;
   connection.call = nullptr;
   remove(connection);
+  call.unfit = sent.error().kind == ErrorKind::refused;
   fail_later(call, sent.error().kind == ErrorKind::refused ? Outcome::refused : Outcome::no_credential, sent.error().message);
 }
 
@@ -158,13 +162,22 @@ void Client::Impl::ended(Connection& connection, Outcome why, std::string error)
 // Out of the books first: `done` may destroy the call, and send again.
 void Client::Impl::finish(CallState& call, Attempt& attempt) {
   attempt.total = std::chrono::duration_cast<Duration>(loop.now() - call.started);
+  if (call.pool->to->urls.size() > 1 && call.urls_left > 0) learn(call, attempt);
   const Done done = std::move(call.done);
   forget(call);
   done(attempt);
 }
 
+void Client::Impl::learn(CallState& call, const Attempt& attempt) {
+  const Destination& to = *call.pool->to;
+  const auto failed = attempt.backend_failed(to);
+  if (failed && call.pool->balancer.learn(call.url, *failed, loop.now())) {
+    log::warn("{}: {} fails and is left out for {} s", to.name, to.urls[call.url].authority(), std::chrono::duration<double>(Balancer::kEjectFor).count());
+  }
+}
+
 void Client::Impl::fail(CallState& call, Outcome outcome, std::string error, std::string peer) {
-  Attempt attempt{.outcome = outcome, .error = std::move(error), .peer = std::move(peer), .connect = call.connect_took};
+  Attempt attempt{.outcome = outcome, .error = std::move(error), .peer = std::move(peer), .connect = call.connect_took, .unfit = call.unfit};
   finish(call, attempt);
 }
 
@@ -207,6 +220,7 @@ void Client::Impl::forget(CallState& call) {
   if (call.lookup != nullptr) call.lookup->call = nullptr;
   Pool& pool = *call.pool;
   --pool.in_flight;
+  if (call.urls_left > 0) pool.balancer.ended(call.url);
   if (Connection* connection = std::exchange(call.connection, nullptr)) {
     connection->call = nullptr;
     return remove(*connection);  // in the middle of an exchange: nobody will read the rest

@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -43,6 +44,7 @@ struct Outbound {
   bool client_tls = false;        // X-Forwarded-Proto
   bool vouched = false;           // fields that claim_identity() come from a trusted proxy, or were sifted: pass them on
   WallTime now{};                 // the client's time of the attempt: which credentials are valid
+  uint64_t urls_down = 0;         // by bit: of the destination's urls, those that are not to be used while there are others
   std::string_view authorization; // the client's: the access token of auth.oauth2, ready to be sent
 };
 
@@ -71,11 +73,19 @@ struct Attempt {
   std::string peer;                          // "127.0.0.1:8081"
   Duration connect{}, total{};
   Duration retry_after{-1};                  // -1: none
+  bool unfit = false;                        // refused: this request cannot be sent to anybody (what its sender wrote)
   int status() const { return head != nullptr ? head->status : 0; }
   bool success(const Destination& to) const { return head != nullptr && to.success.contains(head->status); }
   bool retryable(const Destination& to) const {
     if (head != nullptr) return to.retry_on.contains(head->status);
     return to.retry_on_network || outcome == Outcome::no_token;
+  }
+  // What a breaker learns: none when the backend was not asked.
+  std::optional<bool> backend_failed(const Destination& to) const {
+    if (head != nullptr) return !success(to) && to.retry_on.contains(head->status);
+    const bool asked = outcome != Outcome::over_limit && outcome != Outcome::no_credential && outcome != Outcome::no_token &&
+                       outcome != Outcome::no_memory && !unfit;
+    return asked ? std::optional<bool>(true) : std::nullopt;
   }
 };
 

@@ -40,6 +40,7 @@ struct Client::Impl final : ConnectionOwner {
   MonotonicTime connect_deadline(const CallState& call) const;
   // The end.
   void finish(CallState& call, Attempt& attempt);
+  void learn(CallState& call, const Attempt& attempt);
   void fail(CallState& call, Outcome outcome, std::string error, std::string peer = {});
   void fail_later(CallState& call, Outcome outcome, std::string error);
   void tell_failed();

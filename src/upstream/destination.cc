@@ -3,7 +3,6 @@
 #include <xxhash.h>
 
 #include <algorithm>
-#include <array>
 #include <map>
 #include <tuple>
 
@@ -19,7 +18,8 @@ using conf::Type;
 
 constexpr conf::Setting kDestination[] = {
     {.key = "url", .type = Type::text, .help = "where webhooks go: http, https, or unix: and the path of a socket", .example = "http://127.0.0.1:8081/orders"},
-    {.key = "urls", .type = Type::text, .help = "several backends, used in turn; the next one is tried when one refuses", .example = "[http://10.0.0.1:8081, http://10.0.0.2:8081]"},
+    {.key = "urls", .type = Type::text, .help = "several backends; the next one is tried when one refuses", .example = "[http://10.0.0.1:8081, http://10.0.0.2:8081]"},
+    {.key = "balanced", .type = Type::text, .fallback = "round_robin", .range = "round_robin|least_pending|first_alive", .help = "which of several urls gets the next request"},
     {.key = "append_path", .type = Type::boolean, .fallback = "false", .help = "add what follows the source's prefix to the url's path"},
     {.key = "timeout", .type = Type::duration, .fallback = "30s", .range = "1ms..1h", .help = "for the whole answer, from the start"},
     {.key = "connect_timeout", .type = Type::duration, .fallback = "3s", .range = "1ms..5m", .help = "for DNS, connect and TLS together"},
@@ -33,13 +33,12 @@ constexpr conf::Setting kDestination[] = {
     {.key = "headers", .type = Type::node, .help = "fields that are replaced, added or left out", .example = "{ set: { X-Tenant: acme }, remove: [X-Secret] }"},
     {.key = "network", .type = Type::node, .help = "private networks a host name may lead to", .example = "{ allow: [10.0.0.0/8] }"},
     {.key = "on_dead", .type = Type::text, .fallback = "keep", .range = "keep|disable", .help = "what happens to the destination after a dead letter"},
-    {.key = "ramp", .type = Type::node, .help = "not available in this version"},
-    {.key = "breaker", .type = Type::node, .help = "not available in this version"},
-    {.key = "health", .type = Type::node, .help = "not available in this version"},
+    {.key = "ramp", .type = Type::duration, .range = "100ms..1d", .help = "after an outage what waited is sent more and more, over this time, and leaves half of the limits to what comes now", .example = "60s"},
+    {.key = "breaker", .type = Type::node, .help = "nothing is sent while too many of the last requests failed", .example = "{ failures: 50%, of_last: 20, open_for: 30s }"},
+    {.key = "health", .type = Type::node, .help = "the spool asks every url; while none passes, nothing is sent", .example = "{ path: /healthz, every: 10s, timeout: 5s }"},
     {.key = "sign", .type = Type::node, .help = "signs what is sent: by a preset, or a scheme as in a source's verify", .example = "{ preset: standard_webhooks, secret: \"${env:S}\" }"},
 };
 const conf::Documented kDestinationsDocumented("destinations.NAME", kDestination);
-constexpr std::array<std::string_view, 3> kLater = {"ramp", "breaker", "health"};
 
 constexpr conf::Setting kTls[] = {
     {.key = "ca", .type = Type::text, .help = "PEM file of the authority; the system's when absent", .example = "tls/backend-ca.pem"},
@@ -54,6 +53,10 @@ constexpr conf::Setting kNetwork[] = {
 };
 const conf::Documented kDestinationsNetworkDocumented("destinations.NAME.network", kNetwork);
 
+Balance balance_of(std::string_view word) {
+  return word == "least_pending" ? Balance::least_pending : word == "first_alive" ? Balance::first_alive : Balance::round_robin;
+}
+
 const std::vector<std::string> kRetryOn = {"network", "5xx", "408", "409", "425", "429"};
 
 class Builder {
@@ -66,7 +69,6 @@ class Builder {
     auto to = std::make_shared<Destination>();
     to->name = named.name;
     to->key = XXH3_64bits(named.name.data(), named.name.size());
-    refuse_later_keys(section);
     read_urls(section, *to);
     to->append_path = section.boolean("append_path");
     to->timeout = section.duration("timeout");
@@ -76,6 +78,12 @@ class Builder {
     to->success = statuses(section, "success", section.texts("success"), nullptr);
     to->retry_on = statuses(section, "retry_on", section.has("retry_on") ? section.texts("retry_on") : kRetryOn, &to->retry_on_network);
     to->retry = read_retry(section.node("retry"), configuration_, problems_);
+    to->balance = balance_of(section.text("balanced"));
+    if (section.has("balanced") && to->urls.size() < 2) section.wrong("balanced", "there is one url", "write urls: [...], or remove balanced");
+    if (section.has("ramp")) to->ramp = section.duration("ramp");
+    if (section.has("health")) to->health = read_health(section.node("health"), problems_);
+    if (section.has("breaker")) to->breaker = read_breaker(section.node("breaker"), problems_);
+    to->disable_on_dead = section.text("on_dead") == "disable";
     if (section.has("headers")) read_headers(section.node("headers"), secrets, problems_, *to);
     if (section.has("network")) read_network(section.node("network"), *to);
     read_tls(section, named, *to);
@@ -85,15 +93,6 @@ class Builder {
   }
 
  private:
-  void refuse_later_keys(const conf::Section& section) {
-    for (const std::string_view key : kLater) {
-      if (section.has(key)) section.wrong(key, std::string(key) + " is not available in this version", "remove it");
-    }
-    if (section.has("on_dead") && section.text("on_dead") == "disable") {
-      section.wrong("on_dead", "on_dead: disable is not available in this version", "remove it, or write keep");
-    }
-  }
-
   void read_urls(const conf::Section& section, Destination& to) {
     if (section.has("url") == section.has("urls")) {
       const std::string hint = "write url: http://127.0.0.1:8081/path";
@@ -108,6 +107,7 @@ class Builder {
         to.urls.push_back(std::move(url).value());
       }
     }
+    if (to.urls.size() > Destination::kMaxUrls) section.wrong(key, "more than " + std::to_string(Destination::kMaxUrls) + " urls", "put a load balancer in front of some");
     if (to.urls.empty() && section.texts(key).empty()) section.wrong(key, "no url in the list", "write urls: [http://10.0.0.1:8081, http://10.0.0.2:8081]");
   }
 

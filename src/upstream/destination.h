@@ -14,6 +14,7 @@
 #include "conf/configuration.h"
 #include "event/tls.h"
 #include "http/url.h"
+#include "upstream/breaker.h"
 
 namespace belay::signature {
 class Scheme;
@@ -60,12 +61,25 @@ class FieldValue {
   conf::Secret values_;  // newest first
 };
 
+// Which of several urls gets the next request.
+enum class Balance : uint8_t { round_robin, least_pending, first_alive };
+
+// The spool asks every url for `path`.
+struct HealthRule {
+  std::string path;
+  Duration every{0};  // 0: it does not
+  Duration timeout{0};
+  bool on() const { return every.count() > 0; }
+};
+
 struct Destination {
+  static constexpr size_t kMaxUrls = 64;  // they are told by bit
   static constexpr Duration kMaxRetryAfter{3'600'000};  // a longer Retry-After is cut to this
 
   std::string name;
   uint64_t key = 0;  // xxh3 of the name: stored with deliveries, so it must not change over versions
   std::vector<http::Url> urls;
+  Balance balance = Balance::round_robin;
   bool append_path = false;
   Duration timeout{}, connect_timeout{};
   StatusSet success;
@@ -74,6 +88,10 @@ struct Destination {
   int concurrency = 0;
   double rate_per_second = 0;  // 0: no limit
   RetryPolicy retry;
+  BreakerRule breaker;
+  bool disable_on_dead = false;  // on_dead: disable
+  Duration ramp{0};              // how slowly a drain rises after an outage; 0: at once
+  HealthRule health;
   std::vector<std::pair<std::string, FieldValue>> set_headers;  // in the order written
   std::vector<std::string> remove_headers;
   std::shared_ptr<const OAuth2> oauth2;              // null: none

@@ -106,10 +106,15 @@ void Client::Impl::connect_next(CallState& call) {
 void Client::Impl::next_url(CallState& call, Outcome outcome, std::string error) {
   const size_t urls = call.pool->to->urls.size();
   // Later, because send() may stand above us.
-  if (--call.urls_left == 0) return fail_later(call, outcome, std::move(error));
+  if (call.urls_left == 1) return fail_later(call, outcome, std::move(error));
+  --call.urls_left;
   call.outcome = outcome;
   call.error = std::move(error);
+  Balancer& balancer = call.pool->balancer;
+  balancer.learn(call.url, true, loop.now());
+  balancer.ended(call.url);
   call.url = call.url + 1 < urls ? call.url + 1 : 0;
+  balancer.sent(call.url);
   open(call);
 }
 

@@ -5,18 +5,19 @@
 #include <memory>
 #include <vector>
 
+#include "upstream/balance.h"
 #include "upstream/connection.h"
 
 namespace belay::upstream {
 
 struct Pool {
-  Pool(std::shared_ptr<const Destination> to_in) : to(std::move(to_in)), idle(to->urls.size()) {}  // NOLINT: implicit on purpose
+  Pool(std::shared_ptr<const Destination> to_in) : to(std::move(to_in)), idle(to->urls.size()), balancer(to->urls.size()) {}  // NOLINT: implicit on purpose
 
   std::shared_ptr<const Destination> to;
   std::vector<std::unique_ptr<Connection>> all;
   std::vector<std::vector<Connection*>> idle;  // by url, the most recently used last: the coldest ones age out
   size_t idle_count = 0;
-  size_t next_url = 0;
+  Balancer balancer;
   int in_flight = 0;
 
   bool unused() const { return all.empty() && in_flight == 0; }

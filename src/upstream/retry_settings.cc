@@ -19,7 +19,7 @@ constexpr conf::Setting kRetry[] = {
     {.key = "jitter", .type = conf::Type::number, .fallback = "20%", .range = "0..1", .help = "share by which a wait varies, both ways"},
 };
 const conf::Documented kDestinationsRetryDocumented("destinations.NAME.retry", kRetry);
-constexpr std::array<std::string_view, 5> kExponential = {"first", "factor", "max", "attempts", "jitter"};
+constexpr std::array<std::string_view, 4> kExponential = {"first", "factor", "max", "attempts"};
 
 std::string with_retry(const conf::Configuration& configuration) {
   std::string names;
@@ -61,7 +61,7 @@ RetryPolicy read_policy(const conf::Node& node, conf::Problems& problems) {
   if (!section.has("schedule")) return policy;
   policy.schedule = read_schedule(section.node("schedule"), problems);
   policy.attempts = static_cast<int>(policy.schedule.size());
-  policy.jitter = 0;  // a schedule is what somebody was promised
+  if (!section.has("jitter")) policy.jitter = 0;  // a schedule is what somebody was promised
   for (const std::string_view key : kExponential) {
     if (section.has(key)) section.wrong(key, std::string(key) + " does not go with a schedule", "remove one of the two");
   }

@@ -10,6 +10,12 @@ namespace belay::upstream {
 // `retry` of a destination: { preset: NAME }, { schedule: [...] } or { first, factor, max, attempts, jitter }.
 RetryPolicy read_retry(const conf::Node& node, const conf::Configuration& configuration, conf::Problems& problems);
 
+// `breaker`: { failures, of_last, open_for }.
+BreakerRule read_breaker(const conf::Node& node, conf::Problems& problems);
+
+// `health`: { path, every, timeout }.
+HealthRule read_health(const conf::Node& node, conf::Problems& problems);
+
 // `auth`: one of bearer, basic, header, oauth2. Fills authorization, auth_headers or oauth2; `into` has its timeout, tls and
 // network already.
 void read_auth(const conf::Node& node, const conf::SecretSource& secrets, conf::Problems& problems, Destination& into);

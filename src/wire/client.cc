@@ -131,6 +131,7 @@ void Client::on_ended(const Error& reason) {
   reconnect_.start(wait_);
   wait_ = std::min(wait_ * 2, ClientOptions::kReconnectMax);
   fail_asked("the connection was lost");
+  if (options_.away) options_.away();
   stream_.reset();
 }
 
@@ -157,6 +158,11 @@ bool Client::on_frame(const Frame& frame) {
     case FrameType::claim_result: return on_claim_result(frame);
     case FrameType::events_ack: on_events_ack(frame.sequence); return true;
     case FrameType::state: return on_state(frame.payload);
+    case FrameType::destinations: {
+      const auto states = decode_destination_states(frame.payload);
+      if (states && options_.destinations) options_.destinations(*states);
+      return states.ok();
+    }
     case FrameType::put:
     case FrameType::events:
     case FrameType::counters:

@@ -46,6 +46,9 @@ struct ClientOptions {
   static constexpr size_t kMaxBuffered = size_t{256} << 20;  // bytes not yet written or acknowledged
   std::string socket_path;
   Duration put_timeout{10'000};
+  // What the spool says of destinations, whenever it says it; and that the connection to it is lost. Either may be empty.
+  std::function<void(const DestinationStates&)> destinations;
+  std::function<void()> away;
 };
 
 std::unique_ptr<SpoolClient> connect_spool(event::Loop& loop, const ClientOptions& options);

@@ -56,7 +56,7 @@ Result<std::optional<Frame>> next_frame(std::string_view bytes, size_t& consumed
                   std::to_string(kVersion) + ": run proxy and spool of one release");
   }
   const auto type = static_cast<uint8_t>(bytes[4]);
-  if (type < static_cast<uint8_t>(FrameType::hello) || type > static_cast<uint8_t>(FrameType::release)) {
+  if (type < static_cast<uint8_t>(FrameType::hello) || type > static_cast<uint8_t>(FrameType::destinations)) {
     return broken("unknown frame type " + std::to_string(type));
   }
   const uint64_t length = get_be(bytes.data() + 8, 4);

@@ -12,7 +12,7 @@
 
 namespace belay::wire {
 
-inline constexpr uint8_t kVersion = 2;
+inline constexpr uint8_t kVersion = 3;
 inline constexpr size_t kFrameHead = 20;
 inline constexpr size_t kMaxPayload = size_t{32} << 20;  // a 10 MB body with its head, and room
 
@@ -27,6 +27,7 @@ enum class FrameType : uint8_t {
   claim = 8,         // proxy → spool: ClaimRequest
   claim_result = 9,  // spool → proxy: ClaimResult with the claim's sequence
   release = 10,      // proxy → spool: the 16-byte id whose claims are given up
+  destinations = 11, // spool → proxy: DestinationStates
 };
 
 struct Frame {

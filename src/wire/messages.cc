@@ -463,4 +463,30 @@ Result<State> decode_state(std::string_view bytes) {
   return state;
 }
 
+void append(std::string& out, const DestinationStates& states) {
+  const size_t count = std::min(states.size(), kMaxDestinationStates);
+  put_u8(out, kEncoding);
+  put_be32(out, static_cast<uint32_t>(count));
+  for (size_t i = 0; i < count; ++i) {
+    put_be64(out, states[i].destination);
+    put_u8(out, states[i].flags);
+    put_be64(out, states[i].urls_down);
+  }
+}
+
+Result<DestinationStates> decode_destination_states(std::string_view bytes) {
+  Reader in = open(bytes);
+  const uint32_t count = in.u32();
+  if (count > kMaxDestinationStates) in.fail();
+  DestinationStates states;
+  for (uint32_t i = 0; i < count && !in.failed(); ++i) {
+    DestinationState& state = states.emplace_back();
+    state.destination = in.u64();
+    state.flags = in.u8();
+    state.urls_down = in.u64();
+  }
+  if (!in.finished()) return broken("destination states");
+  return states;
+}
+
 }  // namespace belay::wire

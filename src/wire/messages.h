@@ -217,6 +217,20 @@ struct State {
   std::string reason;
 };
 
+// What the spool says of a destination, so that mode forward does not send what the spool would hold back.
+struct DestinationState {
+  static constexpr uint8_t kPaused = 1, kDisabled = 2;  // by an operator, or on_dead
+  static constexpr uint8_t kBroken = 4;                 // the spool's breaker is open
+  static constexpr uint8_t kDown = 8;                   // no url passes its health check
+  uint64_t destination = 0;  // upstream::Destination::key
+  uint8_t flags = 0;
+  uint64_t urls_down = 0;    // of its urls, by bit: those that do not pass their health check
+  bool operator==(const DestinationState&) const = default;
+};
+// All of which there is something to say; the rest is as it should be.
+using DestinationStates = std::vector<DestinationState>;
+inline constexpr size_t kMaxDestinationStates = size_t{1} << 14;
+
 // Counters of one worker since its start, for /metrics: absolute values, so that a lost frame costs nothing.
 struct Counter {
   std::string name;    // "belay_requests_total"
@@ -239,6 +253,7 @@ void append(std::string& out, const ClaimResult& result);
 void append(std::string& out, const Counters& counters);
 void append(std::string& out, const Hello& hello);
 void append(std::string& out, const State& state);
+void append(std::string& out, const DestinationStates& states);
 
 template <typename T>
 std::string encode(const T& value) {
@@ -255,6 +270,7 @@ Result<ClaimResult> decode_claim_result(std::string_view bytes);
 Result<Counters> decode_counters(std::string_view bytes);
 Result<Hello> decode_hello(std::string_view bytes);
 Result<State> decode_state(std::string_view bytes);
+Result<DestinationStates> decode_destination_states(std::string_view bytes);
 
 // The parts of a stored message (spool/record.h), in the same form.
 class Reader;

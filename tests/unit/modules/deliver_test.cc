@@ -371,3 +371,70 @@ TEST_CASE("a_backend_that_refuses_a_webhook_takes_none_of_its_keys_also_when_oth
     CHECK_EQ(kit.spool.puts[0].claims.size(), status == 200 ? 1 : 0);
   }
 }
+
+TEST_CASE("while_the_breaker_is_open_webhooks_go_to_the_spool_at_once_and_one_probe_finds_the_backend_back") {
+  Backend backend;
+  backend.answer.status = 500;
+  Kit kit(rules_with(backend.url(), "", kNever, ", breaker: { failures: 50%, of_last: 4, open_for: 30s }"));
+  REQUIRE_MESSAGE(kit.built(), kit.problems());
+  kit.services.upstream = &backend.client;
+  for (int i = 0; i < 2; ++i) {
+    const auto failed = kit.post();
+    REQUIRE(settled(backend, *failed));
+    CHECK(kit.spool.puts.back().first_attempt_failed);
+    kit.spool.answer(wire::PutState::stored);
+  }
+  const auto at_once = kit.post();
+  REQUIRE(settled(backend, *at_once));
+  CHECK_EQ(backend.seen.size(), 2);
+  REQUIRE_EQ(kit.spool.puts.size(), 3);
+  CHECK_FALSE(kit.spool.puts.back().first_attempt_failed);  // nothing was sent: not an attempt
+  kit.spool.answer(wire::PutState::stored);
+  CHECK_EQ(at_once->status(), 202);
+  CHECK_EQ(at_once->reason(), "deliver: d: its breaker is open");
+
+  backend.answer.status = 200;
+  kit.clock.advance(Duration(30'000));
+  const auto probe = kit.post();
+  const auto beside = kit.post();  // while the probe is under way
+  REQUIRE(settled(backend, *beside));
+  CHECK_EQ(kit.spool.puts.size(), 4);
+  kit.spool.answer(wire::PutState::stored);
+  REQUIRE(settled(backend, *probe));
+  CHECK_EQ(probe->status(), 200);
+  CHECK_EQ(backend.seen.size(), 3);
+}
+
+TEST_CASE("a_destination_that_somebody_paused_gets_nothing_forwarded_and_without_a_spool_the_sender_hears_503") {
+  Backend backend;
+  Kit kit(rules_with(backend.url(), "", kNever));
+  kit.services.upstream = &backend.client;
+  kit.shared.states.tell({{kit.ruleset->destinations.at("d")->key, wire::DestinationState::kPaused, 0}});
+  const auto walked = kit.post();
+  REQUIRE(settled(backend, *walked));
+  CHECK_EQ(backend.seen.size(), 0);
+  kit.spool.answer(wire::PutState::stored);
+  CHECK_EQ(walked->status(), 202);
+  CHECK_EQ(walked->reason(), "deliver: d: paused");
+  kit.spool.up = false;
+  const auto refused = kit.post();
+  REQUIRE(settled(backend, *refused));
+  CHECK_EQ(refused->status(), 503);
+  CHECK_EQ(backend.seen.size(), 0);
+}
+
+TEST_CASE("a_path_that_its_sender_made_unfit_says_nothing_about_the_backend") {
+  Backend backend;
+  Kit kit("sources:\n  s: { match: { path: \"/s/*\" }, trust: open, routes: [{ to: d }] }\ndestinations:\n  d: { url: " + backend.url() +
+          ", append_path: true, breaker: { failures: 50%, of_last: 2 } }\n");
+  REQUIRE_MESSAGE(kit.built(), kit.problems());
+  kit.services.upstream = &backend.client;
+  for (int i = 0; i < 4; ++i) {
+    const auto walked = kit.send("POST", "/s/a%2f..%2fb/%2e%2e/c");
+    REQUIRE(settled(backend, *walked));
+    if (kit.spool.waiting() > 0) kit.spool.answer(wire::PutState::stored);
+  }
+  const auto sound = kit.send("POST", "/s/a");
+  REQUIRE(settled(backend, *sound));
+  CHECK_EQ(sound->status(), 200);
+}

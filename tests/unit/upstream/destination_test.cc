@@ -155,9 +155,14 @@ TEST_CASE("what_is_wrong_is_said_with_its_place_and_what_to_write") {
       {"{ urls: [] }", "no url in the list"},
       {"{ url: ftp://a.test }", "rules.yaml:1:11: "},
       {"{ url: http://a.test, tiemout: 3s }", "did you mean 'timeout'?"},
-      {"{ url: http://a.test, ramp: 60s }", "ramp is not available in this version"},
-      {"{ url: http://a.test, breaker: { failures: 50% } }", "breaker is not available in this version"},
-      {"{ url: http://a.test, health: { path: /healthz } }", "health is not available in this version"},
+      {"{ url: http://a.test, ramp: 1ms }", "ramp"},
+      {"{ url: http://a.test, breaker: { failures: 0% } }", "failures"},
+      {"{ url: http://a.test, breaker: { of_last: 65 } }", "more than 64"},
+      {"{ url: http://a.test, breaker: { open_fro: 3s } }", "did you mean 'open_for'?"},
+      {"{ url: http://a.test, health: { every: 3s } }", "path"},
+      {"{ url: http://a.test, health: { path: healthz } }", "write for example /healthz"},
+      {"{ url: http://a.test, balanced: first_alive }", "there is one url"},
+      {"{ urls: [http://a.test, http://b.test], balanced: random }", "least_pending"},
       {"{ url: http://a.test, sign: { preset: x, secret: s } }", "there is no such preset"},
       {"{ url: http://a.test, sign: { algorithm: hmac-sha256, signature: { header: X-Sig } } }", "sign needs a secret"},
       {"{ url: http://a.test, sign: { secret: s, secrets: { signing: s }, algorithm: hmac-sha256, signature: { header: X-Sig } } }", "exclude each other"},
@@ -167,7 +172,7 @@ TEST_CASE("what_is_wrong_is_said_with_its_place_and_what_to_write") {
       {"{ url: http://a.test, sign: whsec_x }", "sign must be a mapping"},
       {"{ url: http://a.test, sign: { secret: s, algorithm: hmac-sha256, signature: { body: sig } } }", "sign cannot make it"},
       {"{ url: http://a.test, sign: { secret: s, algorithm: ed25519, signature: { header: X }, keys: \"https://a.test/k\" } }", "sign cannot make it"},
-      {"{ url: http://a.test, on_dead: disable }", "on_dead: disable is not available in this version"},
+      {"{ url: http://a.test, on_dead: stop }", "keep"},
       {"{ url: http://a.test, auth: { oauth2: { token_url: \"https://a.test/t\", client_id: c } } }", "client_secret"},
       {"{ url: http://a.test, auth: { oauth2: { token_url: \"http://login.test/t\", client_id: c, client_secret: s } } }", "is not https"},
       {"{ url: http://a.test, auth: { bearer: a, header: { X: b } } }", "auth needs exactly one way"},
@@ -196,6 +201,32 @@ TEST_CASE("what_is_wrong_is_said_with_its_place_and_what_to_write") {
     CHECK_MESSAGE(said.find(expected) != std::string::npos, text, " said: ", said);
     CHECK_MESSAGE(said.starts_with("rules.yaml:1:"), said);
   }
+}
+
+TEST_CASE("a_breaker_is_there_when_it_is_written_and_its_share_becomes_a_number") {
+  const Built built("a: { url: http://a.test }\nb: { url: http://a.test, breaker: {} }\nc: { url: http://a.test, on_dead: disable, breaker: { failures: 34%, of_last: 10, open_for: 5s } }\n");
+  REQUIRE_MESSAGE(built.problems.empty(), built.problems.to_string());
+  CHECK_FALSE(built.all.at("a")->breaker.on());
+  CHECK_FALSE(built.all.at("a")->disable_on_dead);
+  CHECK_EQ(built.all.at("b")->breaker.failures, 10);
+  CHECK_EQ(built.all.at("b")->breaker.of_last, 20);
+  CHECK(built.all.at("b")->breaker.open_for == Duration(30'000));
+  CHECK_EQ(built.all.at("c")->breaker.failures, 4);
+  CHECK(built.all.at("c")->breaker.open_for == Duration(5'000));
+  CHECK(built.all.at("c")->disable_on_dead);
+}
+
+TEST_CASE("ramp_health_and_balanced_read_as_written") {
+  const Built built("a: { urls: [http://a.test, http://b.test], balanced: least_pending, ramp: 60s, health: { path: \"/up?deep=1\", every: 2s } }\nb: { url: http://a.test, retry: { schedule: [0s, 10s], jitter: 10% } }\n");
+  REQUIRE_MESSAGE(built.problems.empty(), built.problems.to_string());
+  CHECK(built.all.at("a")->balance == Balance::least_pending);
+  CHECK(built.all.at("a")->ramp == Duration(60'000));
+  CHECK_EQ(built.all.at("a")->health.path, "/up?deep=1");
+  CHECK(built.all.at("a")->health.every == Duration(2'000));
+  CHECK(built.all.at("a")->health.timeout == Duration(5'000));
+  CHECK_FALSE(built.all.at("b")->health.on());
+  CHECK(built.all.at("b")->ramp == Duration(0));
+  CHECK_EQ(built.all.at("b")->retry.jitter, 0.1);
 }
 
 TEST_CASE("status_terms_read_as_people_write_them") {

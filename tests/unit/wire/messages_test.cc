@@ -236,6 +236,19 @@ TEST_CASE("random_damage_never_reads_outside_the_bytes") {  // sanitizers watch
   }
 }
 
+TEST_CASE("states_of_destinations_come_back_and_what_does_not_fit_is_refused") {
+  const DestinationStates states = {{7, DestinationState::kPaused, 0}, {UINT64_MAX, 0, 0b101}};
+  const std::string bytes = encode(states);
+  const auto back = decode_destination_states(bytes);
+  REQUIRE(back.ok());
+  CHECK(*back == states);
+  CHECK(decode_destination_states(encode(DestinationStates{}))->empty());
+  for (size_t length = 0; length < bytes.size(); ++length) CHECK_FALSE(decode_destination_states(std::string_view(bytes).substr(0, length)).ok());
+  std::string many = encode(DestinationStates{});
+  many[1] = '\x7f';
+  CHECK_FALSE(decode_destination_states(many).ok());
+}
+
 TEST_CASE("values_outside_their_enums_are_refused") {
   std::string result = encode(PutResult{MessageId{}, PutState::refused, "", {}});
   result[17] = 5;
