@@ -33,12 +33,12 @@ void AdminServer::health(Call& call) {
 
 void AdminServer::metrics(Call& call) {
   call.respond(response(200, kMetricsType,
-                        render_metrics(operations_.stats(), operations_.counters(), clock_.wall(), uptime())));
+                        render_metrics(operations_.stats(), operations_.destinations(), operations_.counters(), clock_.wall(), uptime())));
 }
 
 void AdminServer::stats(Call& call) {
   call.respond(
-      json_response(200, render_stats(operations_.stats(), operations_.counters(), clock_.wall(), uptime())));
+      json_response(200, render_stats(operations_.stats(), operations_.destinations(), operations_.counters(), clock_.wall(), uptime())));
 }
 
 void AdminServer::events(Call& call) {
@@ -109,6 +109,16 @@ void AdminServer::replay(Call& call) {
                        settle(ticket, result ? json_response(200, render_replay(*result, dry_run))
                                              : error_response(to_api_error(result.error())));
                      }));
+}
+
+void AdminServer::stop(Call& call, spool::StopKind kind, bool on) {
+  spool::StopRequest wanted{call.name, kind, on, std::string(kTokenName), {}};
+  if (const auto wrong = read_reason(call.parameters, wanted.why)) return call.respond(error_response(*wrong));
+  const std::optional<uint64_t> ticket = park(call);
+  if (!ticket) return;
+  operations_.stop(wanted, gate_.pass<spool::StopResult>([this, ticket = *ticket](Result<spool::StopResult> result) {
+                     settle(ticket, result ? json_response(200, render_stop(*result)) : error_response(to_api_error(result.error())));
+                   }));
 }
 
 }  // namespace belay::admin

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 #include <chrono>
 #include <map>
 #include <string_view>
@@ -47,6 +48,7 @@ class Text {
 constexpr std::pair<std::string_view, std::string_view> kCounterHelp[] = {
     {kRequestsCounter, "Requests received, by source and by how they ended; every request ends in exactly one outcome."},
     {"belay_source_info", "What a source's rules prove about the webhooks they let in: signed+fresh, signed, token or open."},
+    {kForwardBreaker, "Destinations whose breaker in mode forward is open or half open."},
     {"belay_events_dropped_total", "Lines of the books that were lost because the spool was away for too long."},
 };
 
@@ -101,6 +103,24 @@ void write_destinations(Text& text, const std::vector<spool::DestinationBacklog>
   }
 }
 
+void write_states(Text& text, const spool::DestinationReports& reports) {
+  if (reports.empty()) return;
+  text.family("belay_destination_state", "gauge", "1 for the state that a destination is in: of those with a breaker or another protection, or stopped by somebody.");
+  for (const spool::DestinationReport& report : reports) {
+    for (const std::string_view state : spool::destination_states()) {
+      text.sample("belay_destination_state", fmt::format("{},{}", label("destination", report.name), label("state", state)), report.state() == state ? 1 : 0);
+    }
+  }
+}
+
+void write_urls_down(Text& text, const spool::DestinationReports& reports) {
+  if (reports.empty()) return;
+  text.family("belay_destination_urls_down", "gauge", "Urls of a destination that do not pass their health check.");
+  for (const spool::DestinationReport& report : reports) {
+    text.sample("belay_destination_urls_down", label("destination", report.name), std::popcount(report.urls_down));
+  }
+}
+
 void write_store(Text& text, const spool::StoreStats& stats) {
   text.gauge("belay_store_messages", "Messages kept, whatever became of them.", stats.messages);
   text.gauge("belay_store_events", "Lines kept in the books.", stats.events);
@@ -114,7 +134,7 @@ void write_store(Text& text, const spool::StoreStats& stats) {
 
 }  // namespace
 
-std::string render_metrics(const spool::StoreStats& stats, const std::vector<wire::Counters>& counters, WallTime now,
+std::string render_metrics(const spool::StoreStats& stats, const spool::DestinationReports& reports, const std::vector<wire::Counters>& counters, WallTime now,
                            Duration uptime) {
   Text text;
   text.family("belay_build_info", "gauge", "The running version.");
@@ -123,6 +143,8 @@ std::string render_metrics(const spool::StoreStats& stats, const std::vector<wir
   text.gauge("belay_accepting", "1 while the spool takes new messages, 0 while it refuses them.", stats.accepting ? 1 : 0);
   write_worker_counters(text, counters);
   write_destinations(text, stats.destinations, now);
+  write_states(text, reports);
+  write_urls_down(text, reports);
   write_store(text, stats);
   return text.take();
 }

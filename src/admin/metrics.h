@@ -15,7 +15,7 @@ namespace belay::admin {
 
 inline constexpr const char* kMetricsType = "text/plain; version=0.0.4; charset=utf-8";
 
-std::string render_metrics(const spool::StoreStats& stats, const std::vector<wire::Counters>& counters, WallTime now,
+std::string render_metrics(const spool::StoreStats& stats, const spool::DestinationReports& reports, const std::vector<wire::Counters>& counters, WallTime now,
                            Duration uptime);
 
 }  // namespace belay::admin

@@ -139,6 +139,19 @@ std::optional<ApiError> read_events_call(const Parameters& parameters, WallTime 
   return check_period(into.query);
 }
 
+std::optional<ApiError> read_reason(const Parameters& parameters, std::string& into) {
+  bool given = false;
+  for (const auto& [name, value] : parameters) {
+    if (name != "reason") return unknown_name("parameter", name, {"reason"});
+    if (std::exchange(given, true)) return ApiError{400, "reason is given twice", "give it once"};
+    if (value.size() > spool::Stop::kWhyBytes || !is_utf8(value)) {
+      return ApiError{400, fmt::format("reason must be at most {} bytes of UTF-8", spool::Stop::kWhyBytes), "say it shorter"};
+    }
+    into = printable(value, value.size());
+  }
+  return std::nullopt;
+}
+
 std::optional<ApiError> refuse_parameters(const Parameters& parameters) {
   if (parameters.empty()) return std::nullopt;
   return ApiError{400, fmt::format("unknown parameter '{}'", printable(parameters.front().first, 60)),

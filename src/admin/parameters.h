@@ -45,6 +45,9 @@ std::optional<ApiError> set_condition(std::string_view name, std::string_view va
 // since after until can match nothing: said instead of an empty answer.
 std::optional<ApiError> check_period(const spool::EventQuery& query);
 
+// POST /v1/destinations/NAME/pause and disable: `reason`.
+std::optional<ApiError> read_reason(const Parameters& parameters, std::string& into);
+
 // For calls that take no parameters.
 std::optional<ApiError> refuse_parameters(const Parameters& parameters);
 ApiError unknown_name(std::string_view what, std::string_view name, const std::vector<std::string_view>& known);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 #include <chrono>
 #include <map>
 
@@ -101,7 +102,45 @@ void write_deliveries(JsonWriter& json, const std::vector<spool::Delivery>& deli
 
 double seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
 
-void write_destination(JsonWriter& json, const spool::DestinationBacklog& backlog, WallTime now) {
+// {"by", "since", "reason"}; left out when it is not so.
+void write_mark(JsonWriter& json, std::string_view member, const spool::StopMark& mark) {
+  if (!mark.on) return;
+  json.name(member).begin_object();
+  json.field("by", mark.by).field("since", std::optional(mark.since)).optional_field("reason", mark.why);
+  json.end_object();
+}
+
+// What is said of a destination besides its backlog.
+struct DestinationView {
+  const spool::DestinationBacklog* backlog = nullptr;  // null: nothing was ever stored for it
+  const spool::DestinationReport* report = nullptr;    // null: there is nothing to say
+  std::string forward_breaker;                         // of mode forward; empty: closed, or there is none
+};
+
+std::map<std::string, DestinationView> destinations_of(const spool::StoreStats& stats, const spool::DestinationReports& reports,
+                                                       const std::vector<wire::Counters>& counters) {
+  std::map<std::string, DestinationView> views;
+  for (const spool::DestinationBacklog& backlog : stats.destinations) views[backlog.name].backlog = &backlog;
+  for (const spool::DestinationReport& report : reports) views[report.name].report = &report;
+  for (const auto& [series, value] : add_up(counters)) {
+    if (series.name != kForwardBreaker) continue;
+    views[label_value(series.labels, "destination")].forward_breaker = label_value(series.labels, "state");
+  }
+  return views;
+}
+
+void write_destination_state(JsonWriter& json, const DestinationView& view) {
+  json.field("state", view.report != nullptr ? view.report->state() : "ok");
+  json.optional_field("forward_breaker", view.forward_breaker);
+  if (view.report == nullptr) return;
+  write_mark(json, "paused", view.report->stop.paused);
+  write_mark(json, "disabled", view.report->stop.disabled);
+  if (view.report->breaker) json.field("breaker", to_string(*view.report->breaker));
+  if (view.report->urls_down != 0) json.field("urls", uint64_t{view.report->urls}).field("urls_down", uint64_t{static_cast<unsigned>(std::popcount(view.report->urls_down))});
+}
+
+void write_destination(JsonWriter& json, const std::string& name, const DestinationView& view, WallTime now) {
+  const spool::DestinationBacklog backlog = view.backlog != nullptr ? *view.backlog : spool::DestinationBacklog{.name = name};
   json.begin_object();
   json.field("name", backlog.name);
   json.field("spooled", backlog.spooled);
@@ -117,6 +156,7 @@ void write_destination(JsonWriter& json, const spool::DestinationBacklog& backlo
   } else {
     json.null();
   }
+  write_destination_state(json, view);
   json.end_object();
 }
 
@@ -187,14 +227,14 @@ std::string render_event(const spool::EventRow& row) {
   return json.take();
 }
 
-std::string render_stats(const spool::StoreStats& stats, const std::vector<wire::Counters>& counters, WallTime now,
+std::string render_stats(const spool::StoreStats& stats, const spool::DestinationReports& reports, const std::vector<wire::Counters>& counters, WallTime now,
                          Duration uptime) {
   JsonWriter json;
   json.begin_object();
   write_acceptance(json, stats, uptime);
   write_requests(json, counters);
   json.name("destinations").begin_array();
-  for (const spool::DestinationBacklog& backlog : stats.destinations) write_destination(json, backlog, now);
+  for (const auto& [name, view] : destinations_of(stats, reports, counters)) write_destination(json, name, view, now);
   json.end_array();
   json.name("store").begin_object();
   json.field("messages", stats.messages).field("events", stats.events).field("quarantined", stats.quarantined);
@@ -215,6 +255,15 @@ std::string render_replay(const spool::ReplayResult& result, bool dry_run) {
     json.begin_object().field("id", id.to_string()).field("reason", why).end_object();
   }
   json.end_array().end_object();
+  return json.take();
+}
+
+std::string render_stop(const spool::StopResult& result) {
+  JsonWriter json;
+  json.begin_object().field("name", result.stop.name).field("changed", result.changed);
+  write_mark(json, "paused", result.stop.paused);
+  write_mark(json, "disabled", result.stop.disabled);
+  json.end_object();
   return json.take();
 }
 

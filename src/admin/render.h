@@ -26,11 +26,14 @@ std::string render_message(const spool::MessageDetail& detail);
 // The same for a webhook that was not stored: only its line in the books.
 std::string render_event(const spool::EventRow& row);
 
-// Requests by source and outcome, the store, the backlog of every destination.
-std::string render_stats(const spool::StoreStats& stats, const std::vector<wire::Counters>& counters, WallTime now,
+// Requests by source and outcome, the store, backlog and state of every destination.
+std::string render_stats(const spool::StoreStats& stats, const spool::DestinationReports& reports, const std::vector<wire::Counters>& counters, WallTime now,
                          Duration uptime);
 
 std::string render_replay(const spool::ReplayResult& result, bool dry_run);
+
+// What pause, resume, disable and enable answer.
+std::string render_stop(const spool::StopResult& result);
 
 std::string render_health(const spool::StoreStats& stats, Duration uptime);
 

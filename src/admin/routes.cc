@@ -13,7 +13,7 @@ namespace {
 
 struct Route {
   std::string_view method;
-  std::string_view path;  // "ID" stands for a message id
+  std::string_view path;  // "ID" stands for a message id, "NAME" for the name of a destination
   Target target;
 };
 
@@ -25,16 +25,23 @@ constexpr Route kRoutes[] = {
     {"GET", "/v1/messages/ID", Target::message},
     {"GET", "/v1/messages/ID/raw", Target::raw_message},
     {"POST", "/v1/replay", Target::replay},
+    {"POST", "/v1/destinations/NAME/pause", Target::pause},
+    {"POST", "/v1/destinations/NAME/resume", Target::resume},
+    {"POST", "/v1/destinations/NAME/disable", Target::disable},
+    {"POST", "/v1/destinations/NAME/enable", Target::enable},
 };
 
-// Whether `path` has the form of the route; `id` is set to what stands at "ID".
-bool fits(std::string_view form, std::string_view path, std::string_view& id) {
-  const size_t at = form.find("ID");
+// Whether `path` has the form of the route; what stands at "ID" or "NAME" is set.
+bool fits(std::string_view form, std::string_view path, std::string_view& id, std::string_view& name) {
+  const bool has_name = form.find("NAME") != std::string_view::npos;
+  const size_t at = form.find(has_name ? "NAME" : "ID");
   if (at == std::string_view::npos) return path == form;
-  const std::string_view before = form.substr(0, at), behind = form.substr(at + 2);
+  const std::string_view before = form.substr(0, at), behind = form.substr(at + (has_name ? 4 : 2));
   if (path.size() <= before.size() + behind.size() || !path.starts_with(before) || !path.ends_with(behind)) return false;
-  id = path.substr(at, path.size() - before.size() - behind.size());
-  return id.find('/') == std::string_view::npos;
+  const std::string_view found = path.substr(at, path.size() - before.size() - behind.size());
+  if (found.find('/') != std::string_view::npos) return false;
+  (has_name ? name : id) = found;
+  return true;
 }
 
 ApiError no_such_path(std::string_view path) {
@@ -54,10 +61,10 @@ ApiError no_such_path(std::string_view path) {
 Match match_route(std::string_view method, std::string_view path) {
   Match match;
   if (method == "HEAD") method = "GET";
-  std::string_view id;
+  std::string_view id, name;
   const Route* found = nullptr;
   for (const Route& route : kRoutes) {
-    if (fits(route.path, path, id)) found = &route;
+    if (fits(route.path, path, id, name)) found = &route;
   }
   if (found == nullptr) {
     match.error = no_such_path(path);
@@ -78,6 +85,7 @@ Match match_route(std::string_view method, std::string_view path) {
     }
     match.id = *parsed;
   }
+  match.name = name;
   match.target = found->target;
   return match;
 }

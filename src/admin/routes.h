@@ -11,11 +11,12 @@
 
 namespace belay::admin {
 
-enum class Target : uint8_t { none, health, metrics, stats, events, message, raw_message, replay };
+enum class Target : uint8_t { none, health, metrics, stats, events, message, raw_message, replay, pause, resume, disable, enable };
 
 struct Match {
   Target target = Target::none;
   MessageId id;       // of message and raw_message
+  std::string name;   // of pause, resume, disable and enable: the destination
   ApiError error;     // with none
   std::string allow;  // with none and 405
 };

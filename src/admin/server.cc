@@ -82,8 +82,9 @@ void AdminServer::handle(const event::SimpleRequest& request, Respond respond) {
     if (!match.allow.empty()) answer.headers.emplace_back("Allow", match.allow);
     return respond(std::move(answer));
   }
-  Call call{request, std::move(respond), match.id, http::parse_form(request.query)};
-  if (match.target != Target::events) {
+  Call call{request, std::move(respond), match.id, match.name, http::parse_form(request.query)};
+  const bool stops = match.target == Target::pause || match.target == Target::disable;
+  if (match.target != Target::events && !stops) {
     if (const auto wrong = refuse_parameters(call.parameters)) return call.respond(error_response(*wrong));
   }
   switch (match.target) {
@@ -95,6 +96,10 @@ void AdminServer::handle(const event::SimpleRequest& request, Respond respond) {
     case Target::message: return message(call);
     case Target::raw_message: return raw_message(call);
     case Target::replay: return replay(call);
+    case Target::pause: return stop(call, spool::StopKind::paused, true);
+    case Target::resume: return stop(call, spool::StopKind::paused, false);
+    case Target::disable: return stop(call, spool::StopKind::disabled, true);
+    case Target::enable: return stop(call, spool::StopKind::disabled, false);
   }
 }
 

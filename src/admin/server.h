@@ -41,6 +41,7 @@ bool authorized(const std::string* header, const conf::Secret& tokens, WallTime 
 class AdminServer {
  public:
   static constexpr size_t kMaxPending = 64;
+  static constexpr std::string_view kTokenName = "admin";  // of admin.token: who did something, in the log and in what stays
   static constexpr size_t kMaxReplayBody = 256 << 10;
   static constexpr Duration kRefusalLogInterval{1'000};  // refused tokens: at most one log line in this time
 
@@ -61,6 +62,7 @@ class AdminServer {
     const event::SimpleRequest& request;
     Respond respond;
     MessageId id;
+    std::string name;
     Parameters parameters;
   };
 
@@ -74,6 +76,7 @@ class AdminServer {
   void message(Call& call);
   void raw_message(Call& call);
   void replay(Call& call);
+  void stop(Call& call, spool::StopKind kind, bool on);
   void answer_not_stored(MessageId id, uint64_t ticket);
 
   // Keeps the call's answer until settle(ticket, …); none, and the call is answered, when too many wait.

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <map>
 #include <memory>
@@ -81,6 +82,19 @@ std::string show_requests(const JsonView& stats, const Before* before, Before& c
   return table.empty() ? "No webhook was received yet.\n" : table.print(colours);
 }
 
+// "disabled", "breaker open", "forwards: breaker open"; green while all is well.
+Cell state_cell(const JsonView& destination) {
+  std::string state = visible(destination["state"].text(), 40);
+  std::replace(state.begin(), state.end(), '_', ' ');
+  const uint64_t down = destination["urls_down"].number();
+  if (down > 0 && state != "down") state += fmt::format(", {} of {} urls down", down, destination["urls"].number());
+  const bool fine = state == "ok" || state.empty();
+  const std::string forwards = destination["forward_breaker"].text();
+  if (fine && forwards.empty()) return {state, Colour::green};
+  if (fine) state = "forwards: breaker " + std::string(forwards == "open" ? "open" : "half open");
+  return {state, Colour::red};
+}
+
 std::string show_destinations(const JsonView& stats, const Before* before, Before& counts, bool colours) {
   Table table({{"DESTINATION", Align::left, true},
                {"WAITING", Align::right, true},
@@ -89,6 +103,7 @@ std::string show_destinations(const JsonView& stats, const Before* before, Befor
                {"DEAD", Align::right, true},
                {"CANCELLED", Align::right, true},
                {"SUPERSEDED", Align::right},
+               {"STATE", Align::left},
                {"OLDEST WAITS", Align::right},
                {"RATE", Align::right}});
   for (const JsonView& destination : stats["destinations"].items()) {
@@ -99,7 +114,7 @@ std::string show_destinations(const JsonView& stats, const Before* before, Befor
     table.add({visible(name, 40), alarming(destination["waiting"].number(), Colour::yellow),
                format_count(destination["sending"].number()), format_count(delivered),
                alarming(destination["dead"].number(), Colour::red), format_count(destination["cancelled"].number()),
-               destination["superseded"].number() == 0 ? "" : format_count(destination["superseded"].number()),
+               destination["superseded"].number() == 0 ? "" : format_count(destination["superseded"].number()), state_cell(destination),
                oldest.is_null() ? "" : format_duration(Duration(static_cast<int64_t>(oldest.real() * 1000))),
                rate(before, "delivered " + name, delivered, counts.at)});
   }

@@ -75,7 +75,26 @@ Committed Change::apply(Batch& batch) {
     }
   }
   changed_ = changed_ || !batch.events.empty();
+  for (const StopOrder& one : batch.stops) committed.stops.push_back(stop(one));
   return committed;
+}
+
+Stopped Change::stop(const StopOrder& order) {
+  std::string key;
+  put_be64(key, order.destination);
+  Stopped stopped;
+  if (const auto stored = transaction_.get(tables_.stops, key)) {
+    if (auto known = read_stop(order.destination, *stored)) stopped.stop = std::move(*known);
+    else quarantine(tables_.stops, 's', key);
+  }
+  stopped.changed = spool::apply(order, stopped.stop);
+  if (!stopped.changed) return stopped;
+  changed_ = true;
+  scratch_.clear();
+  append_sealed(scratch_, stopped.stop);
+  if (stopped.stop.any()) transaction_.put(tables_.stops, key, scratch_);
+  else transaction_.remove(tables_.stops, key);
+  return stopped;
 }
 
 Change::Stored Change::store(NewMessage& put, Duration lease) {

@@ -73,6 +73,7 @@ class Change final : private GroupStore {
   void store_delivery(Delivery& delivery, size_t bytes, Duration lease);
   bool settle(const Delivery& delivery);
   bool settle_shaped(const Delivery& delivery, std::string_view stored, const DeliveryHead& head);
+  Stopped stop(const StopOrder& order);
   void write_state(const Delivery& delivery, DeliveryState from, WallTime old_due);
 
   std::optional<GroupHead> group_head(DestinationId to, const wire::GroupKey& key) override;

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "http/message.h"
 #include "spool/groups.h"
+#include "spool/health.h"
 #include "spool/lane.h"
 #include "spool/retry.h"
 
@@ -29,6 +30,9 @@ struct Dispatcher::Impl {
     Lane* lane;
     Leased leased;
     MonotonicTime since;
+    uint64_t ticket;  // of the lane's breaker
+    bool drains;      // of what waited, while the lane's ramp is on
+    bool live;        // the intake handed it over
     std::shared_ptr<const upstream::Destination> destination;
     http::Fields fields;
     std::unique_ptr<upstream::Client::Call> call;
@@ -41,6 +45,7 @@ struct Dispatcher::Impl {
         clock(the_clock),
         resolver(loop),
         client(loop, resolver),
+        health(loop, client, [this](DestinationId id, uint64_t down) { heard(id, down); }),
         tick_timer(loop, [this] { tick(); }),
         stop_timer(loop, [this] { give_up(); }),
         settle_timer(loop, [this] { end_stop(settlements.size() + settling); }),
@@ -54,20 +59,31 @@ struct Dispatcher::Impl {
   void end_turn();
   void scan(Lane& lane);
   void scanned(DestinationId id, Result<Leases> result);
-  void add(Lane& lane, Leased leased);
+  void add(Lane& lane, Leased leased, bool live = false);
+  void hold(Lane& lane, const Leased& leased);
+  void let_go(Lane& lane, const Leased& leased);
+  void release(Lane& lane, std::deque<Lane::Pending>& from);
   void give_back(const Leased& leased);
   void release_pending(Lane& lane);
   void release_stale(Lane& lane);
+  void release_surplus(Lane& lane);
   void mark_ready(Lane& lane);
   void tell_hot(Lane& lane);
   void pump();
-  void send(Lane& lane);
-  void expire(Lane& lane);
+  bool expire(Lane& lane, std::deque<Lane::Pending>& from);
   void look_again(Lane& lane);
+  void send(Lane& lane, std::deque<Lane::Pending>& from, uint64_t ticket);
+  bool has_its_share(const Lane& lane) const;
+  void heard(DestinationId id, uint64_t down);
+  void reconsider(Lane& lane);
   void answered(Flights::iterator flight, const upstream::Attempt& attempt);
+  void learn(Lane& lane, uint64_t ticket, const upstream::Attempt& attempt, const upstream::Destination& destination);
+  void disable(Lane& lane, const Delivery& dead);
+  void apply_stop(const StopOrder& order);
+  void report();
   void settle(Lane& lane, Delivery delivery, const upstream::Attempt& attempt, const upstream::Destination& destination);
   void commit_settlements();
-  void committed(std::vector<Settlement> settled, const Result<Committed>& result);
+  void committed(std::vector<Settlement> settled, std::vector<StopOrder> orders, const Result<Committed>& result);
   void give_up();
   void check_stopped();
   void end_stop(size_t unsettled);
@@ -78,13 +94,18 @@ struct Dispatcher::Impl {
   SystemRandom random;
   event::Resolver resolver;
   upstream::Client client;
+  HealthChecks health;
   std::shared_ptr<const upstream::Destinations> destinations = std::make_shared<upstream::Destinations>();
   std::unordered_map<DestinationId, std::shared_ptr<const upstream::Destination>> by_id;
   std::unordered_map<DestinationId, std::unique_ptr<Lane>> lanes;
   std::deque<Lane*> round;
   Flights flights;
   size_t held_bytes = 0;
+  size_t busy = 0;  // lanes with something in flight
   std::vector<Settlement> settlements;
+  std::vector<StopOrder> stop_orders;  // of on_dead: with the settlements
+  std::function<void(std::shared_ptr<const DestinationReports>)> reports_changed;
+  bool report_anyway = false;  // whoever listens is new
   size_t settling = 0;
   bool settle_failed = false;
   MonotonicTime next_full_scan{}, settle_again_at{};
@@ -114,7 +135,7 @@ void Dispatcher::Impl::attach(Lane& lane) {
   const auto known = by_id.find(lane.id);
   lane.use(known == by_id.end() ? nullptr : known->second);
   lane.more_in_store = true;
-  if (lane.destination == nullptr) release_pending(lane);
+  if (lane.takes_nothing()) release_pending(lane);
   tell_hot(lane);
 }
 
@@ -130,8 +151,22 @@ void Dispatcher::Impl::tick() {
     release_stale(*lane);
     if (lane->next_due && *lane->next_due <= now) lane->more_in_store = true;
     if (lane->more_in_store) scan(*lane);
-    if (!lane->pending.empty()) mark_ready(*lane);
+    if (!lane->nothing_in_hand()) mark_ready(*lane);
+    lane->look_drained(loop.now());
   }
+  report();
+}
+
+void Dispatcher::Impl::report() {
+  bool changed = std::exchange(report_anyway, false);
+  for (auto& [id, lane] : lanes) changed = std::exchange(lane->signature, lane->sign(loop.now())) != lane->signature || changed;
+  if (!changed || !reports_changed) return;
+  auto reports = std::make_shared<DestinationReports>();
+  for (const auto& [id, lane] : lanes) {
+    if (lane->signature != 0) reports->push_back(lane->report(loop.now()));
+  }
+  std::sort(reports->begin(), reports->end(), [](const auto& a, const auto& b) { return a.name < b.name; });
+  reports_changed(std::move(reports));
 }
 
 void Dispatcher::Impl::end_turn() {
@@ -141,10 +176,10 @@ void Dispatcher::Impl::end_turn() {
 }
 
 void Dispatcher::Impl::scan(Lane& lane) {
-  if (lane.destination == nullptr || lane.scanning || stopping) return;
+  if (lane.takes_nothing() || lane.broken_off(loop.now()) || lane.scanning || stopping) return;
   size_t room = lane.max_pending() - std::min(lane.pending.size(), lane.max_pending());
   if (room == 0 || room < lane.max_pending() / 2) return;
-  if (held_bytes >= kMaxHeldBytes) {
+  if (held_bytes >= kMaxHeldBytes || lane.held >= kMaxLaneBytes) {
     if (!lane.holds_nothing()) return;
     room = 1;
   }
@@ -178,30 +213,60 @@ void Dispatcher::Impl::give_back(const Leased& leased) {
   store.release(leased.delivery.message, leased.delivery.destination);
 }
 
-void Dispatcher::Impl::release_pending(Lane& lane) {
-  for (const Lane::Pending& pending : lane.pending) {
-    held_bytes -= held_by(pending.leased);
+void Dispatcher::Impl::hold(Lane& lane, const Leased& leased) {
+  held_bytes += held_by(leased);
+  lane.held += held_by(leased);
+}
+
+void Dispatcher::Impl::let_go(Lane& lane, const Leased& leased) {
+  held_bytes -= held_by(leased);
+  lane.held -= held_by(leased);
+}
+
+void Dispatcher::Impl::release(Lane& lane, std::deque<Lane::Pending>& from) {
+  for (const Lane::Pending& pending : from) {
+    let_go(lane, pending.leased);
     give_back(pending.leased);
   }
-  lane.pending.clear();
+  from.clear();
   lane.more_in_store = true;
+}
+
+void Dispatcher::Impl::release_pending(Lane& lane) {
+  release(lane, lane.pending);
+  release(lane, lane.live);
 }
 
 // What a slow backend or a low rate kept in hand for long goes back before its lease runs out, so that nothing is sent that
 // another scan may take at the same time.
 void Dispatcher::Impl::release_stale(Lane& lane) {
-  while (!lane.pending.empty() && lane.pending.front().since + kLease / 2 < loop.now()) {
-    held_bytes -= held_by(lane.pending.front().leased);
-    give_back(lane.pending.front().leased);
-    lane.pending.pop_front();
+  for (auto* from : {&lane.pending, &lane.live}) {
+    while (!from->empty() && from->front().since + kLease / 2 < loop.now()) {
+      let_go(lane, from->front().leased);
+      give_back(from->front().leased);
+      from->pop_front();
+      lane.more_in_store = true;
+    }
+  }
+}
+
+// A destination that fails holds what it can use soon; the memory is for the others.
+void Dispatcher::Impl::release_surplus(Lane& lane) {
+  while (lane.pending.size() > lane.max_pending()) {
+    let_go(lane, lane.pending.back().leased);
+    give_back(lane.pending.back().leased);
+    lane.pending.pop_back();
     lane.more_in_store = true;
   }
 }
 
-void Dispatcher::Impl::add(Lane& lane, Leased leased) {
-  if (stopping || lane.destination == nullptr) return give_back(leased);
-  held_bytes += held_by(leased);
-  lane.pending.push_back({std::move(leased), loop.now()});
+void Dispatcher::Impl::add(Lane& lane, Leased leased, bool live) {
+  if (stopping || lane.takes_nothing() || lane.broken_off(loop.now())) {
+    lane.more_in_store = true;
+    return give_back(leased);
+  }
+  hold(lane, leased);
+  (live && lane.ramp.on() ? lane.live : lane.pending).push_back({std::move(leased), loop.now()});
   mark_ready(lane);
 }
 
@@ -212,10 +277,11 @@ void Dispatcher::Impl::mark_ready(Lane& lane) {
 }
 
 // Direct handing over only while nothing older waits in the store and there is room: else new ones would overtake, and memory
-// would fill with what a slow backend cannot take.
+// would fill with what a slow backend cannot take. While a ramp is on they are to overtake: that is their share.
 void Dispatcher::Impl::tell_hot(Lane& lane) {
-  const bool now_hot = !stopping && lane.destination != nullptr && !lane.more_in_store && !lane.scanning &&
-                       lane.pending.size() < lane.max_pending() && held_bytes < kMaxHeldBytes;
+  const bool now_hot = !stopping && !lane.takes_nothing() && !lane.broken_off(loop.now()) && held_bytes < kMaxHeldBytes && lane.held < kMaxLaneBytes &&
+                       (lane.ramp.on() ? lane.live.size() < lane.max_pending()
+                                       : !lane.more_in_store && !lane.scanning && lane.pending.size() < lane.max_pending());
   if (now_hot == lane.told_hot) return;
   lane.told_hot = now_hot;
   const std::lock_guard lock(hot_mutex);
@@ -230,20 +296,31 @@ void Dispatcher::Impl::pump() {
     Lane& lane = *round.front();
     round.pop_front();
     lane.ready = false;
-    if (!lane.may_send(now)) continue;  // an answer, a tick or a scan brings it back
-    send(lane);
-    if (!lane.pending.empty()) mark_ready(lane);
-    else if (lane.more_in_store) scan(lane);
+    if (has_its_share(lane)) continue;
+    std::deque<Lane::Pending>* const from = lane.next(now);
+    if (from == nullptr) continue;  // an answer, a tick or a scan brings it back
+    if (expire(lane, *from)) continue;
+    const auto ticket = lane.enter(now);
+    if (!ticket) continue;
+    send(lane, *from, *ticket);
+    if (!lane.nothing_in_hand()) mark_ready(lane);
+    if (lane.pending.empty() && lane.more_in_store) scan(lane);
   }
 }
 
-void Dispatcher::Impl::send(Lane& lane) {
-  Lane::Pending& next = lane.pending.front();
-  if (next.leased.delivery.expires != WallTime{} && next.leased.delivery.expires <= clock.wall()) return expire(lane);
-  flights.push_front({&lane, std::move(next.leased), next.since, lane.destination, {}, nullptr});
-  lane.pending.pop_front();
-  lane.sent();
+bool Dispatcher::Impl::has_its_share(const Lane& lane) const {
+  constexpr size_t kHalf = kMaxInFlight / 2;
+  return flights.size() >= kHalf && static_cast<size_t>(lane.in_flight) >= kHalf / std::max<size_t>(1, busy);
+}
+
+void Dispatcher::Impl::send(Lane& lane, std::deque<Lane::Pending>& from, uint64_t ticket) {
+  const bool live = &from == &lane.live;
+  Lane::Pending& next = from.front();
+  flights.push_front({&lane, std::move(next.leased), next.since, ticket, false, live, lane.destination, {}, nullptr});
+  from.pop_front();
+  if (lane.in_flight == 0) ++busy;
   Flight& flight = flights.front();
+  flight.drains = lane.sent(live);
   store.extend(flight.leased.delivery.message, lane.id, clock.wall() + lane.destination->timeout + kLeaseMargin);
   const wire::StoredRequest& request = flight.leased.message->shape(flight.leased.delivery.shape);
   if (!lane.told_hot || lane.more_in_store) {
@@ -263,6 +340,7 @@ void Dispatcher::Impl::send(Lane& lane) {
   outbound.attempt = flight.leased.delivery.attempts + 1;
   outbound.client = request.forwarded_for;
   outbound.client_tls = request.tls;
+  outbound.urls_down = lane.urls_down;
   outbound.vouched = true;  // what nobody vouched for was not stored
   flying = flights.size();
   flight.call = client.send(flight.destination, outbound, [this, at = flights.begin()](const upstream::Attempt& attempt) {
@@ -270,14 +348,18 @@ void Dispatcher::Impl::send(Lane& lane) {
   });
 }
 
-// It became too old in hand: nothing is sent.
-void Dispatcher::Impl::expire(Lane& lane) {
-  Leased leased = std::move(lane.pending.front().leased);
-  lane.pending.pop_front();
-  held_bytes -= held_by(leased);
+// The next one became too old in hand: nothing is sent.
+bool Dispatcher::Impl::expire(Lane& lane, std::deque<Lane::Pending>& from) {
+  const WallTime expires = from.front().leased.delivery.expires;
+  if (expires == WallTime{} || expires > clock.wall()) return false;
+  Leased leased = std::move(from.front().leased);
+  from.pop_front();
+  let_go(lane, leased);
   leased.delivery.state = DeliveryState::dead;
   leased.delivery.reason = Groups::kExpired;
   settlements.push_back({std::move(leased.delivery)});
+  if (!lane.nothing_in_hand()) mark_ready(lane);
+  return true;
 }
 
 void Dispatcher::Impl::look_again(Lane& lane) {
@@ -292,20 +374,71 @@ void Dispatcher::Impl::answered(Flights::iterator flight, const upstream::Attemp
   ended.splice(ended.begin(), flights, flight);
   flying = flights.size();
   Lane& lane = *flight->lane;
-  --lane.in_flight;
+  if (--lane.in_flight == 0) --busy;
+  if (flight->drains) --lane.draining;
+  learn(lane, flight->ticket, attempt, *flight->destination);
   const bool no_credential = attempt.outcome == upstream::Outcome::no_credential;
   if (no_credential || attempt.outcome == upstream::Outcome::over_limit) {  // nothing was sent: not an attempt
     if (!no_credential) lane.paused_until = loop.now() + kPause;
     else if (lane.lacks_credential(loop.now())) log::warn("spool: {}: {}; nothing is sent to it until one is", flight->destination->name, attempt.error);
-    lane.pending.push_front({std::move(flight->leased), flight->since});
-    if (stopping) release_pending(lane);
+    (flight->live ? lane.live : lane.pending).push_front({std::move(flight->leased), flight->since});
+    if (stopping || lane.takes_nothing() || lane.broken_off(loop.now())) release_pending(lane);
     return;
   }
   lane.credential_wait = Duration{0};
-  held_bytes -= held_by(flight->leased);
+  let_go(lane, flight->leased);
   settle(lane, std::move(flight->leased.delivery), attempt, *flight->destination);
-  if (!lane.pending.empty()) mark_ready(lane);
-  else if (lane.more_in_store) scan(lane);
+  if (!lane.nothing_in_hand()) mark_ready(lane);
+  if (lane.pending.empty() && lane.more_in_store) scan(lane);
+}
+
+void Dispatcher::Impl::learn(Lane& lane, uint64_t ticket, const upstream::Attempt& attempt, const upstream::Destination& destination) {
+  using Turn = upstream::Breaker::Turn;
+  const Turn turn = lane.leave(ticket, attempt.backend_failed(destination), loop.now());
+  if (turn == Turn::opened) {
+    log::warn("spool: {}: the breaker opens for {} s", destination.name, std::chrono::duration<double>(destination.breaker.open_for).count());
+    lane.outage();
+    release_pending(lane);  // others need the room more
+    tell_hot(lane);
+  } else if (turn == Turn::closed) {
+    log::info("spool: {}: the breaker closes", destination.name);
+  }
+}
+
+// on_dead: disable. What waits, waits until somebody enables it.
+void Dispatcher::Impl::disable(Lane& lane, const Delivery& dead) {
+  StopOrder order{lane.id, dead.destination_name, StopKind::disabled, true, "on_dead", "delivery of " + dead.message.to_string() + " is dead: " + dead.reason, clock.wall()};
+  log::warn("spool: {}: disabled until 'belay enable {}': {}", order.name, order.name, order.why);
+  apply_stop(order);
+  stop_orders.push_back(std::move(order));
+}
+
+void Dispatcher::Impl::apply_stop(const StopOrder& order) {
+  Lane& lane = lane_of(order.destination);
+  if (!apply(order, lane.stop)) return;
+  lane.outage();
+  reconsider(lane);
+}
+
+// Whether it takes something may have changed.
+void Dispatcher::Impl::reconsider(Lane& lane) {
+  if (lane.takes_nothing()) {
+    release_pending(lane);
+  } else {
+    lane.more_in_store = true;
+    scan(lane);
+  }
+  tell_hot(lane);
+}
+
+// Of its health check.
+void Dispatcher::Impl::heard(DestinationId id, uint64_t down) {
+  Lane& lane = lane_of(id);
+  const bool was_down = std::exchange(lane.urls_down, down) != 0 && lane.destination != nullptr;
+  if (lane.destination == nullptr) return;
+  if (lane.down()) lane.outage();
+  if (was_down && !lane.down()) lane.breaker.try_now();
+  reconsider(lane);
 }
 
 void Dispatcher::Impl::settle(Lane& lane, Delivery delivery, const upstream::Attempt& attempt,
@@ -325,8 +458,12 @@ void Dispatcher::Impl::settle(Lane& lane, Delivery delivery, const upstream::Att
   delivery.state = verdict.state;
   delivery.reason = std::move(verdict.reason);
   if (verdict.state == DeliveryState::scheduled) delivery.due = clock.wall() + verdict.wait;
-  if (attempt.success(destination)) lane.succeeded();
-  else if (attempt.retryable(destination)) lane.failed();
+  if (delivery.state == DeliveryState::dead && destination.disable_on_dead && !lane.stop.disabled.on) disable(lane, delivery);
+  if (attempt.success(destination)) lane.succeeded(loop.now());
+  else if (attempt.retryable(destination)) {
+    lane.failed();
+    release_surplus(lane);
+  }
   settlements.push_back({std::move(delivery)});
 }
 
@@ -334,22 +471,24 @@ void Dispatcher::Impl::commit_settlements() {
   if (settlements.empty() || loop.now() < settle_again_at) return;
   Batch batch;
   batch.settlements = settlements;
+  batch.stops = stop_orders;
   settling += settlements.size();
   store.commit(std::move(batch), [this, guard = std::weak_ptr(alive), &to = loop,
-                                  kept = std::exchange(settlements, {})](Result<Committed> result) mutable {
-    to.post([this, guard, kept = std::move(kept), result = std::move(result)]() mutable {
-      if (guard.lock()) committed(std::move(kept), result);
+                                  kept = std::exchange(settlements, {}), orders = std::exchange(stop_orders, {})](Result<Committed> result) mutable {
+    to.post([this, guard, kept = std::move(kept), orders = std::move(orders), result = std::move(result)]() mutable {
+      if (guard.lock()) committed(std::move(kept), std::move(orders), result);
     });
   });
 }
 
-void Dispatcher::Impl::committed(std::vector<Settlement> settled, const Result<Committed>& result) {
+void Dispatcher::Impl::committed(std::vector<Settlement> settled, std::vector<StopOrder> orders, const Result<Committed>& result) {
   settling -= settled.size();
   if (!result) {  // leases stay until it is known
     if (!std::exchange(settle_failed, true)) log::error("spool: settling failed: {}", result.error().message);
     settle_again_at = loop.now() + kSettleAgain;
     settlements.insert(settlements.end(), std::make_move_iterator(settled.begin()),
                        std::make_move_iterator(settled.end()));
+    stop_orders.insert(stop_orders.begin(), std::make_move_iterator(orders.begin()), std::make_move_iterator(orders.end()));
     return;
   }
   settle_failed = false;
@@ -367,7 +506,7 @@ void Dispatcher::Impl::committed(std::vector<Settlement> settled, const Result<C
 
 void Dispatcher::Impl::give_up() {
   for (const Flight& flight : flights) {
-    held_bytes -= held_by(flight.leased);
+    let_go(*flight.lane, flight.leased);
     give_back(flight.leased);
   }
   if (!flights.empty()) log::warn("spool: {} deliveries did not end in time and are queued again", flights.size());
@@ -405,13 +544,29 @@ void Dispatcher::set_destinations(std::shared_ptr<const upstream::Destinations> 
   for (const auto& [name, destination] : *impl_->destinations) impl_->by_id[destination->key] = destination;
   for (auto& [id, lane] : impl_->lanes) impl_->attach(*lane);
   for (const auto& [id, destination] : impl_->by_id) static_cast<void>(impl_->lane_of(id));
+  impl_->health.use(impl_->by_id);
+}
+
+void Dispatcher::set_stops(const std::vector<Stop>& stops) {
+  for (const Stop& stop : stops) {
+    Lane& lane = impl_->lane_of(stop.destination);
+    lane.stop = stop;
+    impl_->attach(lane);
+  }
+}
+
+void Dispatcher::stop_destination(const StopOrder& order) { impl_->apply_stop(order); }
+
+void Dispatcher::on_reports(std::function<void(std::shared_ptr<const DestinationReports>)> changed) {
+  impl_->reports_changed = std::move(changed);
+  impl_->report_anyway = true;
 }
 
 void Dispatcher::take(std::vector<Leased> leased) {
   for (Leased& one : leased) {
     Lane& lane = impl_->lane_of(one.delivery.destination);
     one.delivery.state = DeliveryState::queued;
-    impl_->add(lane, std::move(one));
+    impl_->add(lane, std::move(one), true);
     impl_->tell_hot(lane);
   }
 }

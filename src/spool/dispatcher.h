@@ -3,7 +3,8 @@
 // one send each, so that a large backlog of one does not hold up another. Limits: kMaxInFlight over all, concurrency and
 // rate per destination, kMaxHeldBytes of bodies in memory until answered; a lane that holds nothing may take one message
 // above that, so that a hanging destination with large bodies starves no other. A settlement is committed before its lease is dropped; one
-// that could not be committed is kept and tried again. Failure of a delivery is data (Attempt), not an error.
+// that could not be committed is kept and tried again. A dead letter of a destination with
+// on_dead: disable stops it in the commit that says so. Failure of a delivery is data (Attempt), not an error.
 #pragma once
 
 #include <atomic>
@@ -14,6 +15,7 @@
 #include "base/clock.h"
 #include "event/loop.h"
 #include "event/resolver.h"
+#include "spool/destination_report.h"
 #include "spool/store.h"
 #include "upstream/client.h"
 #include "upstream/destination.h"
@@ -23,6 +25,9 @@ namespace belay::spool {
 class Dispatcher {
  public:
   static constexpr size_t kMaxInFlight = 4'096;
+  // Over half of kMaxInFlight a destination gets no more than its share of the other half, and of the bodies in memory one
+  // holds at most kMaxLaneBytes: one that hangs, or answers slowly, does not slow the others.
+  static constexpr size_t kMaxLaneBytes = size_t{32} << 20;
   static constexpr size_t kMaxHeldBytes = size_t{128} << 20;
   static constexpr uint32_t kMaxScan = 1'024;
   static constexpr Duration kTick{25};          // due times, rates
@@ -41,6 +46,11 @@ class Dispatcher {
 
   // The loop's thread.
   void set_destinations(std::shared_ptr<const upstream::Destinations> destinations);
+  // What stands still from the start, and every change of that which somebody else made durable.
+  void set_stops(const std::vector<Stop>& stops);
+  void stop_destination(const StopOrder& order);
+  // `changed` runs with the whole list whenever something in it has changed, at most a tick after it did.
+  void on_reports(std::function<void(std::shared_ptr<const DestinationReports>)> changed);
   void take(std::vector<Leased> leased);
   void wake(const std::vector<DestinationId>& destinations);
   // Sends nothing more, gives back what was not sent, waits for what is in flight until `limit`, then gives that back too.

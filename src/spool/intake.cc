@@ -54,6 +54,7 @@ bool Intake::Impl::on_frame(Connection& connection, const wire::Frame& frame) {
     std::string& out = connection.stream.out();
     wire::append_frame(out, FrameType::hello, 0, wire::encode(wire::Hello{static_cast<uint64_t>(getpid()), {}}));
     if (!told.accepting) send_state(connection);
+    send_states(connection);
     return true;
   }
   if (!connection.greeted) return false;
@@ -204,11 +205,23 @@ void Intake::Impl::tell_state() {
   }
   for (auto& [number, one] : lines) one.failed = false;  // go again at the turn's end
   holds.expire(loop.now());
+  if (loop.now() >= states_again) tell_states();
   state_timer.start(kStateEvery);
 }
 
 void Intake::Impl::send_state(Connection& connection) {
   wire::append_frame(connection.stream.out(), FrameType::state, 0, wire::encode(told));
+}
+
+void Intake::Impl::send_states(Connection& connection) {
+  wire::append_frame(connection.stream.out(), FrameType::destinations, 0, wire::encode(states));
+}
+
+void Intake::Impl::tell_states() {
+  states_again = loop.now() + kStatesEvery;
+  for (auto& [number, connection] : connections) {
+    if (connection->greeted) send_states(*connection);
+  }
 }
 
 Intake::Intake(event::Loop& loop, Store& store, const Clock& clock, IntakeHooks hooks)
@@ -231,6 +244,11 @@ Result<void> Intake::listen(const std::string& socket_path) {
 
 void Intake::set_destinations(std::shared_ptr<const upstream::Destinations> destinations) {
   impl_->destinations = std::move(destinations);
+}
+
+void Intake::set_states(wire::DestinationStates states) {
+  impl_->states = std::move(states);
+  impl_->tell_states();
 }
 
 void Intake::stop() {

@@ -34,6 +34,7 @@ class Intake {
   static constexpr size_t kMaxLineBytes = size_t{64} << 20;  // of lines that wait, per connection
   static constexpr size_t kLinesAtOnce = size_t{4} << 20;    // of them in one batch
   static constexpr Duration kLease{600'000};
+  static constexpr Duration kStatesEvery{5'000};
   static constexpr Duration kStateEvery{100};  // how soon workers hear that intake is refused, and lines are tried again
 
   Intake(event::Loop& loop, Store& store, const Clock& clock, IntakeHooks hooks);
@@ -41,6 +42,8 @@ class Intake {
   // Makes the folder when it is missing.
   Result<void> listen(const std::string& socket_path);
   void set_destinations(std::shared_ptr<const upstream::Destinations> destinations);
+  // What workers hear of destinations: at once, when they come, and again every kStatesEvery (a worker may have died over it).
+  void set_states(wire::DestinationStates states);
   // No connection is accepted and none kept; puts under way are still committed, their answers go nowhere.
   void stop();
 

@@ -94,6 +94,8 @@ struct Intake::Impl {
   void answer(const Asked& asked, const wire::ClaimResult& result);
   void tell_state();
   void send_state(Connection& connection);
+  void send_states(Connection& connection);
+  void tell_states();
   Connection* find(uint64_t number);
 
   event::Loop& loop;
@@ -112,6 +114,8 @@ struct Intake::Impl {
   std::unordered_map<uint64_t, Lines> lines;  // by connection
   ClaimHolds holds;
   wire::State told;
+  wire::DestinationStates states;
+  MonotonicTime states_again{};
   event::Timer state_timer;
   event::Loop::TurnEnd turn_end;
   // Outlives the intake in callbacks of the store.

@@ -13,6 +13,7 @@
 
 #include "base/id.h"
 #include "base/result.h"
+#include "spool/destination_report.h"
 #include "spool/store.h"
 #include "wire/messages.h"
 
@@ -40,6 +41,15 @@ struct ReplayResult {
   std::vector<std::pair<MessageId, std::string>> skipped;     // asked for by id and not replayed: why
 };
 
+// pause, resume (paused), disable, enable (disabled). `by`: who asks.
+struct StopRequest {
+  std::string destination;
+  StopKind kind = StopKind::paused;
+  bool on = true;
+  std::string by, why;
+};
+using StopResult = Stopped;
+
 class Operations {
  public:
   virtual ~Operations() = default;
@@ -50,6 +60,9 @@ class Operations {
   // invalid: no such message; corrupt: quarantined.
   virtual void message(MessageId id, Done<MessageDetail> done) = 0;
   virtual void replay(const ReplayRequest& request, Done<ReplayResult> done) = 0;
+  // invalid: no such destination. Not changed: it stood so already.
+  virtual void stop(const StopRequest& request, Done<StopResult> done) = 0;
+  virtual DestinationReports destinations() const = 0;
   // The last counters of every worker this spool has heard of. Those of workers that ended stay, or are added together in one
   // entry (worker = 0): the sum over all entries is the total and never falls, however often workers are restarted.
   virtual std::vector<wire::Counters> counters() const = 0;

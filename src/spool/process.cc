@@ -39,6 +39,7 @@ class Process {
   std::shared_ptr<const conf::Configuration> configuration_;
   std::shared_ptr<const upstream::Destinations> destinations_;
   std::unique_ptr<Store> store_;
+  wire::DestinationStates first_states_;  // of what stands still at the start: workers hear it with the first hello
   std::unique_ptr<StoreOperations> operations_;
   std::unique_ptr<Retention> retention_;
   std::unique_ptr<Resident<Dispatcher>> dispatcher_;
@@ -108,14 +109,24 @@ Result<void> Process::start(const MakeCompanion& make_companion) {
               "clock that is wrong, set it and start again",
               std::chrono::floor<std::chrono::hours>(*newest - clock_.wall()).count());
   }
-  dispatcher_ = std::make_unique<Resident<Dispatcher>>([this](event::Loop& loop) {
+  const auto stops = store_->stops();
+  if (!stops) return stops.error();
+  dispatcher_ = std::make_unique<Resident<Dispatcher>>([this, &stops](event::Loop& loop) {
     auto dispatcher = std::make_unique<Dispatcher>(loop, *store_, clock_);
+    dispatcher->set_stops(*stops);
     dispatcher->set_destinations(destinations_);
     return dispatcher;
   });
   operations_ = std::make_unique<StoreOperations>(*store_, clock_, [this](std::vector<DestinationId> ids) {
     dispatcher_->post([ids = std::move(ids)](Dispatcher& dispatcher) { dispatcher.wake(ids); });
+  }, [this](StopOrder order) {
+    dispatcher_->post([order = std::move(order)](Dispatcher& dispatcher) { dispatcher.stop_destination(order); });
   });
+  operations_->control().use(destinations_);
+  auto first = std::make_shared<DestinationReports>();
+  for (const Stop& stop : *stops) first->push_back(DestinationReport{.destination = stop.destination, .name = stop.name, .stop = stop});
+  first_states_ = told(*first);
+  operations_->control().report(std::move(first));
   if (make_companion) {
     auto companion = make_companion(loop_, *operations_, clock_, *configuration_);
     if (!companion) return companion.error();
@@ -140,8 +151,18 @@ Result<void> Process::start_intake() {
   intake_ = std::make_unique<Resident<Intake>>([&](event::Loop& loop) {
     auto intake = std::make_unique<Intake>(loop, *store_, clock_, std::move(hooks));
     intake->set_destinations(destinations_);
+    intake->set_states(std::move(first_states_));
     listening = intake->listen(configuration_->spool.socket);
     return intake;
+  });
+  // By way of the main loop, whose thread makes and destroys the intake.
+  dispatcher_->post([this](Dispatcher& dispatcher) {
+    dispatcher.on_reports([this](std::shared_ptr<const DestinationReports> reports) {
+      operations_->control().report(reports);
+      loop_.post([this, reports = std::move(reports)] {
+        if (intake_) intake_->post([states = told(*reports)](Intake& intake) { intake.set_states(states); });
+      });
+    });
   });
   return listening;
 }
@@ -169,6 +190,7 @@ void Process::use(std::shared_ptr<const conf::Configuration> configuration, upst
   destinations_ = std::make_shared<const upstream::Destinations>(std::move(destinations));
   dispatcher_->post([now = destinations_](Dispatcher& dispatcher) { dispatcher.set_destinations(now); });
   intake_->post([now = destinations_](Intake& intake) { intake.set_destinations(now); });
+  operations_->control().use(destinations_);
   retention_->keep(configuration_->spool.retention, configuration_->spool.history);
   if (companion_) companion_->reloaded(*configuration_);
 }

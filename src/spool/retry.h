@@ -1,4 +1,4 @@
-// When a delivery is tried again: pure policy over values. A schedule is followed exactly as written; exponential waits vary
+// When a delivery is tried again: pure policy over values. A schedule is followed exactly as written, unless it has a jitter of its own; exponential waits vary
 // by the policy's jitter, so that what failed together does not come back together. Retry-After is a lower bound, cut to
 // upstream::Destination::kMaxRetryAfter. No wait is longer than Delivery::kLongestWait.
 #pragma once

@@ -14,6 +14,7 @@
 
 #include "base/result.h"
 #include "spool/record.h"
+#include "spool/stop.h"
 
 namespace belay::spool {
 
@@ -53,8 +54,15 @@ struct Batch {
   std::vector<NewMessage> puts;
   std::vector<Settlement> settlements;
   std::vector<EventBatch> events;
+  std::vector<StopOrder> stops;
   Duration lease{600'000};
-  bool empty() const { return puts.empty() && settlements.empty() && events.empty(); }
+  bool empty() const { return puts.empty() && settlements.empty() && events.empty() && stops.empty(); }
+};
+
+// What became of a StopOrder: the destination's stop as it now is.
+struct Stopped {
+  bool changed = false;
+  Stop stop;
 };
 
 // One id has one outcome (P11), also when the answer to a put got lost and the sender was told that it failed: the line
@@ -64,6 +72,7 @@ struct Committed {
   std::vector<bool> failed;     // per put: the books say that its request failed: nothing was changed
   std::vector<std::optional<wire::ClaimedBy>> claimed;  // per put: who has one of its claims; nothing was changed
   std::vector<bool> refused;    // per settlement: not a legal step from what is stored; nothing was changed
+  std::vector<Stopped> stops;   // per stop
 };
 
 // A delivery that is due and now belongs to the caller until settled or the lease runs out. Of a batch it is the first one,
@@ -143,6 +152,8 @@ class Store {
   // Gives a lease back unused (shutdown, destination gone).
   virtual void release(MessageId message, DestinationId destination) = 0;
   virtual std::vector<DestinationId> waiting_destinations() const = 0;
+  // Of all destinations that stand still. Reads the disk: for the start. A damaged one is left out: the destination goes on.
+  virtual Result<std::vector<Stop>> stops() const = 0;
 
   // Per key: who claimed it, if it has not ended at `now`.
   virtual void find_claims(std::vector<wire::ClaimKey> keys, WallTime now, Done<std::vector<std::optional<wire::ClaimedBy>>> done) = 0;

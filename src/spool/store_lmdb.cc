@@ -58,6 +58,7 @@ class LmdbStore final : public Store {
   }
   void release(MessageId message, DestinationId destination) override { leases_.drop(message, destination); }
   std::vector<DestinationId> waiting_destinations() const override;
+  Result<std::vector<Stop>> stops() const override;
   void find_claims(std::vector<wire::ClaimKey> keys, WallTime now, Done<std::vector<std::optional<wire::ClaimedBy>>> done) override {
     ask<std::vector<std::optional<wire::ClaimedBy>>>(
         claim_thread_, [this, keys = std::move(keys), now] { return reader_.find_claims(keys, now); }, done);
@@ -317,6 +318,19 @@ std::vector<DestinationId> LmdbStore::waiting_destinations() const {
   for (const auto& [id, counts] : books_.destinations) {
     if (counts.waiting > 0) found.push_back(id);
   }
+  return found;
+}
+
+Result<std::vector<Stop>> LmdbStore::stops() const {
+  std::vector<Stop> found;
+  lmdb::ReadTransaction transaction(*environment_);
+  lmdb::Cursor cursor(transaction, tables_.stops);
+  for (bool more = cursor.first(); more; more = cursor.next()) {
+    auto stop = read_stop(get_be(cursor.key().data(), 8), cursor.value());
+    if (stop) found.push_back(std::move(*stop));
+    else log::alert("spool: a stop of a destination is damaged; it is delivered to");
+  }
+  if (transaction.failed()) return transaction.error();
   return found;
 }
 

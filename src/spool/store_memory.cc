@@ -47,6 +47,7 @@ class MemoryStore final : public Store, private GroupStore {
   }
   void release(MessageId message, DestinationId destination) override { leases_.drop(message, destination); }
   std::vector<DestinationId> waiting_destinations() const override;
+  Result<std::vector<Stop>> stops() const override;
   void find_claims(std::vector<wire::ClaimKey> keys, WallTime now, Done<std::vector<std::optional<wire::ClaimedBy>>> done) override;
   void load(MessageId id, Done<Message> done) override;
   void deliveries(MessageId id, Done<std::vector<Delivery>> done) override;
@@ -104,6 +105,7 @@ class MemoryStore final : public Store, private GroupStore {
   std::map<std::pair<DestinationId, wire::GroupKey>, GroupHead> heads_;
   std::set<MemberKey> members_;
   uint64_t turns_ = 0;
+  std::map<DestinationId, Stop> stops_;
   uint64_t rejected_ = 0;
   LeaseTable leases_;
   uint64_t commits_ = 0;
@@ -136,9 +138,22 @@ void MemoryStore::commit(Batch batch, Done<Committed> done) {
       add_lines(events.lines);
       for (const wire::Confirmed& one : events.confirmed) take_claims(one.claims, one.id, one.status);
     }
+    for (const StopOrder& one : batch.stops) {
+      Stop& stop = stops_[one.destination];
+      committed.stops.push_back({spool::apply(one, stop), {}});
+      committed.stops.back().stop = stop;
+      if (!stop.any()) stops_.erase(one.destination);
+    }
     ++commits_;
   }
   done(std::move(committed));
+}
+
+Result<std::vector<Stop>> MemoryStore::stops() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<Stop> found;
+  for (const auto& [destination, stop] : stops_) found.push_back(stop);
+  return found;
 }
 
 bool MemoryStore::failed(const MessageId& id) const {

@@ -6,6 +6,7 @@
 #include <mutex>
 #include <unordered_map>
 
+#include "spool/destination_control.h"
 #include "spool/operations.h"
 
 namespace belay::spool {
@@ -15,9 +16,10 @@ class StoreOperations final : public Operations {
   static constexpr size_t kMaxWorkers = 256;    // more: the one silent the longest is added to the entry of ended workers
   static constexpr uint32_t kReplayPage = 500;  // rows looked at, and deliveries queued again, at a time
 
-  // `wake` is told the destinations of what was queued again.
-  StoreOperations(Store& store, const Clock& clock, std::function<void(std::vector<DestinationId>)> wake)
-      : store_(store), clock_(clock), wake_(std::move(wake)) {}
+  // `wake` is told the destinations of what was queued again, `stopped` what stands still, or goes on, from now on.
+  StoreOperations(Store& store, const Clock& clock, std::function<void(std::vector<DestinationId>)> wake,
+                  std::function<void(StopOrder)> stopped = {})
+      : store_(store), clock_(clock), wake_(std::move(wake)), control_(store, clock, std::move(stopped)) {}
 
   StoreStats stats() const override { return store_.stats(); }
   void events(const EventQuery& query, std::optional<MessageId> before, uint32_t max, Done<EventPage> done) override {
@@ -25,9 +27,12 @@ class StoreOperations final : public Operations {
   }
   void message(MessageId id, Done<MessageDetail> done) override;
   void replay(const ReplayRequest& request, Done<ReplayResult> done) override;
+  void stop(const StopRequest& request, Done<StopResult> done) override { control_.stop(request, std::move(done)); }
+  DestinationReports destinations() const override { return control_.reports(); }
   std::vector<wire::Counters> counters() const override;
 
   void set_counters(wire::Counters counters);
+  DestinationControl& control() { return control_; }
 
  private:
   struct Replay;
@@ -40,6 +45,7 @@ class StoreOperations final : public Operations {
   Store& store_;
   const Clock& clock_;
   std::function<void(std::vector<DestinationId>)> wake_;
+  DestinationControl control_;
   mutable std::mutex mutex_;
   std::unordered_map<uint64_t, Known> workers_;
   wire::Counters ended_;  // worker 0: the sum of those forgotten

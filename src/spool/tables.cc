@@ -79,7 +79,7 @@ Result<Tables> Tables::open(lmdb::Environment& environment, const std::string& f
       {"due", &tables.due},           {"ended", &tables.ended},   {"groups", &tables.groups},
       {"members", &tables.members},   {"expiries", &tables.expiries}, {"journal", &tables.journal},
       {"failed", &tables.failed},     {"clients", &tables.clients}, {"claims", &tables.claims},
-      {"claim_ends", &tables.claim_ends}, {"counts", &tables.counts}, {"quarantine", &tables.quarantine}};
+      {"claim_ends", &tables.claim_ends}, {"counts", &tables.counts}, {"stops", &tables.stops}, {"quarantine", &tables.quarantine}};
   for (const auto& [name, table] : named) {
     auto opened = environment.table(name);
     if (!opened) return opened.error();

@@ -14,6 +14,7 @@
 //   claims      key (16)                    → sealed claim: who had it first, until when, what it was told
 //   claim_ends  until ms (8), key           → nothing: claims in the order in which they end
 //   counts      destination, or "totals"    → sealed counters (books.h)
+//   stops       destination (8)             → sealed stop (stop.h): who stands still, who said so
 //   quarantine  table letter, key           → what was damaged, as it was
 //   meta        "schema"                    → version of all this
 #pragma once
@@ -34,7 +35,7 @@ struct Tables {
   static constexpr uint32_t kSchema = 3;         // what is written
   static constexpr uint32_t kOldestSchema = 2;   // brought up to kSchema when it is opened: its records are read as they are
   lmdb::Table messages{}, chunks{}, deliveries{}, due{}, ended{}, groups{}, members{}, expiries{}, journal{}, failed{}, clients{}, claims{}, claim_ends{}, counts{},
-      quarantine{}, meta{};
+      stops{}, quarantine{}, meta{};
 
   // Opens or creates them. corrupt: the schema is newer than kSchema or cannot be read.
   static Result<Tables> open(lmdb::Environment& environment, const std::string& folder);

@@ -231,3 +231,61 @@ TEST_CASE("a_replay_is_bounded_in_ids_and_bytes") {
   const Answer large = server.ask("POST", "/v1/replay", std::string(admin::AdminServer::kMaxReplayBody + 1, ' '));
   CHECK(large.status == 413);
 }
+
+TEST_CASE("pause_resume_disable_and_enable_say_whom_by_whom_and_why") {
+  RunningServer server;
+  server.operations.held_stop = spool::StopResult{true, {1, "crm", {true, "admin", "update", server.clock.wall()}, {}}};
+  const Answer answer = server.ask("POST", "/v1/destinations/crm/pause?reason=update");
+  CHECK(answer.status == 200);
+  CHECK(at(answer.body, "name") == "\"crm\"");
+  CHECK(at(answer.body, "changed") == "true");
+  CHECK(at(answer.body, "paused.by") == "\"admin\"");
+  CHECK(at(answer.body, "paused.reason") == "\"update\"");
+  CHECK(at(answer.body, "disabled") == "");
+  CHECK(server.operations.asked_stop.destination == "crm");
+  CHECK(server.operations.asked_stop.kind == spool::StopKind::paused);
+  CHECK(server.operations.asked_stop.on);
+  CHECK(server.operations.asked_stop.by == "admin");
+  CHECK(server.operations.asked_stop.why == "update");
+
+  CHECK(server.ask("POST", "/v1/destinations/erp/enable").status == 200);
+  CHECK(server.operations.asked_stop.destination == "erp");
+  CHECK(server.operations.asked_stop.kind == spool::StopKind::disabled);
+  CHECK_FALSE(server.operations.asked_stop.on);
+  CHECK(server.operations.asked_stop.why.empty());
+
+  server.operations.held_stop = invalid("no destination 'cmr'; did you mean 'crm'?");
+  CHECK(server.ask("POST", "/v1/destinations/cmr/disable").status == 400);
+  CHECK(server.ask("POST", "/v1/destinations/crm/disable?why=x").status == 400);
+  CHECK(server.ask("POST", "/v1/destinations/crm/enable?reason=x").status == 400);
+  CHECK(server.ask("POST", "/v1/destinations/crm/stop").status == 404);
+  CHECK(server.ask("POST", "/v1/destinations//pause").status == 404);
+  CHECK(server.get("/v1/destinations/crm/pause").status == 405);
+}
+
+TEST_CASE("stats_show_every_destination_with_its_state_also_one_that_nothing_was_stored_for") {
+  RunningServer server;
+  server.operations.held_stats.destinations = {{.name = "crm", .waiting = 3}, {.name = "erp"}};
+  spool::DestinationReport crm, shop;
+  crm.name = "crm";
+  crm.stop.disabled = {true, "on_dead", "delivery is dead", server.clock.wall()};
+  crm.breaker = upstream::Breaker::State::half_open;
+  shop.name = "shop";
+  shop.breaker = upstream::Breaker::State::closed;
+  server.operations.held_reports = {crm, shop};
+  server.operations.held_counters = {{.worker = 1, .counters = {{"belay_forward_breaker_info", "destination=\"erp\",state=\"open\"", 1}}}};
+  const std::string body = server.get("/v1/stats").body;
+  CHECK(at(body, "destinations[0].name") == "\"crm\"");
+  CHECK(at(body, "destinations[0].waiting") == "3");
+  CHECK(at(body, "destinations[0].state") == "\"disabled\"");
+  CHECK(at(body, "destinations[0].disabled.by") == "\"on_dead\"");
+  CHECK(at(body, "destinations[0].breaker") == "\"half_open\"");
+  CHECK(at(body, "destinations[1].state") == "\"ok\"");
+  CHECK(at(body, "destinations[1].forward_breaker") == "\"open\"");
+  CHECK(at(body, "destinations[2].name") == "\"shop\"");
+  CHECK(at(body, "destinations[2].spooled") == "0");
+  const std::string metrics = server.get("/metrics").body;
+  CHECK(metrics.find("belay_destination_state{destination=\"crm\",state=\"disabled\"} 1") != std::string::npos);
+  CHECK(metrics.find("belay_destination_state{destination=\"crm\",state=\"ok\"} 0") != std::string::npos);
+  CHECK(metrics.find("belay_forward_breaker_info{destination=\"erp\",state=\"open\"} 1") != std::string::npos);
+}

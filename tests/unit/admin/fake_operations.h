@@ -38,6 +38,12 @@ class FakeOperations final : public spool::Operations {
     answer<spool::ReplayResult>(held_replay, std::move(done));
   }
 
+  void stop(const spool::StopRequest& request, spool::Done<spool::StopResult> done) override {
+    asked_stop = request;
+    answer<spool::StopResult>(held_stop, std::move(done));
+  }
+  spool::DestinationReports destinations() const override { return held_reports; }
+
   // Answers that were held back.
   void release() {
     std::vector<std::function<void()>> ready;
@@ -57,6 +63,8 @@ class FakeOperations final : public spool::Operations {
   Result<spool::EventPage> held_events = spool::EventPage{};
   Result<spool::MessageDetail> held_message = invalid("no such message");
   Result<spool::ReplayResult> held_replay = spool::ReplayResult{};
+  Result<spool::StopResult> held_stop = spool::StopResult{};
+  spool::DestinationReports held_reports;
   bool other_thread = false;
   bool hold_back = false;
 
@@ -64,6 +72,7 @@ class FakeOperations final : public spool::Operations {
   std::optional<MessageId> asked_before;
   uint32_t asked_max = 0;
   MessageId asked_id;
+  spool::StopRequest asked_stop;
   spool::ReplayRequest asked_replay;
   int replays = 0;
 

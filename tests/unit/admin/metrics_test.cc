@@ -46,7 +46,7 @@ TEST_CASE("counters_of_all_workers_are_added_up") {
 TEST_CASE("what_every_worker_says_of_a_source_is_said_once") {
   auto workers = two_workers();
   for (auto& worker : workers) worker.counters.push_back({"belay_source_info", R"(source="acme",trust="signed")", 1});
-  const std::string text = render_metrics(one_destination(), workers, kNow, Duration(1));
+  const std::string text = render_metrics(one_destination(), {}, workers, kNow, Duration(1));
   CHECK(has_line(text, "# TYPE belay_source_info gauge"));
   CHECK(has_line(text, R"(belay_source_info{source="acme",trust="signed"} 1)"));
 }
@@ -64,7 +64,7 @@ TEST_CASE("labels_are_read_back_as_they_were_written") {
 }
 
 TEST_CASE("metrics_carry_requests_backlog_and_store") {
-  const std::string text = render_metrics(one_destination(), two_workers(), kNow, Duration(12'500));
+  const std::string text = render_metrics(one_destination(), {}, two_workers(), kNow, Duration(12'500));
   CHECK(has_line(text, "# TYPE belay_requests_total counter"));
   CHECK(has_line(text, R"(belay_requests_total{source="acme",outcome="forwarded"} 12)"));
   CHECK(has_line(text, R"(belay_requests_total{source="acme",outcome="rejected"} 2)"));
@@ -81,7 +81,7 @@ TEST_CASE("metrics_carry_requests_backlog_and_store") {
 }
 
 TEST_CASE("each_metric_is_described_once_before_its_samples") {
-  const std::string text = render_metrics(one_destination(), two_workers(), kNow, Duration(1));
+  const std::string text = render_metrics(one_destination(), {}, two_workers(), kNow, Duration(1));
   std::string family;
   std::vector<std::string> families;
   size_t begin = 0;
@@ -101,14 +101,14 @@ TEST_CASE("each_metric_is_described_once_before_its_samples") {
 TEST_CASE("a_counter_that_would_break_the_text_is_left_out") {
   const std::vector<wire::Counters> workers = {
       {.worker = 1, .counters = {{"bad name", "", 1}, {"", "", 1}, {"belay_x_total", "a=\"\n\"", 1}, {"belay_y_total", "", 3}}}};
-  const std::string text = render_metrics({}, workers, kNow, Duration(1));
+  const std::string text = render_metrics({}, {}, workers, kNow, Duration(1));
   CHECK(text.find("bad name") == std::string::npos);
   CHECK(text.find("belay_x_total") == std::string::npos);
   CHECK(has_line(text, "belay_y_total 3"));
 }
 
 TEST_CASE("stats_show_requests_by_source_and_the_age_of_what_waits") {
-  const std::string body = render_stats(one_destination(), two_workers(), kNow, Duration(60'000));
+  const std::string body = render_stats(one_destination(), {}, two_workers(), kNow, Duration(60'000));
   CHECK(body.find(R"("requests":[{"source":"acme","forwarded":12,"rejected":2}])") != std::string::npos);
   CHECK(body.find(R"("oldest_waiting_s":90.500)") != std::string::npos);
   CHECK(body.find(R"("oldest_waiting_s":null)") != std::string::npos);

@@ -36,6 +36,7 @@ class FaultyStore final : public Store {
   }
   void release(MessageId message, DestinationId destination) override { store_->release(message, destination); }
   std::vector<DestinationId> waiting_destinations() const override { return store_->waiting_destinations(); }
+  Result<std::vector<Stop>> stops() const override { return store_->stops(); }
   void find_claims(std::vector<wire::ClaimKey> keys, WallTime now, Done<std::vector<std::optional<wire::ClaimedBy>>> done) override {
     store_->find_claims(std::move(keys), now, std::move(done));
   }

@@ -1,0 +1,43 @@
+#include "spool/destination_report.h"
+
+namespace belay::spool {
+
+const std::vector<std::string_view>& destination_states() {
+  static const std::vector<std::string_view> kWords = {"ok", "ramping", "breaker_half_open", "breaker_open", "down", "paused", "disabled"};
+  return kWords;
+}
+
+std::string_view DestinationReport::state() const {
+  using Breaker = upstream::Breaker::State;
+  if (stop.disabled.on) return "disabled";
+  if (stop.paused.on) return "paused";
+  if (down()) return "down";
+  if (breaker == Breaker::open) return "breaker_open";
+  if (breaker == Breaker::half_open) return "breaker_half_open";
+  if (ramping) return "ramping";
+  return "ok";
+}
+
+wire::DestinationState DestinationReport::told() const {
+  using State = wire::DestinationState;
+  State state;
+  state.destination = destination;
+  if (stop.paused.on) state.flags |= State::kPaused;
+  if (stop.disabled.on) state.flags |= State::kDisabled;
+  if (down()) state.flags |= State::kDown;
+  state.urls_down = urls_down;
+  // Half open is not told: the spool may have nothing to probe with, so that forwards must.
+  if (breaker == upstream::Breaker::State::open) state.flags |= State::kBroken;
+  return state;
+}
+
+wire::DestinationStates told(const DestinationReports& reports) {
+  wire::DestinationStates states;
+  for (const DestinationReport& report : reports) {
+    const wire::DestinationState state = report.told();
+    if (state.flags != 0 || state.urls_down != 0) states.push_back(state);
+  }
+  return states;
+}
+
+}  // namespace belay::spool

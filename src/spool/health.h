@@ -1,0 +1,60 @@
+// Active health checks of destinations with `health`: a GET of its path on every url, each `every`. kFall failures in a row
+// and a url is down, one success and it is up. A check is a request of its own: no credentials, no signature, no webhook-id.
+// Lives on the dispatcher's loop; one check per url at a time. Failure is data: the urls that are down.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "event/loop.h"
+#include "spool/destination_report.h"
+#include "upstream/client.h"
+
+namespace belay::spool {
+
+class HealthChecks {
+ public:
+  static constexpr int kFall = 2;
+  static constexpr size_t kAnswerLimit = 64 << 10;
+  // A url of this destination went down or came up; `down`: all that are down, by bit.
+  using Changed = std::function<void(DestinationId, uint64_t down)>;
+
+  HealthChecks(event::Loop& loop, upstream::Client& client, Changed changed)
+      : loop_(loop), client_(client), changed_(std::move(changed)) {
+    fields_.add("Accept", "*/*");
+    fields_.add("User-Agent", "belay-health");
+  }
+  // A url that is checked as before keeps what is known of it; another one begins as if it were up.
+  void use(const std::unordered_map<DestinationId, std::shared_ptr<const upstream::Destination>>& destinations);
+
+ private:
+  struct Url {
+    std::shared_ptr<const upstream::Destination> check;
+    std::string text;  // for the log
+    int failures = 0;
+    bool down = false;
+    std::unique_ptr<upstream::Client::Call> call;
+  };
+  struct Target {
+    std::shared_ptr<const upstream::Destination> destination;
+    std::vector<Url> urls;
+    std::unique_ptr<event::Timer> timer;
+  };
+
+  void begin(DestinationId id, const std::shared_ptr<const upstream::Destination>& destination, const Target* before);
+  void tell(const Target& target);
+  void check(Target& target);
+  void answered(Target& target, Url& url, const upstream::Attempt& attempt);
+
+  event::Loop& loop_;
+  upstream::Client& client_;
+  Changed changed_;
+  http::Fields fields_;
+  std::unordered_map<DestinationId, std::unique_ptr<Target>> targets_;
+};
+
+}  // namespace belay::spool
