@@ -79,7 +79,7 @@ struct Lane {
   int concurrency() const { return std::max(1, destination->concurrency); }
   size_t max_pending() const {
     const size_t by_slots = std::max(kMinPending, kPendingPerSlot * static_cast<size_t>(allowed));
-    if (destination->rate_per_second <= 0) return by_slots;
+    if (destination == nullptr || destination->rate_per_second <= 0) return by_slots;
     return std::min(by_slots, 1 + static_cast<size_t>(destination->rate_per_second * kRatePending));
   }
   void use(std::shared_ptr<const upstream::Destination> now_known) {

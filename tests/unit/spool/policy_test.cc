@@ -55,6 +55,7 @@ TEST_CASE("jitter_stays_inside_its_share_and_differs") {
 TEST_CASE("a_schedule_is_followed_as_written_and_then_ends") {
   SeededRandom random(3);
   upstream::RetryPolicy policy;
+  policy.jitter = 0;
   policy.schedule = {Duration(0), Duration(300'000), Duration(1'800'000)};
   CHECK(next_wait(policy, 0, Duration(-1), random) == Duration(0));
   CHECK(next_wait(policy, 1, Duration(-1), random) == Duration(300'000));
@@ -65,6 +66,7 @@ TEST_CASE("a_schedule_is_followed_as_written_and_then_ends") {
 TEST_CASE("retry_after_is_a_lower_bound_of_at_most_an_hour") {
   SeededRandom random(4);
   upstream::RetryPolicy policy;
+  policy.jitter = 0;
   policy.schedule = {Duration(0), Duration(1'000), Duration(10'000)};
   CHECK(next_wait(policy, 1, Duration(5'000), random) == Duration(5'000));
   CHECK(next_wait(policy, 2, Duration(5'000), random) == Duration(10'000));
@@ -172,6 +174,7 @@ upstream::Destination destination() {
   made.key = destination_id("crm");
   made.success = *upstream::StatusSet::parse({"2xx"});
   made.retry_on = *upstream::StatusSet::parse({"5xx", "429"});
+  made.retry.jitter = 0;
   made.retry.schedule = {Duration(0), Duration(1000), Duration(2000)};
   return made;
 }
@@ -291,6 +294,7 @@ TEST_CASE("one_id_of_a_wrong_clock_does_not_move_the_time") {
 TEST_CASE("no_wait_is_longer_than_what_a_right_clock_would_ever_write") {
   SeededRandom random(11);
   upstream::RetryPolicy policy;
+  policy.jitter = 0;
   policy.schedule = {Duration(0), std::chrono::years(1)};
   CHECK(next_wait(policy, 1, Duration(-1), random) == Delivery::kLongestWait);
 }

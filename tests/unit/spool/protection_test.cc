@@ -41,6 +41,21 @@ struct Protected {
     for (size_t i = 0; i < count; ++i) REQUIRE(commit(*store, put(maker.message({"crm"}))).ok());
     dispatcher->wake({destination_id("crm")});
   }
+  // Of one key; `expires_in`: zero for never.
+  MessageId put_in(wire::GroupKind kind, const std::string& body, Duration expires_in = Duration(0)) {
+    NewMessage message = maker.message({"crm"}, body);
+    Delivery& delivery = message.deliveries[0];
+    delivery.grouping.kind = kind;
+    delivery.grouping.max = 100;
+    delivery.grouping.bytes = 10'000;
+    delivery.grouping.wait_ms = 1'000;
+    if (expires_in > Duration(0)) delivery.expires = clock.wall() + expires_in;
+    const MessageId id = message.message->event.id;
+    REQUIRE(commit(*store, put(std::move(message))).ok());
+    dispatcher->wake({destination_id("crm")});
+    return id;
+  }
+  Delivery delivery_of(const MessageId& id) { return deliveries(*store, id)->front(); }
   void order(StopKind kind, bool on) {
     const StopOrder order{destination_id("crm"), "crm", kind, on, "anna", {}, clock.wall()};
     Batch batch;
@@ -62,9 +77,11 @@ struct Protected {
   int status = 200;
   size_t seen = 0;
   size_t healthy_requests = 0;  // of them, health checks
+  std::vector<std::string> bodies;
   event::SimpleServer backend{loop, [this](const event::SimpleRequest& request, const event::SimpleServer::Respond& respond) {
                                 ++seen;
                                 if (request.path == "/healthz") ++healthy_requests;
+                                bodies.emplace_back(request.body);
                                 respond({status, {}, ""});
                               }};
   std::shared_ptr<const DestinationReports> reports = std::make_shared<DestinationReports>();
@@ -213,6 +230,64 @@ TEST_CASE("of_two_urls_the_one_that_is_down_gets_nothing") {
   p.put_messages(20);
   REQUIRE(p.until([&] { return backlog(*p.store, "crm").delivered == 20; }));
   CHECK(told(*p.reports) == wire::DestinationStates{{destination_id("crm"), 0, 0b10}});
+}
+
+TEST_CASE("what_waits_for_a_paused_destination_expires_and_the_rest_of_its_key_keeps_its_order") {
+  Protected p;
+  p.start(p.crm());
+  p.order(StopKind::paused, true);
+  p.put_in(wire::GroupKind::order_wait, "1");
+  const MessageId late = p.put_in(wire::GroupKind::order_wait, "2", Duration(60'000));
+  for (const char* body : {"3", "4", "5"}) p.put_in(wire::GroupKind::order_wait, body);
+  p.clock.advance(Duration(61'000));
+  prune(*p.store, WallTime{}, WallTime{});  // as retention does every minute
+  CHECK(p.delivery_of(late).reason == "expired");
+  CHECK(p.seen == 0);
+  p.order(StopKind::paused, false);
+  REQUIRE(p.until([&] { return backlog(*p.store, "crm").delivered == 4; }));
+  CHECK(p.bodies == std::vector<std::string>{"1", "3", "4", "5"});
+}
+
+TEST_CASE("what_waits_behind_an_open_breaker_expires_and_is_superseded_as_anything_that_waits") {
+  Protected p;
+  upstream::Destination to = p.crm();
+  to.breaker = {.failures = 2, .of_last = 2, .open_for = Duration(60'000)};
+  p.status = 503;
+  p.start(to);
+  p.put_messages(2);
+  REQUIRE(p.until([&] { return p.state() == "breaker_open"; }));
+  const MessageId late = p.put_in(wire::GroupKind::none, "late", Duration(60'000));
+  const MessageId older = p.put_in(wire::GroupKind::debounce, "older");
+  p.clock.advance(Duration(61'000));
+  p.pass(Duration(100));
+  CHECK(backlog(*p.store, "crm").sending == 0);  // nothing is in hand, so nothing keeps a newer one waiting
+  p.put_in(wire::GroupKind::debounce, "newer");
+  CHECK(p.delivery_of(older).state == DeliveryState::superseded);
+  prune(*p.store, WallTime{}, WallTime{});
+  CHECK(p.delivery_of(late).reason == "expired");
+  CHECK(p.seen == 2);
+}
+
+TEST_CASE("a_batch_is_one_request_to_the_breaker_and_one_attempt_of_each_member") {
+  Protected p;
+  upstream::Destination to = p.crm();
+  to.breaker = {.failures = 2, .of_last = 10, .open_for = Duration(60'000)};
+  to.retry.schedule = {Duration(0), Duration(3'600'000), Duration(3'600'000)};
+  to.retry.jitter = 0;
+  p.status = 503;
+  p.start(to);
+  std::vector<MessageId> members;
+  for (int i = 0; i < 20; ++i) members.push_back(p.put_in(wire::GroupKind::batch_array, "{}"));
+  p.clock.advance(Duration(1'000));
+  REQUIRE(p.until([&] { return p.delivery_of(members.back()).attempts == 1; }));
+  p.pass(Duration(50));
+  CHECK(p.seen == 1);
+  CHECK(p.state() == "ok");
+  for (const MessageId& id : members) CHECK(p.delivery_of(id).attempts == 1);
+  p.clock.advance(std::chrono::hours(1));
+  REQUIRE(p.until([&] { return p.state() == "breaker_open"; }));
+  CHECK(p.seen == 2);
+  CHECK(p.bodies[0] == p.bodies[1]);
 }
 
 TEST_CASE("what_workers_hear_is_what_they_need_to_hold_back") {
