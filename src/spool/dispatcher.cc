@@ -14,6 +14,7 @@
 #include "spool/health.h"
 #include "spool/lane.h"
 #include "spool/retry.h"
+#include "spool/settlements.h"
 
 namespace belay::spool {
 
@@ -45,10 +46,11 @@ struct Dispatcher::Impl {
         clock(the_clock),
         resolver(loop),
         client(loop, resolver),
+        settlements(loop, store, [this](const std::vector<Settlement>& settled) { committed(settled); }),
         health(loop, client, [this](DestinationId id, uint64_t down) { heard(id, down); }),
         tick_timer(loop, [this] { tick(); }),
         stop_timer(loop, [this] { give_up(); }),
-        settle_timer(loop, [this] { end_stop(settlements.size() + settling); }),
+        settle_timer(loop, [this] { end_stop(settlements.pending()); }),
         turn_end(loop, [this] { end_turn(); }) {
     tick_timer.start(kTick);
   }
@@ -82,8 +84,7 @@ struct Dispatcher::Impl {
   void apply_stop(const StopOrder& order);
   void report();
   void settle(Lane& lane, Delivery delivery, const upstream::Attempt& attempt, const upstream::Destination& destination);
-  void commit_settlements();
-  void committed(std::vector<Settlement> settled, std::vector<StopOrder> orders, const Result<Committed>& result);
+  void committed(const std::vector<Settlement>& settled);
   void give_up();
   void check_stopped();
   void end_stop(size_t unsettled);
@@ -94,6 +95,7 @@ struct Dispatcher::Impl {
   SystemRandom random;
   event::Resolver resolver;
   upstream::Client client;
+  Settlements settlements;
   HealthChecks health;
   std::shared_ptr<const upstream::Destinations> destinations = std::make_shared<upstream::Destinations>();
   std::unordered_map<DestinationId, std::shared_ptr<const upstream::Destination>> by_id;
@@ -102,13 +104,9 @@ struct Dispatcher::Impl {
   Flights flights;
   size_t held_bytes = 0;
   size_t busy = 0;  // lanes with something in flight
-  std::vector<Settlement> settlements;
-  std::vector<StopOrder> stop_orders;  // of on_dead: with the settlements
   std::function<void(std::shared_ptr<const DestinationReports>)> reports_changed;
   bool report_anyway = false;  // whoever listens is new
-  size_t settling = 0;
-  bool settle_failed = false;
-  MonotonicTime next_full_scan{}, settle_again_at{};
+  MonotonicTime next_full_scan{};
   bool stopping = false;
   Duration settle_limit{};
   std::function<void(size_t)> stopped;
@@ -171,7 +169,7 @@ void Dispatcher::Impl::report() {
 
 void Dispatcher::Impl::end_turn() {
   if (!stopping) pump();
-  commit_settlements();
+  settlements.commit();
   check_stopped();
 }
 
@@ -357,7 +355,7 @@ bool Dispatcher::Impl::expire(Lane& lane, std::deque<Lane::Pending>& from) {
   let_go(lane, leased);
   leased.delivery.state = DeliveryState::dead;
   leased.delivery.reason = Groups::kExpired;
-  settlements.push_back({std::move(leased.delivery)});
+  settlements.add(std::move(leased.delivery));
   if (!lane.nothing_in_hand()) mark_ready(lane);
   return true;
 }
@@ -410,7 +408,7 @@ void Dispatcher::Impl::disable(Lane& lane, const Delivery& dead) {
   StopOrder order{lane.id, dead.destination_name, StopKind::disabled, true, "on_dead", "delivery of " + dead.message.to_string() + " is dead: " + dead.reason, clock.wall()};
   log::warn("spool: {}: disabled until 'belay enable {}': {}", order.name, order.name, order.why);
   apply_stop(order);
-  stop_orders.push_back(std::move(order));
+  settlements.add(std::move(order));
 }
 
 void Dispatcher::Impl::apply_stop(const StopOrder& order) {
@@ -464,38 +462,10 @@ void Dispatcher::Impl::settle(Lane& lane, Delivery delivery, const upstream::Att
     lane.failed();
     release_surplus(lane);
   }
-  settlements.push_back({std::move(delivery)});
+  settlements.add(std::move(delivery));
 }
 
-void Dispatcher::Impl::commit_settlements() {
-  if (settlements.empty() || loop.now() < settle_again_at) return;
-  Batch batch;
-  batch.settlements = settlements;
-  batch.stops = stop_orders;
-  settling += settlements.size();
-  store.commit(std::move(batch), [this, guard = std::weak_ptr(alive), &to = loop,
-                                  kept = std::exchange(settlements, {}), orders = std::exchange(stop_orders, {})](Result<Committed> result) mutable {
-    to.post([this, guard, kept = std::move(kept), orders = std::move(orders), result = std::move(result)]() mutable {
-      if (guard.lock()) committed(std::move(kept), std::move(orders), result);
-    });
-  });
-}
-
-void Dispatcher::Impl::committed(std::vector<Settlement> settled, std::vector<StopOrder> orders, const Result<Committed>& result) {
-  settling -= settled.size();
-  if (!result) {  // leases stay until it is known
-    if (!std::exchange(settle_failed, true)) log::error("spool: settling failed: {}", result.error().message);
-    settle_again_at = loop.now() + kSettleAgain;
-    settlements.insert(settlements.end(), std::make_move_iterator(settled.begin()),
-                       std::make_move_iterator(settled.end()));
-    stop_orders.insert(stop_orders.begin(), std::make_move_iterator(orders.begin()), std::make_move_iterator(orders.end()));
-    return;
-  }
-  settle_failed = false;
-  const auto refused = std::count(result->refused.begin(), result->refused.end(), true);
-  if (refused > 0) {
-    log::warn("spool: {} answers came for deliveries that ended meanwhile (cancelled, or sent twice); they count nothing", refused);
-  }
+void Dispatcher::Impl::committed(const std::vector<Settlement>& settled) {
   for (const Settlement& one : settled) {
     Lane& lane = lane_of(one.delivery.destination);
     if (one.delivery.grouped()) look_again(lane);  // the next of its key may have its turn
@@ -516,7 +486,7 @@ void Dispatcher::Impl::give_up() {
 }
 
 void Dispatcher::Impl::check_stopped() {
-  if (stopping && flights.empty() && settlements.empty() && settling == 0) end_stop(0);
+  if (stopping && flights.empty() && settlements.pending() == 0) end_stop(0);
 }
 
 void Dispatcher::Impl::end_stop(size_t unsettled) {

@@ -2,8 +2,8 @@
 // loop. Wake-ups are hints (a commit, a settlement); a scan every kFullScan finds what they missed. Destinations take turns,
 // one send each, so that a large backlog of one does not hold up another. Limits: kMaxInFlight over all, concurrency and
 // rate per destination, kMaxHeldBytes of bodies in memory until answered; a lane that holds nothing may take one message
-// above that, so that a hanging destination with large bodies starves no other. A settlement is committed before its lease is dropped; one
-// that could not be committed is kept and tried again. A dead letter of a destination with
+// above that, so that a hanging destination with large bodies starves no other. A settlement is committed before its lease is
+// dropped; one that could not be committed is kept and tried again (settlements.h). A dead letter of a destination with
 // on_dead: disable stops it in the commit that says so. Failure of a delivery is data (Attempt), not an error.
 #pragma once
 
@@ -35,7 +35,6 @@ class Dispatcher {
   static constexpr Duration kLease{600'000};
   static constexpr Duration kLeaseMargin{60'000};  // past the timeout of what is being sent: its settlement waits, too
   static constexpr Duration kPause{100};        // after "no connection is free"
-  static constexpr Duration kSettleAgain{500};
 
   Dispatcher(event::Loop& loop, Store& store, const Clock& clock);
   ~Dispatcher();

@@ -41,8 +41,8 @@ std::vector<std::string> destinations(const wire::Put& put) {
 }
 
 bool settled(Backend& backend, Walked& walked) {
-  return backend.loop.run_until([&] { return walked.finished || walked.exchange->services.spool->waiting() > 0; },
-                                Duration(5'000));
+  return walked.state != Runner::State::parked ||  // answered within the walk
+         backend.loop.run_until([&] { return walked.finished || walked.exchange->services.spool->waiting() > 0; }, Duration(5'000));
 }
 
 }  // namespace

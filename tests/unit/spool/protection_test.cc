@@ -236,9 +236,9 @@ TEST_CASE("what_waits_for_a_paused_destination_expires_and_the_rest_of_its_key_k
   Protected p;
   p.start(p.crm());
   p.order(StopKind::paused, true);
-  p.put_in(wire::GroupKind::order_wait, "1");
-  const MessageId late = p.put_in(wire::GroupKind::order_wait, "2", Duration(60'000));
-  for (const char* body : {"3", "4", "5"}) p.put_in(wire::GroupKind::order_wait, body);
+  p.put_in(wire::GroupKind::order_skip, "1");
+  const MessageId late = p.put_in(wire::GroupKind::order_skip, "2", Duration(60'000));
+  for (const char* body : {"3", "4", "5"}) p.put_in(wire::GroupKind::order_skip, body);
   p.clock.advance(Duration(61'000));
   prune(*p.store, WallTime{}, WallTime{});  // as retention does every minute
   CHECK(p.delivery_of(late).reason == "expired");

@@ -1,0 +1,41 @@
+// What became of deliveries, on its way into the store: collected over a turn of the loop, committed together with the stops
+// that dead letters cause. What could not be committed is kept, with its leases, and tried again after kAgain. One thread, the
+// dispatcher's. Limits: as many as were in flight. Failure: logged once in a row, and pending() says how many are not safe yet.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "event/loop.h"
+#include "spool/store.h"
+
+namespace belay::spool {
+
+class Settlements {
+ public:
+  static constexpr Duration kAgain{500};
+
+  // `committed` runs with what the store has.
+  Settlements(event::Loop& loop, Store& store, std::function<void(const std::vector<Settlement>&)> committed);
+
+  void add(Delivery delivery) { waiting_.push_back({std::move(delivery)}); }
+  void add(StopOrder order) { orders_.push_back(std::move(order)); }
+  void commit();
+  size_t pending() const { return waiting_.size() + under_way_; }
+
+ private:
+  void answered(std::vector<Settlement> settled, std::vector<StopOrder> orders, const Result<Committed>& result);
+
+  event::Loop& loop_;
+  Store& store_;
+  std::function<void(const std::vector<Settlement>&)> committed_;
+  std::vector<Settlement> waiting_;
+  std::vector<StopOrder> orders_;
+  size_t under_way_ = 0;
+  bool failed_ = false;
+  MonotonicTime again_at_{};
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+};
+
+}  // namespace belay::spool
