@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <fstream>
 #include <stdexcept>
 
 #include "base/bytes.h"
@@ -35,12 +36,22 @@ void Backend::mode(const std::string& mode) const {
   std::rename(temporary.c_str(), (base_ + ".mode").c_str());
 }
 
+std::vector<std::string> Backend::delivered_ids() const {
+  std::vector<std::string> ids;
+  std::ifstream record(base_ + ".record");
+  for (std::string line; std::getline(record, line);) {
+    const auto parts = split(std::string_view(line).substr(0, 4'096), '\t');
+    if (parts.size() > 3 && parts[0] == "200") ids.emplace_back(parts[3]);
+  }
+  return ids;
+}
+
 std::vector<Seen> Backend::seen() const {
   std::vector<Seen> all;
   const std::string text = read_text(base_ + ".record");
   for (const auto line : split(text, '\n')) {
     const auto parts = split(line, '\t');
-    if (parts.size() != 8) continue;
+    if (parts.size() != 9) continue;
     Seen one;
     one.status = std::atoi(std::string(parts[0]).c_str());
     one.method = parts[1];
@@ -50,6 +61,7 @@ std::vector<Seen> Backend::seen() const {
     one.sha256 = parts[5];
     one.head = hex_decode(parts[6]).value_or("");
     one.body = hex_decode(parts[7]).value_or("");
+    one.at_us = std::atoll(std::string(parts[8]).c_str());
     all.push_back(std::move(one));
   }
   return all;

@@ -12,6 +12,7 @@ namespace belay::test {
 struct Seen {
   int status = 0;      // what it answered; 0: nothing or raw bytes
   std::string method, target, id, attempt, sha256, head, body;
+  int64_t at_us = 0;   // monotonic clock
 };
 
 class Backend {
@@ -23,6 +24,7 @@ class Backend {
   int port() const { return port_; }
   std::string address() const { return "127.0.0.1:" + std::to_string(port_); }
   std::vector<Seen> seen() const;
+  std::vector<std::string> delivered_ids() const;  // of what it answered 200, in the order of arrival: for very many
   size_t seen_count() const;
 
  private:

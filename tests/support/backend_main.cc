@@ -4,7 +4,8 @@
 //
 //   backend --port N --port-file FILE --record FILE --mode-file FILE
 //
-// A record line: status TAB method TAB target TAB webhook-id TAB attempt TAB sha256-of-body TAB hex(head) TAB hex(body up to 64 KB)
+// A record line: status TAB method TAB target TAB webhook-id TAB attempt TAB sha256-of-body TAB hex(head) TAB hex(body up to 64 KB) TAB microseconds
+// of the monotonic clock, which is the same for all processes
 // Modes: ok | status N | hang | reset | close | drip MS | slow MS | raw FILE (answers with these bytes)
 // A mode may end in "xN": it holds for N requests, then ok.
 #include <arpa/inet.h>
@@ -47,6 +48,8 @@ struct Peer {
   bool hang = false;
   bool close_after = false;
 };
+
+int64_t now_us() { return std::chrono::duration_cast<std::chrono::microseconds>(Clock::now().time_since_epoch()).count(); }
 
 std::string field_of(const std::string& head, std::string_view name) {
   belay::test::Answer as_answer;
@@ -212,7 +215,7 @@ class Backend {
     first >> method >> target;
     std::string line = std::to_string(status) + "\t" + method + "\t" + target + "\t" + field_of(head, "webhook-id") + "\t" +
                        field_of(head, "webhook-attempt") + "\t" + belay::test::sha256_hex(body) + "\t" + belay::hex_encode(head) + "\t" +
-                       belay::hex_encode(std::string_view(body).substr(0, 65536)) + "\n";
+                       belay::hex_encode(std::string_view(body).substr(0, 65536)) + "\t" + std::to_string(now_us()) + "\n";
     if (write(record_, line.data(), line.size()) != static_cast<ssize_t>(line.size())) std::perror("backend: record");
   }
 
