@@ -202,7 +202,7 @@ void Dispatcher::Impl::scanned(DestinationId id, Result<Leases> result) {
   for (Leased& leased : result->leased) add(lane, std::move(leased));
   lane.next_due = result->next_due;
   const bool due_already = result->next_due && *result->next_due <= clock.wall();
-  lane.more_in_store = due_already || std::exchange(lane.wake_again, false);
+  lane.more_in_store = std::exchange(lane.wake_again, false) || due_already || lane.more_in_store;  // some may have been given back
   tell_hot(lane);
   if (lane.more_in_store) scan(lane);
 }
