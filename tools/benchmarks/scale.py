@@ -115,23 +115,30 @@ def large_bodies(port, each, again):
     """50 connections send `each` bodies of 10 MB, no two alike; with `again` what is answered 503 is sent again. Answers by status."""
     base, statuses = os.urandom(LARGE - 16), {}
 
+    def another():
+        body = os.urandom(16) + base
+        return request_bytes("/hook", body, "X-Body-Sha256: %s\r\n" % hashlib.sha256(body).hexdigest())
+
     async def one_connection():
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        left = each
+        request, writer, left = another(), None, each
         while left:
-            body = os.urandom(16) + base
-            writer.write(request_bytes("/hook", body, "X-Body-Sha256: %s\r\n" % hashlib.sha256(body).hexdigest()))
+            if writer is None:
+                reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(request)
             try:
                 status, _ = await read_answer(reader)
             except (OSError, asyncio.IncompleteReadError):
                 status = 0
             statuses[status] = statuses.get(status, 0) + 1
-            left -= status in (200, 202) or not again
+            if status in (200, 202) or not again:
+                left -= 1
+                request = another()
             if status not in (200, 202):
                 writer.close()
+                writer = None
                 await asyncio.sleep(0.2)
-                reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        writer.close()
+        if writer is not None:
+            writer.close()
 
     async def run():
         await asyncio.gather(*(one_connection() for _ in range(AT_ONCE)))
