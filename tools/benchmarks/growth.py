@@ -1,0 +1,88 @@
+"""Growth curves: what one measure of each kind costs while messages, sources, connections and destinations become more, as SVG."""
+import html, math, os
+
+from benchmarks import forwarding, scale, searching
+from benchmarks.report import say
+
+WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 720, 400, 64, 190, 40, 48
+COLOURS = ("#1b6ca8", "#c8553d", "#3a7d44", "#8e5ea2", "#b8860b", "#4f5d75", "#d1495b", "#00798c", "#6b705c", "#9c6644")
+
+
+def messages(bench):
+    sizes = searching.SIZES[:2] if bench.small else searching.SIZES
+    asked = searching.measure(bench, 5, sizes)
+    return {name: [(size, asked[size][name][0]) for size in sizes] for name in asked[sizes[-1]]}
+
+
+def sources(bench):
+    backend, points = bench.nginx_backend(), []
+    for count in (10, 100) if bench.small else (10, 100, 1000, 10000):
+        points.append((count, forwarding.cost_of_sources(bench, backend, count, 5 * count)()["cpu_us"]))
+    bench.stop_all()
+    return {"five routes a source": points}
+
+
+def connections(bench):
+    contenders, curves = scale.idle_contenders(bench), {}
+    for name, program in contenders.items():
+        counts = (10, 100) if bench.small else (10, 100, 1000, 10000)
+        curves[name] = [(count, scale.idle_connections(program, count)[1] / 1e6) for count in counts]
+    bench.stop_all()
+    return curves
+
+
+def destinations(bench):
+    curves = {}
+    for count in (10, 50) if bench.small else (10, 100, 1000):
+        run = scale.slow_backends(bench, count, bench.seconds)
+        for way, latency in run["beside"].items():
+            for share, took in latency.items():
+                curves.setdefault("%s, %s" % (way, share), []).append((count, took))
+    return curves
+
+
+CURVES = {
+    "messages": (messages, "newest 50 by each filter, its slowest question", "lines in the log", "ms"),
+    "sources": (sources, "a forwarded webhook", "sources", "µs CPU"),
+    "connections": (connections, "resident memory with idle keep-alive connections", "connections", "MB"),
+    "destinations": (destinations, "webhooks for a healthy backend beside backends that take 1 s", "slow destinations", "ms"),
+}
+
+
+def label(value):
+    return "%g" % value if value < 1000 else "{:,.0f}".format(value)
+
+
+def draw(title, x_label, y_label, curves):
+    """One picture: x by powers of ten, y from zero; every point carries its figure."""
+    xs = [x for points in curves.values() for x, _ in points]
+    low, high = math.log10(min(xs)), math.log10(max(xs))
+    top = max(y for points in curves.values() for _, y in points) * 1.1 or 1
+    place = lambda x, y: (LEFT + (math.log10(x) - low) / ((high - low) or 1) * (WIDTH - LEFT - RIGHT), HEIGHT - BOTTOM - y / top * (HEIGHT - TOP - BOTTOM))
+    text = lambda x, y, content, anchor="middle", extra="": '<text x="%.1f" y="%.1f" text-anchor="%s" %s>%s</text>' % (x, y, anchor, extra, html.escape(content))
+    out = ['<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" font-family="sans-serif" font-size="12">' % (WIDTH, HEIGHT),
+           '<rect width="100%" height="100%" fill="white"/>', text(LEFT, 20, title, "start", 'font-size="14" font-weight="bold"'),
+           text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 10, x_label)]
+    for step in range(5):
+        y = place(10 ** low, top * step / 4)[1]
+        out += ['<line x1="%d" y1="%.1f" x2="%d" y2="%.1f" stroke="#ddd"/>' % (LEFT, y, WIDTH - RIGHT, y), text(LEFT - 6, y + 4, "%.3g" % (top * step / 4), "end")]
+    out.append(text(LEFT - 6, TOP - 8, y_label, "end"))
+    for x in sorted(set(xs)):
+        out.append(text(place(x, 0)[0], HEIGHT - BOTTOM + 18, label(x)))
+    for number, (name, points) in enumerate(sorted(curves.items(), key=lambda curve: -curve[1][-1][1])):
+        colour, placed = COLOURS[number % len(COLOURS)], [place(x, y) for x, y in points]
+        out.append('<polyline fill="none" stroke="%s" stroke-width="2" points="%s"/>' % (colour, " ".join("%.1f,%.1f" % at for at in placed)))
+        for (x, y), (_, value) in zip(placed, points):
+            out.append('<circle cx="%.1f" cy="%.1f" r="3" fill="%s"><title>%s: %.3g %s</title></circle>' % (x, y, colour, html.escape(name), value, y_label))
+        out.append(text(WIDTH - RIGHT + 12, TOP + 16 * number, "%s (%.3g)" % (name, points[-1][1]), "start", 'fill="%s"' % colour))
+    return "\n".join(out + ["</svg>"]) + "\n"
+
+
+def plot(bench, folder, only=()):
+    os.makedirs(folder, exist_ok=True)
+    for name in only or CURVES:
+        measure, title, x_label, y_label = CURVES[name]
+        path = os.path.join(folder, "growth-%s.svg" % name)
+        with open(path, "w") as f:
+            f.write(draw(title, x_label, y_label, measure(bench)))
+        say("written: " + path)
