@@ -26,7 +26,10 @@ def connections(bench):
     contenders, curves = scale.idle_contenders(bench), {}
     for name, program in contenders.items():
         counts = (10, 100) if bench.small else (10, 100, 1000, 10000)
-        curves[name] = [(count, scale.idle_connections(program, count)[1] / 1e6) for count in counts]
+        for count in counts:
+            for which, used in scale.idle_connections(program, count).items():
+                if (name, which) != ("nginx", "serving"):  # all of its processes serve
+                    curves.setdefault({"nginx": "nginx", "belay": "proxy" if which == "serving" else "with spool"}[name], []).append((count, used))
     bench.stop_all()
     return curves
 

@@ -59,9 +59,9 @@ def _field(path, name):
     return 0
 
 
-def tree_memory(pid):
-    """Resident bytes of a process and its children; a page that several share counts once."""
-    return sum(_field("/proc/%d/smaps_rollup" % p, "Pss") for p in tree(pid))
+def resident_memory(pids):
+    """Resident bytes of these processes; of a page that several share each counts its part."""
+    return sum(_field("/proc/%d/smaps_rollup" % p, "Pss") for p in pids)
 
 
 def memory_beyond(pid, file):

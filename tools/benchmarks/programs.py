@@ -78,6 +78,9 @@ class Gateway(Program):
     def worker_pid(self):
         return self._pid(lambda p: "data.mdb" not in open("/proc/%d/maps" % p).read())
 
+    def proxy_pids(self):
+        return [p for p in tree(self.process.pid) if b"belay proxy" in open("/proc/%d/cmdline" % p, "rb").read().replace(b"\0", b" ")]
+
     def spool_memory(self):
         return memory_beyond(self.spool_pid(), "data.mdb")
 

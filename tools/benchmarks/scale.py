@@ -2,7 +2,7 @@
 import asyncio, hashlib, os, socket, threading, time
 
 from benchmarks.load import paced, post_all, read_answer, request_bytes
-from benchmarks.machine import peak_memory, reset_peak, tree_memory, wait_until
+from benchmarks.machine import peak_memory, reset_peak, resident_memory, tree, wait_until
 from benchmarks.programs import destination, source
 from benchmarks.report import percentile, row, say
 
@@ -73,16 +73,17 @@ def s8(bench, rounds):
 
 # --- S9: idle connections -------------------------------------------------------------------------------------------
 def idle_connections(program, count):
-    """Resident bytes of all its processes before and with `count` connections that had one request each."""
-    request = request_bytes("/hook", b'{"idle":true}')
-    before, sockets = tree_memory(program.process.pid), []
+    """Resident MB with `count` connections that had one request each: of all its processes, and of those that serve requests."""
+    request, sockets = request_bytes("/hook", b'{"idle":true}'), []
     try:
         for _ in range(count):
             sockets.append(socket.create_connection(("127.0.0.1", program.port), 5))
             sockets[-1].sendall(request)
             if not sockets[-1].recv(4096).startswith(b"HTTP/1.1 200"):
                 raise RuntimeError("an idle connection had no answer")
-        return before, tree_memory(program.process.pid)
+        everything = tree(program.process.pid)
+        serving = program.proxy_pids() if hasattr(program, "proxy_pids") else everything
+        return {"all": resident_memory(everything) / 1e6, "serving": resident_memory(serving) / 1e6}
     finally:
         for one in sockets:
             one.close()
@@ -95,16 +96,12 @@ def idle_contenders(bench):
 
 
 def s9(bench, rounds):
-    """10,000 idle keep-alive connections: resident memory against nginx"""
+    """10,000 idle keep-alive connections: resident memory of the proxy's processes, and of all with spool and supervisor, against nginx"""
     count = 500 if bench.small else 10000
     measured = {name: idle_connections(program, count) for name, program in idle_contenders(bench).items()}
     bench.stop_all()
-    for name, (before, idle) in measured.items():
-        say("S9 %-6s %.1f MB, with %d idle connections %.1f MB" % (name, before / 1e6, count, idle / 1e6))
-    (_, ours), (_, theirs) = measured["belay"], measured["nginx"]
-    each = {name: (idle - before) / count for name, (before, idle) in measured.items()}
-    return [row("S9", "%d idle, all processes" % count, "MB", ours / 1e6, 1.0, "lower", "nginx", theirs / 1e6, measured),
-            row("S9", "%d idle, a connection" % count, "bytes", each["belay"], 1.0, "lower", "nginx", each["nginx"])]
+    return [row("S9", "%d idle, %s" % (count, what), "MB", measured["belay"][which], 1.0, "lower", "nginx", measured["nginx"][which], measured)
+            for which, what in (("serving", "proxy"), ("all", "and spool"))]
 
 
 # --- S10: large bodies ----------------------------------------------------------------------------------------------
