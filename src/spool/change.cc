@@ -266,7 +266,9 @@ void Change::bury_message(const MessageId& id, const std::string& reason) {
 }
 
 void Change::renew_delivery(const DueEntry& entry, const std::string& name) {
-  quarantine(tables_.deliveries, 'd', delivery_key(entry.message, entry.destination));
+  const std::string key = delivery_key(entry.message, entry.destination);
+  if (const auto stored = transaction_.get(tables_.deliveries, key); stored && read_delivery(*stored)) return;  // found twice
+  quarantine(tables_.deliveries, 'd', key);
   Delivery delivery;
   delivery.message = entry.message;
   delivery.destination = entry.destination;
@@ -277,7 +279,7 @@ void Change::renew_delivery(const DueEntry& entry, const std::string& name) {
   delivery.reason = "its record was damaged; attempts before this are not known";
   scratch_.clear();
   append_sealed(scratch_, delivery);
-  transaction_.put(tables_.deliveries, delivery_key(entry.message, entry.destination), scratch_);
+  transaction_.put(tables_.deliveries, key, scratch_);
   changed_ = true;
 }
 

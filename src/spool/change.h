@@ -40,8 +40,8 @@ class Change final : private GroupStore {
   // A member of a batch that could not be read when the batch was to be sent, or is no member any more: it leaves it.
   void mend_member(const DueEntry& first, const MessageId& member);
   // What stands in the way of sending what is due: see Groups::take_care().
-  void take_care(const DueEntry& entry);
-  uint32_t expire(uint32_t max);  // of what waits and is not being sent; how many ended
+  size_t take_care(const DueEntry& entry);  // how many ended
+  uint32_t expire(uint32_t max);  // of what waits and is not being sent; how many ended: the last batch as a whole
   // From `from` on, in order of ids; `from` is moved on, and emptied at the end. Returns how many messages went.
   uint32_t prune_messages(std::string& from, WallTime older_than, bool any_delivered, uint32_t max);
   // Up to `max` blocks, oldest first. `lines`: how many lines went. Returns how many blocks.

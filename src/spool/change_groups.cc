@@ -42,13 +42,13 @@ bool Change::settle_shaped(const Delivery& wanted, std::string_view stored, cons
   return groups_.settle(now, before);
 }
 
-void Change::take_care(const DueEntry& entry) {
+size_t Change::take_care(const DueEntry& entry) {
   const auto stored = transaction_.get(tables_.deliveries, delivery_key(entry.message, entry.destination));
-  if (!stored) return;
+  if (!stored) return 0;
   const auto delivery = read_delivery(*stored);
-  if (!delivery || !is_waiting(delivery->state) || delivery->due != entry.due) return;
+  if (!delivery || !is_waiting(delivery->state) || delivery->due != entry.due) return 0;
   changed_ = true;
-  groups_.take_care(*delivery);
+  return groups_.take_care(*delivery);
 }
 
 uint32_t Change::expire(uint32_t max) {
@@ -62,13 +62,13 @@ uint32_t Change::expire(uint32_t max) {
   }
   uint32_t ended = 0;
   for (const std::string& key : passed) {
-    if (ended == max) break;
+    if (ended >= max) break;
     const std::string_view id_and_destination = std::string_view(key).substr(8);
     const auto stored = transaction_.get(tables_.deliveries, id_and_destination);
     const auto delivery = stored ? read_delivery(*stored) : Result<Delivery>(Error{ErrorKind::corrupt, {}});
     if (delivery && expires_by_index(*delivery) && expiry_key(delivery->expires, delivery->message, delivery->destination) == key) {
       changed_ = true;
-      if (groups_.expire(*delivery)) ++ended;
+      ended += static_cast<uint32_t>(groups_.expire(*delivery));
     } else {
       changed_ = transaction_.remove(tables_.expiries, key) || changed_;
     }

@@ -28,7 +28,8 @@ bool Groups::has_turn(const Delivery& delivery) {
 }
 
 bool Groups::keeps_turn(const Delivery& delivery) const {
-  return is_waiting(delivery.state) || (delivery.state == DeliveryState::dead && delivery.grouping.kind == GroupKind::order_wait);
+  const bool stuck = delivery.state == DeliveryState::dead && delivery.grouping.kind == GroupKind::order_wait;
+  return is_waiting(delivery.state) || (stuck && delivery.reason != kExpired);
 }
 
 bool Groups::join(Delivery& delivery, size_t bytes, bool again) {
@@ -56,7 +57,11 @@ void Groups::join_order(Delivery& delivery, bool again) {
   }
   if (head && again) {
     const auto other = store_.find(head->first, delivery);
-    if (other && keeps_turn(*other) && other->turn > delivery.turn && store_.hold(*other)) {
+    if (!other || !keeps_turn(*other)) {  // it was damaged
+      store_.add_member(to, key, member_of(delivery));
+      return pass_on(delivery);
+    }
+    if (other->turn > delivery.turn && store_.hold(*other)) {
       store_.remove_due(*other);
       store_.add_member(to, key, member_of(*other));
       return store_.put_group_head(to, key, {delivery.message});
@@ -106,36 +111,51 @@ bool Groups::join_debounce(Delivery& delivery, bool again) {
   return true;
 }
 
-// One that is queued again is a batch of its own: what has been sent under its id must not be read as another batch.
+// One that is queued again is a batch of its own: nobody knows which of the others are to be sent again.
 void Groups::join_batch(Delivery& delivery, size_t bytes, bool again) {
   const DestinationId to = delivery.destination;
   const wire::Grouping& grouping = delivery.grouping;
   auto head = again ? std::nullopt : store_.group_head(to, grouping.key);
-  if (head && head->bytes + bytes > grouping.bytes) {
-    close_batch(delivery, *head);
+  if (head && (head->bytes + bytes > grouping.bytes || head->due <= now_)) {
+    static_cast<void>(close_batch(delivery, *head));
     head.reset();
   }
+  if (again) {
+    delivery.batch = delivery.message;
+    return store_.add_member(to, batch_key(delivery.batch), member_of(delivery));
+  }
   const bool opens = !head;
-  if (opens) head = GroupHead{delivery.message};
-  delivery.batch = head->first;
-  store_.add_member(to, batch_key(delivery.batch), member_of(delivery));
-  if (again) return;
+  if (opens) head = GroupHead{.first = delivery.message, .due = now_ + Duration(grouping.wait_ms)};
   ++head->count;
   head->bytes += bytes;
-  delivery.due = now_ + Duration(grouping.wait_ms);
-  if (head->count < grouping.max && head->bytes < grouping.bytes) return store_.put_group_head(to, grouping.key, *head);
-  if (opens) delivery.due = now_;
-  else close_batch(delivery, *head);
+  delivery.batch = head->first;
+  delivery.due = head->due;
+  const bool full = head->count >= grouping.max || head->bytes >= grouping.bytes;
+  if (!full) {
+    store_.put_group_head(to, grouping.key, *head);
+  } else if (opens || (delivery.batch = close_batch(delivery, *head)).empty()) {
+    delivery.batch = delivery.message;
+    delivery.due = now_;
+  }
+  store_.add_member(to, batch_key(delivery.batch), member_of(delivery));
 }
 
-// Full: it goes now.
-void Groups::close_batch(const Delivery& sibling, const GroupHead& head) {
+// Full, or late: it goes now.
+MessageId Groups::close_batch(const Delivery& sibling, const GroupHead& head) {
   store_.remove_group_head(sibling.destination, sibling.grouping.key);
   const auto first = store_.find(head.first, sibling);
-  if (!first || !is_waiting(first->state) || first->due <= now_) return;
-  Delivery due = *first;
-  due.due = now_;
-  store_.save(due, *first);
+  if (!first || !is_waiting(first->state)) {  // it was damaged: the next one leads
+    Delivery lost = sibling;
+    lost.message = lost.batch = head.first;
+    lost.due = now_;
+    return leave_batch(lost);
+  }
+  if (first->due > now_) {
+    Delivery due = *first;
+    due.due = now_;
+    store_.save(due, *first);
+  }
+  return head.first;
 }
 
 bool Groups::settle(Delivery& now, const Delivery& before) {
@@ -165,8 +185,9 @@ bool Groups::settle(Delivery& now, const Delivery& before) {
   return true;
 }
 
-void Groups::settle_batch(const Delivery& now, const Delivery& before) {
+size_t Groups::settle_batch(const Delivery& now, const Delivery& before) {
   const wire::GroupKey group = batch_key(now.batch);
+  size_t count = 1;
   for (const GroupMember& member : store_.members(now.destination, group, kMaxBatch)) {
     const bool ended = !is_waiting(now.state);
     if (ended) store_.remove_member(now.destination, group, member);
@@ -182,9 +203,11 @@ void Groups::settle_batch(const Delivery& now, const Delivery& before) {
     settled.due = now.due;
     settled.reason = now.reason;
     store_.save(settled, *stored);
+    ++count;
   }
   store_.save(now, before);
   if (is_head(now)) store_.remove_group_head(now.destination, now.grouping.key);
+  return count;
 }
 
 void Groups::left(const Delivery& delivery) {
@@ -194,19 +217,19 @@ void Groups::left(const Delivery& delivery) {
 
 void Groups::gone(const Delivery& delivery) {
   if (!delivery.grouped()) return;
-  if (wire::is_batch(delivery.grouping.kind)) return leave_batch(delivery);
+  if (wire::is_batch(delivery.grouping.kind)) return static_cast<void>(leave_batch(delivery));
   const auto head = store_.group_head(delivery.destination, delivery.grouping.key);
+  if (!head || head->first != delivery.message) store_.remove_member(delivery.destination, delivery.grouping.key, member_of(delivery));
   if (!head || head->first == delivery.message) pass_on(delivery);
-  else store_.remove_member(delivery.destination, delivery.grouping.key, member_of(delivery));
 }
 
-// The next of the key has its turn.
+// The next of the key has its turn; that may be `from` itself, which is stored as it is only after this.
 void Groups::pass_on(const Delivery& from) {
   const DestinationId to = from.destination;
   const wire::GroupKey key = from.grouping.key;
   while (const auto next = first_member(to, key)) {
     store_.remove_member(to, key, *next);
-    const auto found = store_.find(next->message, from);
+    const auto found = next->message == from.message ? std::optional(from) : store_.find(next->message, from);
     if (!found || !keeps_turn(*found) || found->grouping.key != key) continue;
     store_.put_group_head(to, key, {next->message});
     if (is_waiting(found->state)) store_.put_due(*found);
@@ -216,7 +239,7 @@ void Groups::pass_on(const Delivery& from) {
 }
 
 // Without its first one a batch goes on under the id of the next: under the old one something else may have been sent.
-void Groups::leave_batch(const Delivery& delivery) {
+MessageId Groups::leave_batch(const Delivery& delivery) {
   const DestinationId to = delivery.destination;
   const wire::GroupKey group = batch_key(delivery.batch);
   store_.remove_member(to, group, member_of(delivery));
@@ -225,7 +248,7 @@ void Groups::leave_batch(const Delivery& delivery) {
   if (head) --head->count;
   if (delivery.batch != delivery.message) {
     if (head) store_.put_group_head(to, delivery.grouping.key, *head);
-    return;
+    return delivery.batch;
   }
   MessageId first;
   for (const GroupMember& member : store_.members(to, group, kMaxBatch)) {
@@ -239,10 +262,11 @@ void Groups::leave_batch(const Delivery& delivery) {
     store_.add_member(to, batch_key(first), member);
     store_.save(moved, *stored);
   }
-  if (!head) return;
+  if (!head) return first;
   head->first = first;
   if (first.empty()) store_.remove_group_head(to, delivery.grouping.key);
   else store_.put_group_head(to, delivery.grouping.key, *head);
+  return first;
 }
 
 void Groups::mend(const Delivery& delivery) {
@@ -252,34 +276,30 @@ void Groups::mend(const Delivery& delivery) {
   if (!store_.group_head(delivery.destination, delivery.grouping.key)) pass_on(delivery);
 }
 
-void Groups::take_care(const Delivery& delivery) {
-  if (delivery.expires != WallTime{} && delivery.expires <= now_) {
-    static_cast<void>(expire(delivery));
-    return;
-  }
-  if (!is_head(delivery)) return;
+size_t Groups::take_care(const Delivery& delivery) {
+  if (delivery.expires != WallTime{} && delivery.expires <= now_) return expire(delivery);
+  if (!is_head(delivery)) return 0;
   if (wire::is_batch(delivery.grouping.kind)) {
     store_.remove_group_head(delivery.destination, delivery.grouping.key);
   } else if (delivery.grouping.kind == GroupKind::debounce) {
     const auto newer = first_member(delivery.destination, delivery.grouping.key);
-    if (!newer || !store_.hold(delivery)) return;
+    if (!newer || !store_.hold(delivery)) return 0;
     supersede(delivery, newer->message);
     pass_on(delivery);
+    return 1;
   }
+  return 0;
 }
 
-bool Groups::expire(const Delivery& delivery) {
-  if (!store_.hold(delivery)) return false;
+size_t Groups::expire(const Delivery& delivery) {
+  if (!store_.hold(delivery)) return 0;
   Delivery ended = delivery;
   ended.state = DeliveryState::dead;
   ended.reason = kExpired;
-  if (wire::is_batch(ended.grouping.kind)) {
-    settle_batch(ended, delivery);
-  } else {
-    store_.save(ended, delivery);
-    left(ended);
-  }
-  return true;
+  if (wire::is_batch(ended.grouping.kind)) return settle_batch(ended, delivery);
+  store_.save(ended, delivery);
+  left(ended);
+  return 1;
 }
 
 }  // namespace belay::spool

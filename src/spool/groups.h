@@ -1,11 +1,12 @@
 // Groups: the rules of deliveries that wait for others of their key, one place for every engine. Called inside one commit, by
 // its only writer, so each step is atomic with the puts and settlements that cause it.
 //   order     The first that came has the key's turn; the others are members and have no due entry. When it has ended the next
-//             one gets the turn. on_stuck wait: a dead one keeps it until it is replayed, cancelled or forgotten.
+//             one gets the turn. on_stuck wait: a dead one keeps it until it is replayed, cancelled or forgotten; one that
+//             expired does not, for nobody wants it any more.
 //   debounce  A newer one ends all before it as superseded, except one that is being sent: that keeps the turn, the newer one
 //             waits behind it, and takes its place as soon as its attempt has failed or is lost.
 //   batch     The first one opens a batch and carries its due entry; the others are members. The batch is closed when it is full,
-//             and in a commit of its own before it is sent for the first time, so that what was sent never grows. It is settled
+//             when its time has passed and another comes (its destination took nothing meanwhile), and in a commit of its own before it is sent for the first time, so that what was sent never grows. It is settled
 //             as a whole; one that an operator cancels leaves it.
 // Keys are of one destination. Places are given in the order of arrival (Delivery::turn), not by ids: those are of the workers'
 // clocks. Limits: what is done per delivery does not depend on how many wait, but for a batch, whose members are at most
@@ -20,11 +21,12 @@
 
 namespace belay::spool {
 
-// Who has the turn of a key, or leads its open batch (then count and bytes say how full it is).
+// Who has the turn of a key, or leads its open batch (then count and bytes say how full it is, and due when it goes).
 struct GroupHead {
   MessageId first;
   uint32_t count = 0;
   uint64_t bytes = 0;
+  WallTime due{};
 };
 
 struct GroupMember {
@@ -71,9 +73,9 @@ class Groups {
   void gone(const Delivery& delivery);
   // Of a waiting one whose index entry did not fit: has it a place?
   void mend(const Delivery& delivery);
-  // What must be done before this due one is sent, if anything: see needs_care().
-  void take_care(const Delivery& delivery);
-  bool expire(const Delivery& delivery);  // false: it is being sent
+  // What must be done before this due one is sent, if anything: see needs_care(). Both give the number of deliveries that ended.
+  size_t take_care(const Delivery& delivery);
+  size_t expire(const Delivery& delivery);  // with all of its batch; 0: it is being sent
 
   static wire::GroupKey batch_key(const MessageId& first) { return first.bytes; }
   static constexpr std::string_view kExpired = "expired";
@@ -83,10 +85,10 @@ class Groups {
   bool join_debounce(Delivery& delivery, bool again);
   void join_batch(Delivery& delivery, size_t bytes, bool again);
   void supersede(const Delivery& older, const MessageId& newer);
-  void close_batch(const Delivery& sibling, const GroupHead& head);
-  void settle_batch(const Delivery& now, const Delivery& before);
+  MessageId close_batch(const Delivery& sibling, const GroupHead& head);  // who leads it; empty: nobody is left
+  size_t settle_batch(const Delivery& now, const Delivery& before);  // how many
   void left(const Delivery& delivery);
-  void leave_batch(const Delivery& delivery);
+  MessageId leave_batch(const Delivery& delivery);  // who leads it then
   void pass_on(const Delivery& from);
   bool keeps_turn(const Delivery& delivery) const;
   std::optional<GroupMember> first_member(DestinationId to, const wire::GroupKey& key);

@@ -185,6 +185,7 @@ struct StoreOptions {
   static constexpr size_t kMaxGroupBytes = size_t{32} << 20;
   static constexpr size_t kMaxQueuedBytes = size_t{512} << 20;  // of batches waiting; more is refused as full
   static constexpr size_t kMaxLeaseBytes = size_t{32} << 20;    // bodies read by one lease_due(); one more may go over
+  static constexpr size_t kMaxLeaseLoads = 16'384;              // messages read by one lease_due(); one more batch may go over
   static constexpr Duration kEventsWait{50};      // lines alone wait this long for company
   static constexpr Duration kSettlementsWait{3};
   static constexpr uint64_t kMaxQuarantined = 10'000;           // rejected messages kept

@@ -30,6 +30,7 @@ Error closed_error() { return {ErrorKind::refused, "store: closed, the spool is 
 constexpr uint32_t kRoomStep = 32;
 constexpr uint32_t kFailedStep = 4'096;  // small entries
 constexpr uint32_t kClaimStep = 4'096;
+constexpr size_t kCareStep = 4'096;    // deliveries that end in one commit of care; a batch more may
 constexpr Duration kCareAgain{50};  // when what needed care did not become due with it
 constexpr Duration kIdle{250};  // how often an idle writer looks whether there is room again
 
@@ -179,7 +180,8 @@ void LmdbStore::look_after(DestinationId to, WallTime now, uint32_t max, Duratio
   };
   Work work;
   work.task = [care = std::move(care)](Change& change) {
-    for (const DueEntry& entry : care) change.take_care(entry);
+    size_t ended = 0;
+    for (size_t i = 0; i < care.size() && ended < kCareStep; ++i) ended += change.take_care(care[i]);
   };
   work.done = [this, second_pass, answer](const Result<Committed>& result) {
     if (!result || !lease_thread_.post(second_pass)) answer();

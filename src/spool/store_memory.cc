@@ -320,7 +320,7 @@ void MemoryStore::look_after(DestinationId to, WallTime now) {
   }
   Groups groups(*this, now);
   for (const Delivery& delivery : due) {
-    if (is_waiting(deliveries_.at({delivery.message, to}).state) && hold(delivery)) groups.take_care(delivery);
+    if (is_waiting(deliveries_.at({delivery.message, to}).state) && hold(delivery)) static_cast<void>(groups.take_care(delivery));
   }
 }
 
@@ -341,7 +341,7 @@ uint64_t MemoryStore::expire(uint32_t max) {
     if (expires_by_index(delivery) && delivery.expires <= clock_.wall() && hold(delivery) && passed.size() < max) passed.push_back(delivery);
   }
   uint64_t ended = 0;
-  for (const Delivery& delivery : passed) ended += Groups(*this, clock_.wall()).expire(delivery) ? 1 : 0;
+  for (const Delivery& delivery : passed) ended += static_cast<uint32_t>(Groups(*this, clock_.wall()).expire(delivery));
   return ended;
 }
 

@@ -114,12 +114,12 @@ Result<Leases> StoreReader::lease_due(DestinationId to, WallTime now, uint32_t m
     if (transaction.failed()) return transaction.error();
   }
   lmdb::ReadTransaction transaction(environment_);
-  size_t bytes = 0;
+  size_t bytes = 0, loads = 0;
   for (const DueEntry& entry : taken) {
-    if (bytes > StoreOptions::kMaxLeaseBytes) {
+    if (bytes > StoreOptions::kMaxLeaseBytes || loads > StoreOptions::kMaxLeaseLoads) {
       leases_.drop(entry.message, entry.destination);
       if (!result.next_due || entry.due < *result.next_due) result.next_due = entry.due;
-    } else if (auto leased = lease(transaction, entry, now, care)) {
+    } else if (auto leased = lease(transaction, entry, now, care, loads)) {
       bytes += leased->message->body_bytes();
       result.leased.push_back(std::move(*leased));
     } else {
@@ -160,9 +160,10 @@ StoreReader::Turn StoreReader::turn_of(lmdb::Transaction& transaction, const Del
   return newer ? Turn::needs_care : Turn::yes;
 }
 
-std::optional<Leased> StoreReader::lease_batch(lmdb::Transaction& transaction, const DueEntry& entry, Leased first) const {
+std::optional<Leased> StoreReader::lease_batch(lmdb::Transaction& transaction, const DueEntry& entry, Leased first, size_t& loads) const {
   std::vector<std::string> bodies;  // nothing else of the messages is kept: they may be much larger
   const auto members = read_members(transaction, tables_, entry.destination, Groups::batch_key(entry.message), Groups::kMaxBatch);
+  loads += members.size();
   for (const GroupMember& member : members) {
     if (member.message == entry.message) {
       bodies.push_back(first.message->body(first.delivery.shape));
@@ -187,7 +188,7 @@ std::optional<Leased> StoreReader::lease_batch(lmdb::Transaction& transaction, c
 }
 
 std::optional<Leased> StoreReader::lease(lmdb::Transaction& transaction, const DueEntry& entry, WallTime now,
-                                         std::vector<DueEntry>& care) const {
+                                         std::vector<DueEntry>& care, size_t& loads) const {
   const auto stored = transaction.get(tables_.deliveries, delivery_key(entry.message, entry.destination));
   if (transaction.failed()) return std::nullopt;
   if (!stored) {
@@ -210,6 +211,7 @@ std::optional<Leased> StoreReader::lease(lmdb::Transaction& transaction, const D
     care.push_back(entry);
     return std::nullopt;
   }
+  ++loads;
   auto message = load(transaction, entry.message);
   if (message && !message->has_shape(delivery->shape)) message = Error{ErrorKind::corrupt, "the stored message lacks what this delivery sends"};
   if (!message) {
@@ -217,7 +219,7 @@ std::optional<Leased> StoreReader::lease(lmdb::Transaction& transaction, const D
     return std::nullopt;
   }
   Leased leased{std::move(*delivery), std::make_shared<const Message>(std::move(*message))};
-  return wire::is_batch(leased.delivery.grouping.kind) ? lease_batch(transaction, entry, std::move(leased)) : std::move(leased);
+  return wire::is_batch(leased.delivery.grouping.kind) ? lease_batch(transaction, entry, std::move(leased), loads) : std::move(leased);
 }
 
 std::optional<WallTime> StoreReader::oldest(DestinationId to) const {

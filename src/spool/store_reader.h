@@ -47,8 +47,8 @@ class StoreReader {
   Result<Message> load(lmdb::Transaction& transaction, const MessageId& id) const;
   Result<void> load_body(lmdb::Transaction& transaction, const MessageId& id, uint16_t shape, uint64_t bytes, std::string& body) const;
   Result<std::vector<Delivery>> deliveries(lmdb::Transaction& transaction, const MessageId& id, WallTime now) const;
-  std::optional<Leased> lease(lmdb::Transaction& transaction, const DueEntry& entry, WallTime now, std::vector<DueEntry>& care) const;
-  std::optional<Leased> lease_batch(lmdb::Transaction& transaction, const DueEntry& entry, Leased first) const;
+  std::optional<Leased> lease(lmdb::Transaction& transaction, const DueEntry& entry, WallTime now, std::vector<DueEntry>& care, size_t& loads) const;
+  std::optional<Leased> lease_batch(lmdb::Transaction& transaction, const DueEntry& entry, Leased first, size_t& loads) const;
   enum class Turn : uint8_t { yes, no, needs_care };
   Turn turn_of(lmdb::Transaction& transaction, const Delivery& delivery, WallTime now) const;
   void find_place(lmdb::Transaction& transaction, Delivery& delivery, WallTime now) const;

@@ -43,6 +43,7 @@ void append_sealed(std::string& out, const GroupHead& head) {
   std::string payload(head.first.view());
   put_be32(payload, head.count);
   put_be64(payload, head.bytes);
+  put_be64(payload, static_cast<uint64_t>(to_ms(head.due)));
   append_sealed(out, payload);
 }
 
@@ -54,6 +55,7 @@ std::optional<GroupHead> read_group_head(std::string_view stored) {
   head.first = in.id();
   head.count = in.u32();
   head.bytes = in.u64();
+  head.due = wall_from_ms(in.i64());
   return in.finished() ? std::optional(head) : std::nullopt;
 }
 

@@ -122,6 +122,87 @@ TEST_CASE("damage_in_the_middle_of_a_key_or_a_batch_stops_neither") {
   }
 }
 
+void damage_delivery(const Folder& folder, const MessageId& id) {
+  std::string key = delivery_key(id, destination_id("crm"));
+  behind(folder, "deliveries", [&](MDB_txn* txn, MDB_dbi dbi) {
+    MDB_val at{key.size(), key.data()}, value{};
+    REQUIRE(mdb_get(txn, dbi, &at, &value) == 0);
+    std::string changed(static_cast<const char*>(value.mv_data), value.mv_size);
+    changed[changed.size() / 2] ^= 1;
+    MDB_val damaged{changed.size(), changed.data()};
+    REQUIRE(mdb_put(txn, dbi, &at, &damaged, 0) == 0);
+  });
+}
+
+// Sends whatever can be leased until nothing waits, and gives what was sent, in order.
+std::vector<MessageId> drain(Store& store, ManualClock& clock) {
+  std::vector<MessageId> gone;
+  for (int i = 0; i < 10 && backlog(store, "crm").waiting > 0; ++i) {
+    clock.advance(Duration(10'000));
+    for (const Leased& one : lease_soon(store, clock.wall())) {
+      gone.push_back(one.delivery.message);
+      Delivery sent = one.delivery;
+      add_attempt(sent, {clock.wall(), 1, 200, "", ""});
+      REQUIRE(commit(store, settle(with_state(sent, DeliveryState::delivered))).ok());
+    }
+  }
+  return gone;
+}
+
+TEST_CASE("a_damaged_leader_of_a_batch_that_a_newcomer_fills_strands_nobody") {
+  ManualClock clock;
+  Folder folder;
+  Maker maker(clock);
+  auto store = open(folder, clock);
+  std::vector<MessageId> ids;
+  const auto add = [&] {
+    NewMessage message = of_key(maker, wire::GroupKind::batch_array);
+    message.deliveries[0].grouping.max = 3;
+    ids.push_back(message.message->event.id);
+    REQUIRE(commit(*store, put(message)).ok());
+  };
+  add();
+  add();
+  store.reset();
+  damage_delivery(folder, ids[0]);
+  store = open(folder, clock);
+  add();  // the third: full
+  CHECK(drain(*store, clock) == std::vector<MessageId>{ids[1]});
+  CHECK(backlog(*store, "crm").delivered == 2);
+  CHECK(backlog(*store, "crm").dead == 1);
+}
+
+TEST_CASE("a_replay_that_meets_a_damaged_head_of_its_key_has_the_turn") {
+  for (const wire::GroupKind kind : {wire::GroupKind::order_wait, wire::GroupKind::order_skip}) {
+    ManualClock clock;
+    Folder folder;
+    Maker maker(clock);
+    auto store = open(folder, clock);
+    std::vector<MessageId> ids;
+    for (int i = 0; i < 2; ++i) {
+      const NewMessage message = of_key(maker, kind);
+      ids.push_back(message.message->event.id);
+      REQUIRE(commit(*store, put(message)).ok());
+      if (i > 0) continue;
+      auto leased = lease_soon(*store, clock.wall());
+      REQUIRE(leased.size() == 1);
+      Delivery sent = leased[0].delivery;
+      add_attempt(sent, {clock.wall(), 1, 200, "", ""});
+      REQUIRE(commit(*store, settle(with_state(sent, DeliveryState::delivered)))->refused == std::vector<bool>{false});
+    }
+    store.reset();
+    damage_delivery(folder, ids[1]);
+    store = open(folder, clock);
+    auto first = deliveries(*store, ids[0]);
+    REQUIRE(first.ok());
+    Delivery again = first->front();
+    again.attempts_before = again.attempts;
+    REQUIRE(commit(*store, settle(with_state(again, DeliveryState::queued, clock.wall())))->refused == std::vector<bool>{false});
+    CHECK(drain(*store, clock) == std::vector<MessageId>{ids[0]});
+    CHECK(backlog(*store, "crm").waiting == 0);
+  }
+}
+
 }  // namespace
 
 }  // namespace belay::spool::test

@@ -495,6 +495,42 @@ TEST_CASE_TEMPLATE("an_expired_one_behind_a_head_does_not_hold_up_those_after_it
   CHECK(f.state_of(first) == DeliveryState::delivered);
 }
 
+TEST_CASE_TEMPLATE("an_expired_head_passes_its_turn_on_although_a_dead_one_would_keep_it", Engine, ENGINES) {
+  Fixture<Engine> f;
+  const auto key = grouping(GroupKind::order_wait);
+  NewMessage message = f.maker.message({"crm"});
+  message.deliveries[0].grouping = key;
+  message.deliveries[0].expires = f.now() + Duration(1'000);
+  REQUIRE(commit(*f.store, put(message)).ok());
+  const MessageId second = put_in(f, key);
+  f.clock.advance(Duration(1'000));
+  static_cast<void>(leased_ids(f, f.now()));
+  CHECK(f.state_of(message.message->event.id) == DeliveryState::dead);
+  REQUIRE(sent(f, delivery_of(f, second), DeliveryState::delivered));
+  REQUIRE(ask_for(f, message.message->event.id, DeliveryState::queued));
+  CHECK(leased_ids(f, f.now()) == Ids{message.message->event.id});
+  check_books(f);
+}
+
+TEST_CASE_TEMPLATE("a_batch_whose_time_has_passed_takes_nobody_in_any_more", Engine, ENGINES) {
+  Fixture<Engine> f;
+  const auto key = grouping(GroupKind::batch_array);
+  NewMessage message = f.maker.message({"crm"}, "1");
+  message.deliveries[0].grouping = key;
+  message.deliveries[0].expires = f.now() + Duration(10'000);
+  const MessageId first = message.message->event.id;
+  REQUIRE(commit(*f.store, put(message)).ok());
+  f.clock.advance(Duration(9'000));  // its destination takes nothing meanwhile
+  const MessageId later = put_in(f, key, "2");
+  CHECK(delivery_of(f, later).batch == later);
+  f.clock.advance(Duration(2'000));
+  while (prune(*f.store, WallTime{}, WallTime{}, 2).more) {
+  }
+  CHECK(f.state_of(first) == DeliveryState::dead);
+  CHECK(f.state_of(later) == DeliveryState::queued);
+  check_books(f);
+}
+
 // all together
 
 TEST_CASE_TEMPLATE("a_keys_deliveries_are_never_sent_beside_each_other_nor_in_another_order_whatever_happens", Engine, ENGINES) {
