@@ -7,6 +7,7 @@ packages_clang="clang libclang-rt-dev"
 packages_format="clang-format"
 packages_test="$packages_clang curl nginx-light openssl procps python3 strace util-linux"
 packages_interop="nodejs npm"  # where there is no npm yet: other packagings of node conflict with these
+packages_origins="apache2-bin lighttpd haproxy gunicorn python3-waitress slowhttptest"
 
 install_packages() {
   local group package missing=()
@@ -24,6 +25,14 @@ install_packages() {
     return 1
   fi
   echo "installing ${missing[*]}" >&2
-  "${root[@]}" apt-get update -qq &&
-    "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+  (  # Servers among them are for tests: none is started as a service.
+    policy=/usr/sbin/policy-rc.d
+    if [ ! -e $policy ] && [ ! -L $policy ]; then
+      trap '"${root[@]}" rm -f $policy' EXIT
+      printf '#!/bin/sh\nexit 101\n' | "${root[@]}" tee $policy >/dev/null
+      "${root[@]}" chmod 755 $policy
+    fi
+    "${root[@]}" apt-get update -qq &&
+      "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+  )
 }
