@@ -4,8 +4,8 @@
 //
 // Deadlines are absolute and cannot be pushed by sending a byte now and then: head_timeout from the first byte of a head (and
 // from accept to the first byte, TLS and PROXY header included), idle_timeout between requests, head_timeout plus the received
-// bytes at body_rate for a body, idle_timeout plus the answer's bytes at body_rate for a slow reader. Late heads and bodies get
-// 408. An answer that goes out while the sender is still sending is followed by a half close and a bounded wait (kLingerTime or
+// bytes at body_rate for a body, idle_timeout plus the bytes it took since it first fell behind at body_rate for a slow reader. Late
+// heads and bodies get 408. An answer that goes out while the sender is still sending is followed by a half close and a bounded wait (kLingerTime or
 // head_timeout, kLingerBytes), because closing at once would make the kernel reset the connection and lose the answer.
 #pragma once
 
@@ -92,6 +92,7 @@ class Connection final : public event::StreamHandler {
   void answered();
   void compose_answer();
   void write_more();
+  void push_reader_deadline();
   void answer_sent();
   void next_request();
   void rest();
@@ -121,7 +122,9 @@ class Connection final : public event::StreamHandler {
   size_t head_bytes_ = 0;
   size_t message_bytes_ = 0;   // of work_->in that belong to the request under way
   size_t written_ = 0;         // of the answer
-  bool slow_reader_ = false;   // its deadline is set
+  bool slow_reader_ = false;   // the sender fell behind while it read the answer
+  size_t written_then_ = 0;    // when it did
+  MonotonicTime fell_behind_{};
   uint64_t lingered_ = 0;
   MonotonicTime body_started_{};
 };

@@ -61,16 +61,23 @@ void Connection::write_more() {
     const size_t of_body = written_ < head.size() ? 0 : written_ - head.size();
     if (of_body < body.size()) parts[count++] = {const_cast<char*>(body.data()) + of_body, body.size() - of_body};
     const event::Io io = stream_->write(parts, count);
-    if (io.state == event::IoState::blocked) {
-      if (slow_reader_) return;
-      slow_reader_ = true;
-      const uint64_t rate = std::max<uint64_t>(owner_.limits().body_rate, 1);
-      return set_deadline(owner_.limits().idle_timeout + Duration(total * 1000 / rate));
-    }
+    if (io.state == event::IoState::blocked) return push_reader_deadline();
     if (io.state != event::IoState::ok) return close();
     written_ += io.bytes;
   }
   answer_sent();
+}
+
+// Counts what the sender has taken, not what is left: who reads nothing would hold a large answer for hours.
+void Connection::push_reader_deadline() {
+  if (!slow_reader_) {
+    slow_reader_ = true;
+    written_then_ = written_;
+    fell_behind_ = owner_.loop().now();
+  }
+  const uint64_t rate = std::max<uint64_t>(owner_.limits().body_rate, 1);
+  const uint64_t taken = written_ - written_then_ + event::kUnsentBytes;  // we hear of it only when that has gone
+  deadline_.set(fell_behind_ + owner_.limits().idle_timeout + Duration(taken * 1000 / rate));
 }
 
 void Connection::answer_sent() {
