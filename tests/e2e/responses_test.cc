@@ -19,6 +19,12 @@ std::string rules(const Backend& backend) {
          backend.address() + "\", timeout: 1s, retry: { schedule: [1h] } }\n";
 }
 
+std::string repeated(const std::string& text, size_t count) {
+  std::string out;
+  for (size_t i = 0; i < count; ++i) out += text;
+  return out;
+}
+
 const std::vector<std::pair<std::string, std::string>> kHostile = {
     {"content-length and chunked", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"},
     {"two content-lengths", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nok!"},
@@ -44,6 +50,24 @@ const std::vector<std::pair<std::string, std::string>> kHostile = {
     {"unknown transfer coding", "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\nok"},
     {"head without end", "HTTP/1.1 200 OK\r\n" + std::string(200'000, 'x')},
     {"nothing at all", ""},
+    {"list of lengths", "HTTP/1.1 200 OK\r\nContent-Length: 2, 2\r\n\r\nok"},
+    {"chunked twice", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked, chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"},
+    {"chunked in http/1.0", "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"},
+    {"chunk without a size", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n\r\nok\r\n0\r\n\r\n"},
+    {"chunk size of 17 digits", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n10000000000000002\r\nok\r\n0\r\n\r\n"},
+    {"chunk with bare line feeds", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\nok\n0\n\n"},
+    {"endless chunk extension", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2;" + std::string(200'000, 'x')},
+    {"endless trailers", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n" + repeated("X: y\r\n", 50'000)},
+    {"length of a trailer", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nContent-Length: 9\r\n\r\n"},
+    {"endless fields", "HTTP/1.1 200 OK\r\n" + repeated("X: y\r\n", 50'000)},
+    {"endless 1xx", repeated("HTTP/1.1 100 Continue\r\n\r\n", 20'000)},
+    {"1xx that never ends", "HTTP/1.1 103 Early Hints\r\n" + repeated("Link: </a>\r\n", 50'000)},
+    {"length beyond any memory", "HTTP/1.1 200 OK\r\nContent-Length: 9000000000000000000\r\n\r\nok"},
+    {"body without end", "HTTP/1.1 200 OK\r\n\r\n" + std::string(11'000'000, 'x')},
+    {"body of 204", "HTTP/1.1 204 No Content\r\nContent-Length: 2\r\n\r\nok"},
+    {"status beyond 599", "HTTP/1.1 999 Odd\r\nContent-Length: 2\r\n\r\nok"},
+    {"http/2", bytes_of("\0\0\x06\x04\0\0\0\0\0\0\x03\0\0\0\x64")},
+    {"tls alert", bytes_of("\x15\x03\x01\0\x02\x02\x50")},
 };
 
 }  // namespace
@@ -67,6 +91,29 @@ TEST_CASE("a_hostile_answer_is_not_passed_on_and_the_webhook_is_spooled") {
     REQUIRE(next.has_value());
     CHECK_EQ(next->status, 200);
     CHECK_EQ(next->body, "{\"ok\":true}");
+  }
+}
+
+TEST_CASE("the_connection_of_a_hostile_answer_is_never_used_again_though_the_backend_keeps_it_open") {
+  const TempFolder folder;
+  Backend backend(folder);
+  Gateway gateway(folder, {.rules = rules(backend), .proxy = "  workers: 1\n"});
+  const auto kept_used = [&](const std::string& bytes, int expected) {
+    folder.write("raw", bytes);
+    backend.mode("keep " + (folder / "raw"));
+    const auto answer = send_once(gateway.address(), request("POST", "/x", {}, "{}"));
+    REQUIRE(answer.has_value());
+    CHECK_EQ(answer->status, expected);
+    backend.mode("ok");
+    const auto next = send_once(gateway.address(), request("POST", "/after", {}, "{}"));
+    REQUIRE(next.has_value());
+    CHECK_EQ(next->status, 200);
+    return backend.seen().back().status == kOnKeptConnection;
+  };
+  CHECK(kept_used("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", 200));  // it would be noticed
+  for (const auto& hostile : kHostile) {
+    CAPTURE(hostile.first);
+    CHECK_FALSE(kept_used(hostile.second, 202));
   }
 }
 

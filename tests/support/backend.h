@@ -9,6 +9,8 @@
 
 namespace belay::test {
 
+inline constexpr int kOnKeptConnection = 999;  // in place of the status: the connection had an answer of the mode "keep" before
+
 struct Seen {
   int status = 0;      // what it answered; 0: nothing or raw bytes
   std::string method, target, id, attempt, sha256, head, body;

@@ -6,7 +6,8 @@
 //
 // A record line: status TAB method TAB target TAB webhook-id TAB attempt TAB sha256-of-body TAB hex(head) TAB hex(body up to 64 KB) TAB microseconds
 // of the monotonic clock, which is the same for all processes
-// Modes: ok | status N | hang | reset | close | drip MS | slow MS | raw FILE (answers with these bytes)
+// Modes: ok | status N | hang | reset | close | drip MS | slow MS | raw FILE (answers with these bytes and closes) |
+// keep FILE (answers with these bytes and leaves the connection open; whatever comes on it after that is recorded with kOnKeptConnection)
 // A mode may end in "xN": it holds for N requests, then ok.
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -26,6 +27,7 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "support/backend.h"
 #include "support/process.h"
 #include "support/sender.h"
 
@@ -47,6 +49,7 @@ struct Peer {
   Clock::time_point next_byte{};
   bool hang = false;
   bool close_after = false;
+  bool kept = false;   // it had a "keep" answer
 };
 
 int64_t now_us() { return std::chrono::duration_cast<std::chrono::microseconds>(Clock::now().time_since_epoch()).count(); }
@@ -164,16 +167,17 @@ class Backend {
     std::string word, value;
     mode_words >> word >> value;
     const int status = word == "ok" || word == "drip" || word == "slow" ? 200 : word == "status" ? std::atoi(value.c_str()) : 0;
-    record(status, head, body);
+    record(peer.kept ? belay::test::kOnKeptConnection : status, head, body);
     if (word == "hang") {
       peer.hang = true;
     } else if (word == "reset") {
       drop(fd, true);
     } else if (word == "close") {
       drop(fd);
-    } else if (word == "raw") {
+    } else if (word == "raw" || word == "keep") {
       peer.out += belay::test::read_text(value);
-      peer.close_after = true;
+      peer.close_after = word == "raw";
+      peer.kept = word == "keep";
     } else {
       const std::string text = "{\"ok\":" + std::string(status / 100 == 2 ? "true" : "false") + "}";
       peer.out += "HTTP/1.1 " + std::to_string(status) + " Backend\r\nContent-Type: application/json\r\nX-Backend: yes\r\n" +
