@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/masked_url.h"
 #include "cli/commands.h"
 #include "cli/problems_text.h"
 #include "conf/configuration.h"
@@ -84,8 +85,8 @@ std::string summary(const pipeline::Ruleset& ruleset) {
   }
   std::vector<std::vector<std::string>> destinations = {{"DESTINATION", "URL"}};
   for (const conf::Named& named : configuration.destinations) {
-    std::string urls = named.node.at("url").text();
-    for (const conf::Node& url : named.node.at("urls").items()) urls += (urls.empty() ? "" : ", ") + url.text();
+    std::string urls = masked_url(named.node.at("url").text());
+    for (const conf::Node& url : named.node.at("urls").items()) urls += (urls.empty() ? "" : ", ") + masked_url(url.text());
     destinations.push_back({named.name, urls});
   }
   return fmt::format("{}: {} sources, {} destinations, {} files\n\n{}\n{}{}", configuration.main_file,

@@ -58,6 +58,9 @@ void Mask::add(const upstream::Destination& to, const conf::Configuration& confi
     collect(sign);
     if (const conf::Node* const preset = configuration.preset(sign.at("preset").text())) collect(preset->at("verify"));
   }
+  for (const http::Url& url : to.urls) {
+    for (const auto& [name, value] : http::parse_form(url.query)) parameters_.push_back(name);
+  }
   for (const auto& [name, value] : to.auth_headers) fields_.push_back(name);
   for (const auto& [name, value] : to.set_headers) {
     const auto from_reference = [](const conf::SecretValue& one) { return !one.literal; };

@@ -32,7 +32,9 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/core_dumps.h"
 #include "base/log.h"
+#include "base/service_manager.h"
 #include "cli/commands.h"
 #include "cli/hold_reloads.h"
 #include "conf/configuration.h"
@@ -117,6 +119,7 @@ bool Supervisor::check(const char* when) {
     const conf::Configuration& configuration = *generation->configuration;
     stop_timeout_ = configuration.proxy.limits.stop_timeout;
     spool_socket_ = configuration.spool.socket;
+    set_core_dumps(configuration.log.core_dumps);
     addresses_.clear();
     for (const conf::Listen& listen : configuration.proxy.listen) addresses_.push_back(listen.address);
     return true;
@@ -190,6 +193,7 @@ void Supervisor::become(const Half& half, pid_t supervisor) {
   ::prctl(PR_SET_PDEATHSIG, SIGTERM);
   if (::getppid() != supervisor) std::_Exit(1);
   ::sigprocmask(SIG_SETMASK, &signals_before_, nullptr);
+  if (half.command == "spool") ::unsetenv("NOTIFY_SOCKET");  // the gateway is ready when its proxy is, which starts after the spool
   ::setpgid(0, 0);  // Ctrl-C reaches the supervisor alone, which stops the halves in their order
   std::vector<std::string> words{"belay", half.command, "-c", load_.main_file};
   if (!load_.state_folder.empty()) words.insert(words.end(), {"--state", load_.state_folder});
@@ -221,7 +225,8 @@ void Supervisor::on_signal(int number) {
   if (number == SIGCHLD) return reap();
   if (number == SIGQUIT || (number != SIGHUP && stopping_ != Stopping::no)) return stop_at_once();
   if (number != SIGHUP) return stop(0);
-  if (stopping_ != Stopping::no || !check("reload")) return;
+  if (stopping_ != Stopping::no) return;
+  if (!check("reload")) return tell_service_manager("STATUS=reload refused; the old rules stay");
   if (proxy_.pid != 0) told_.insert(addresses_.begin(), addresses_.end());
   for (const Half* half : {&spool_, &proxy_}) {
     if (half->pid != 0) ::kill(half->pid, SIGHUP);
@@ -257,6 +262,7 @@ void Supervisor::stop(int code) {
   if (stopping_ != Stopping::no) return;
   exit_code_ = code;
   stopping_ = Stopping::proxy;
+  tell_service_manager("STOPPING=1");
   kill_at_ = now() + stop_timeout_ + kProxyMargin;
   if (proxy_.pid != 0) ::kill(proxy_.pid, SIGTERM);
 }

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "admin/companion.h"
+#include "base/core_dumps.h"
 #include "base/log.h"
 #include "cli/commands.h"
 #include "cli/hold_reloads.h"
@@ -34,6 +35,7 @@ int run_half(const conf::LoadOptions& load) {
     return 1;
   }
   log::init("spool", level_of(*configuration));
+  set_core_dumps(configuration->log.core_dumps);
   return spool::run_spool(std::move(configuration), load, admin::make_companion);
 }
 

@@ -59,6 +59,7 @@ struct AdminSettings {
 
 struct LogSettings {
   std::string level, access, format;
+  bool core_dumps = false;
 };
 
 // A named mapping of a rules file. `folder` is where its relative paths (secrets, certificates, schemas) start: the

@@ -122,6 +122,10 @@ constexpr Setting kLog[] = {
      .fallback = "stdout",
      .help = "one line a request: stdout, stderr, off or a file"},
     {.key = "format", .type = Type::text, .fallback = "json", .range = "json", .help = "form of access lines"},
+    {.key = "core_dumps",
+     .type = Type::boolean,
+     .fallback = "false",
+     .help = "a crash may leave a core dump, with all secrets in it, and debuggers may attach"},
 };
 const Documented kLogDocumented("log", kLog);
 
@@ -165,6 +169,7 @@ std::string readable_file(const Section& section, std::string_view key, const Co
 
 TlsListen read_tls(const Node& node, const Configuration& configuration, Problems& problems) {
   const Section section(node, kTls, problems);
+  if (section.node("key").is_scalar()) warn_if_public(place(configuration, section.text("key")), section.node("key").position(), problems);
   return {.certificate = readable_file(section, "certificate", configuration),
           .key = readable_file(section, "key", configuration),
           .name = section.text("name"),
@@ -295,7 +300,7 @@ void read_admin(const Node& node, Configuration& configuration, const SecretSour
 void read_log(const Node& node, Configuration& configuration, Problems& problems) {
   const Section section(node, kLog, problems);
   configuration.log = {
-      .level = section.text("level"), .access = section.text("access"), .format = section.text("format")};
+      .level = section.text("level"), .access = section.text("access"), .format = section.text("format"), .core_dumps = section.boolean("core_dumps")};
   std::string& access = configuration.log.access;
   if (access != "stdout" && access != "stderr" && access != "off") access = place(configuration, access);
 }

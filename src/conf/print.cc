@@ -1,9 +1,10 @@
 // The effective settings as YAML. What could be a secret is shown as "***": every reference, everything below a key
-// that holds secrets, and credentials inside URLs.
+// that holds secrets, and credentials and queries of URLs.
 #include <algorithm>
 #include <array>
 
 #include "base/bytes.h"
+#include "base/masked_url.h"
 #include "conf/configuration.h"
 
 namespace belay::conf {
@@ -30,17 +31,6 @@ bool names_a_secret(const Node& node) {
 
 bool reference(std::string_view text) {
   return text.find("${env:") != std::string_view::npos || text.find("${file:") != std::string_view::npos;
-}
-
-// "http://user:password@host" with its credentials masked.
-std::string without_credentials(std::string_view text) {
-  const size_t scheme = text.find("://");
-  if (scheme == std::string_view::npos) return std::string(text);
-  const size_t authority = scheme + 3;
-  const size_t end = std::min(text.find_first_of("/?#", authority), text.size());
-  const size_t at = text.substr(0, end).rfind('@');
-  if (at == std::string_view::npos || at < authority) return std::string(text);
-  return std::string(text.substr(0, authority)) + std::string(kMask) + std::string(text.substr(at));
 }
 
 std::string quote(std::string_view text) {
@@ -117,7 +107,7 @@ class Printer {
     if (node.is_list()) return "[]";
     if (!node.is_scalar()) return "null";
     if (masked || reference(node.text())) return quote(kMask);
-    return scalar(without_credentials(node.text()), node.quoted());
+    return scalar(masked_url(node.text()), node.quoted());
   }
 
   std::string out_;
@@ -203,6 +193,7 @@ std::string print(const Configuration& configuration) {
   out.setting(1, "level", configuration.log.level);
   out.setting(1, "access", configuration.log.access);
   out.setting(1, "format", configuration.log.format);
+  out.setting(1, "core_dumps", configuration.log.core_dumps ? "true" : "false");
   print_named(out, "sources", configuration.sources);
   print_named(out, "destinations", configuration.destinations);
   return out.take();

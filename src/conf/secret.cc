@@ -45,6 +45,11 @@ std::optional<std::string> from_environment(const Node& node, const SecretSource
   return value;
 }
 
+bool may_be_read_by_all(const std::string& path) {
+  struct stat status {};
+  return stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode) && (status.st_mode & S_IROTH) != 0;
+}
+
 std::optional<std::string> from_file(const Node& node, const SecretSource& source, const std::string& name,
                                      Problems& problems) {
   const std::string path = name.starts_with('/') || source.folder.empty() ? name : source.folder + '/' + name;
@@ -55,10 +60,7 @@ std::optional<std::string> from_file(const Node& node, const SecretSource& sourc
                  "check the path and who may read it");
     return std::nullopt;
   }
-  struct stat status {};
-  if (stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode) && (status.st_mode & S_IROTH) != 0) {
-    problems.warn(node.position(), "everybody on this machine may read " + path, "chmod 600 it");
-  }
+  warn_if_public(path, node.position(), problems);
   if (value->ends_with('\n')) value->pop_back();  // editors and echo end a file with a newline
   if (value->ends_with('\r')) value->pop_back();
   if (value->empty()) {
@@ -120,6 +122,10 @@ std::optional<SecretValue> resolve(const Node& node, const SecretSource& source,
   }
   if (out.literal && source.refuse_literals) {
     problems.add(node.position(), "a secret is written in the file itself", "write ${env:NAME} or ${file:PATH}");
+  } else if (out.literal && may_be_read_by_all(node.position().file)) {
+    // Once a file: the position is the whole of it.
+    problems.warn({node.position().file}, "a secret is written in this file, and everybody on this machine may read it",
+                  "chmod o-r it, or write ${env:NAME} or ${file:PATH}");
   }
   return out;
 }
@@ -154,6 +160,10 @@ void read_one(const Node& node, const SecretSource& source, Problems& problems, 
 }
 
 }  // namespace
+
+void warn_if_public(const std::string& path, Position position, Problems& problems) {
+  if (may_be_read_by_all(path)) problems.warn(std::move(position), "everybody on this machine may read " + path, "chmod 600 it");
+}
 
 MissingSecretsStandIn::MissingSecretsStandIn() { stand_in = true; }
 MissingSecretsStandIn::~MissingSecretsStandIn() { stand_in = false; }

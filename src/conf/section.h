@@ -115,6 +115,9 @@ class Section {
 // Reads one scalar node as a secret (for maps of header → secret and the like).
 Secret read_secret(const Node& node, const SecretSource& source, Problems& problems);
 
+// Warns at `position` when everybody on this machine may read the file, which holds a secret.
+void warn_if_public(const std::string& path, Position position, Problems& problems);
+
 // The nearest of `known` by edit distance, for did-you-mean; empty when nothing is near.
 std::string nearest(std::string_view word, std::span<const std::string_view> known);
 

@@ -4,6 +4,7 @@
 
 #include "base/bytes.h"
 #include "base/ip.h"
+#include "base/masked_url.h"
 #include "http/chars.h"
 
 namespace belay::http {
@@ -18,7 +19,7 @@ uint16_t default_port(std::string_view scheme) {
 }
 
 Error bad(std::string_view text, std::string_view what) {
-  return invalid("url '" + printable(text) + "' " + std::string(what));
+  return invalid("url '" + printable(masked_url(text)) + "' " + std::string(what));
 }
 
 // Splits "path?query" as written.

@@ -18,7 +18,9 @@
 #include <optional>
 #include <vector>
 
+#include "base/core_dumps.h"
 #include "base/log.h"
+#include "base/service_manager.h"
 #include "proxy/generation.h"
 #include "proxy/worker.h"
 
@@ -116,6 +118,7 @@ bool Master::start() {
   }
   const Generation& first = *coming_.generation;
   log::init("master", level_of(*first.configuration));
+  set_core_dumps(first.configuration->log.core_dumps);
   auto shared = pipeline::SharedMemory::create();
   int ends[2];
   if (!shared || ::pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) {
@@ -229,6 +232,9 @@ void Master::reload() {
       log::error("reload: {}: {}{}{}", problem.position.to_string(), problem.what, problem.hint.empty() || problem.hint.front() == '\n' ? "" : "; ", problem.hint);
     }
     log::error("reload refused: {} problem{}; the old rules stay", problems.all().size(), problems.all().size() == 1 ? "" : "s");
+    if (serving_.generation) {
+      tell_service_manager("STATUS=reload refused; the old rules stay, generation " + std::to_string(serving_.generation->number));
+    }
   }
   close_unused_sockets();
 }
@@ -266,8 +272,11 @@ void Master::adopt() {
   close_unused_sockets();
   const Generation& now_serving = *serving_.generation;
   log::init("master", level_of(*now_serving.configuration));
+  set_core_dumps(now_serving.configuration->log.core_dumps);
   log::info("ready: {} workers, {} sources, generation {}", workers_of(now_serving, true), now_serving.ruleset->sources.size(),
             now_serving.number);
+  tell_service_manager("READY=1\nSTATUS=" + std::to_string(now_serving.ruleset->sources.size()) + " sources, generation " +
+                       std::to_string(now_serving.number));
 }
 
 void Master::dismiss(Crew& crew) {
@@ -280,6 +289,7 @@ void Master::dismiss(Crew& crew) {
 void Master::stop(int signal_number) {
   if (stopping_ && signal_number != SIGQUIT) return;
   stopping_ = true;
+  tell_service_manager("STOPPING=1");
   log::info("stopping{}", signal_number == SIGQUIT ? " at once" : "");
   for (WorkerProcess& worker : workers_) {
     if (signal_number == SIGQUIT) worker.kill_at = MonotonicTime::max();
@@ -362,6 +372,7 @@ void Master::become_worker(const Generation& generation, size_t slot, pid_t mast
   ::close(ready_read_);
   sockets_.leave_others(generation);  // an address that leaves the configuration must not stay open in here
   log::init("worker", level_of(*generation.configuration));
+  set_core_dumps(generation.configuration->log.core_dumps);
   // Ctrl-C reaches the whole terminal group, but the master decides.
   ::signal(SIGINT, SIG_IGN);
   ::signal(SIGHUP, SIG_IGN);

@@ -4,7 +4,9 @@
 #include <cstdlib>
 
 #include "base/check.h"
+#include "base/core_dumps.h"
 #include "base/log.h"
+#include "base/service_manager.h"
 #include "spool/dispatcher.h"
 #include "spool/intake.h"
 #include "spool/resident.h"
@@ -60,6 +62,7 @@ int Process::run(std::shared_ptr<const conf::Configuration> configuration, const
   retention_ = std::make_unique<Retention>(loop_, *store_, clock_);
   retention_->keep(configuration_->spool.retention, configuration_->spool.history);
   log::info("spool ready on {}", configuration_->spool.socket);
+  tell_service_manager("READY=1\nSTATUS=ready on " + configuration_->spool.socket);
   loop_.run();
   end();
   log::info("spool stopped");
@@ -192,12 +195,14 @@ void Process::use(std::shared_ptr<const conf::Configuration> configuration, upst
   intake_->post([now = destinations_](Intake& intake) { intake.set_destinations(now); });
   operations_->control().use(destinations_);
   retention_->keep(configuration_->spool.retention, configuration_->spool.history);
+  set_core_dumps(configuration_->log.core_dumps);
   if (companion_) companion_->reloaded(*configuration_);
 }
 
 void Process::stop() {
   if (std::exchange(stopping_, true)) return;
   log::info("spool: stopping");
+  tell_service_manager("STOPPING=1");
   retention_->stop();
   intake_->post([](Intake& intake) { intake.stop(); });
   dispatcher_->post([this](Dispatcher& dispatcher) {

@@ -146,6 +146,7 @@ class Builder {
     };
     const event::ClientTlsFiles files{.ca = path("ca"), .certificate = path("certificate"), .key = path("key"), .verify = section.boolean("verify")};
     if (files.certificate.empty() && !files.key.empty()) section.wrong("key", "a key without its certificate", "write tls.certificate as well");
+    if (!files.key.empty()) conf::warn_if_public(files.key, section.node("key").position(), problems_);
     if (!files.verify) {
       problems_.warn(section.node("verify").position(), "tls.verify is false: anybody on the way to " + to.name + " can read and change what it gets",
                      "give tls.ca the backend's own authority instead");

@@ -1,6 +1,7 @@
 #include "upstream/endpoint.h"
 
 #include "base/bytes.h"
+#include "base/masked_url.h"
 #include "upstream/private_address.h"
 
 namespace belay::upstream {
@@ -20,7 +21,7 @@ Result<std::shared_ptr<const Destination>> make_endpoint(const std::string& url,
   auto parsed = http::parse_url(url);
   if (!parsed) return parsed.error();
   if (parsed->scheme == "http" && !stays_near(*parsed)) {
-    return Error{ErrorKind::invalid, "'" + printable(url, 200) + "' is not https: what it answers could be anybody's; write https://, or the private address itself"};
+    return Error{ErrorKind::invalid, "'" + printable(masked_url(url), 200) + "' is not https: what it answers could be anybody's; write https://, or the private address itself"};
   }
   auto to = std::make_shared<Destination>();
   to->name = url;

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "base/masked_url.h"
 
 namespace belay::upstream {
 
@@ -36,7 +37,7 @@ void FetchedKeys::read(Entry& entry, const std::shared_ptr<const Document>& docu
   entry.document = document;
   entry.keys = nullptr;
   auto keys = signature::parse_public_keys(document->body);
-  if (!keys) return log::warn("{}: {}", entry.from->name, keys.error().message);
+  if (!keys) return log::warn("{}: {}", masked_url(entry.from->name), keys.error().message);
   entry.keys = std::make_shared<const signature::PublicKeys>(std::move(keys).value());
 }
 

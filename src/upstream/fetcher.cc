@@ -5,6 +5,7 @@
 
 #include "base/bytes.h"
 #include "base/log.h"
+#include "base/masked_url.h"
 
 namespace belay::upstream {
 
@@ -99,7 +100,7 @@ void Fetcher::landed(Entry& entry, const Attempt& attempt) {
     entry.error = attempt.outcome == Outcome::answered ? "status " + std::to_string(attempt.status())
                                                        : std::string(to_string(attempt.outcome)) + ": " + attempt.error;
     entry.failed_until = now + limits_.failure_memory;
-    log::warn("{} cannot be fetched: {}", entry.from->name, entry.error);
+    log::warn("{} cannot be fetched: {}", masked_url(entry.from->name), entry.error);
   }
   const auto waiting = std::exchange(entry.waiting, {});
   entry.call.reset();

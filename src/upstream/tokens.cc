@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "base/masked_url.h"
 #include "upstream/client_impl.h"
 
 namespace belay::upstream {
@@ -76,7 +77,7 @@ void Tokens::landed(Entry& entry, const Attempt& attempt) {
 }
 
 void Tokens::failed(Entry& entry, std::string why) {
-  log::warn("no access token from {}: {}", entry.of->endpoint->name, why);
+  log::warn("no access token from {}: {}", masked_url(entry.of->endpoint->name), why);
   entry.error = "no access token: " + std::move(why);
   entry.failed_until = loop_.now() + kFailureMemory;
   for (const auto& done : std::exchange(entry.waiting, {})) done();

@@ -5,6 +5,7 @@
 #include "base/host.h"
 #include "base/id.h"
 #include "base/ip.h"
+#include "base/masked_url.h"
 
 using namespace belay;
 
@@ -96,4 +97,19 @@ TEST_CASE("a_json_string_of_many_escapes_is_that_of_its_pieces") {
     append_json_string(whole, text);
     REQUIRE_EQ(whole, expected + '"');
   }
+}
+
+TEST_CASE("a_url_is_shown_without_who_logs_in_there_and_without_its_query") {
+  const std::pair<const char*, const char*> table[] = {
+      {"https://example.com/in", "https://example.com/in"},
+      {"https://example.com/in?code=abc&x", "https://example.com/in?***"},
+      {"https://example.com/in?", "https://example.com/in?"},
+      {"http://me:abc@example.com/", "http://***@example.com/"},
+      {"http://me:a/b@c@example.com?d=e@f", "http://***@example.com?***"},
+      {"unix:/run/app.sock:/in?k=abc", "unix:/run/app.sock:/in?***"},
+      {"$query.a == 'x' ? 1 : 2", "$query.a == 'x' ? 1 : 2"},
+      {"'see http://me:abc@example.com/?a'", "'see http://***@example.com/?a'"},
+      {"", ""},
+  };
+  for (const auto& [url, shown] : table) CHECK_EQ(masked_url(url), shown);
 }
