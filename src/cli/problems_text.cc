@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "cli/without_secrets.h"
 #include "rules/lexer.h"
 
 namespace belay::cli {
@@ -14,11 +15,10 @@ namespace {
 
 constexpr size_t kMaxFile = size_t{16} << 20;
 constexpr size_t kMaxWithLines = 200;  // problems; more than that are one line each
-constexpr std::string_view kSecretKeys[] = {"secret", "token", "password", "bearer", "signing", "apikey", "api-key", "api_key"};
 
 class Files {
  public:
-  // Empty when there is no such line.
+  // As it may be shown; empty when there is no such line.
   std::string line(const conf::Position& position) {
     const auto [found, fresh] = lines_.try_emplace(position.file);
     if (fresh) {
@@ -28,41 +28,15 @@ class Files {
       for (const std::string_view line : split(rest, '\n')) found->second.emplace_back(line.ends_with('\r') ? line.substr(0, line.size() - 1) : line);
     }
     const auto index = static_cast<size_t>(position.line - 1);
-    return index < found->second.size() ? found->second[index] : std::string();
+    if (index >= found->second.size()) return {};
+    return without_secrets(found->second[index], below_secret_key(found->second, index));
   }
 
  private:
   std::map<std::string, std::vector<std::string>> lines_;
 };
 
-bool is_key_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-'; }
-
-bool names_secret(std::string_view key) {
-  const std::string lower = ascii_lower(key);
-  return lower == "value" || std::any_of(std::begin(kSecretKeys), std::end(kSecretKeys), [&](std::string_view word) { return lower.find(word) != std::string::npos; });
-}
-
 }  // namespace
-
-std::string without_secrets(std::string_view line) {
-  std::string out(line);
-  for (size_t colon = out.find(':'); colon != std::string::npos; colon = out.find(':', colon + 1)) {
-    size_t key = colon;
-    while (key > 0 && is_key_letter(out[key - 1])) --key;
-    if (!names_secret(std::string_view(out).substr(key, colon - key))) continue;
-    size_t begin = std::min(out.find_first_not_of(" \t", colon + 1), out.size());
-    // Names of secrets, in mappings, are followed by values of their own.
-    if (begin == out.size() || out[begin] == '{') continue;
-    const bool list = out[begin] == '[';
-    const char quote = out[begin];
-    size_t end = list ? out.find(']', begin) : quote == '"' || quote == '\'' ? out.find(quote, begin + 1) : out.find_first_of(",}", begin);
-    if (list || quote == '"' || quote == '\'') ++begin;
-    end = std::min(end, out.size());
-    while (end > begin && out[end - 1] == ' ') --end;
-    if (out.compare(begin, 2, "${") != 0 && out.compare(begin, 2, "\"$") != 0) std::fill(out.begin() + static_cast<ptrdiff_t>(begin), out.begin() + static_cast<ptrdiff_t>(end), '*');
-  }
-  return out;
-}
 
 std::string problems_text(const conf::Problems& problems) {
   if (problems.all().size() > kMaxWithLines) return problems.to_string();
@@ -77,7 +51,7 @@ std::string problems_text(const conf::Problems& problems) {
     out += problem.position.to_string() + ": " + problem.what + (joined ? "" : "; ") + problem.hint + '\n';
     // Problems of expressions show theirs.
     if (problem.hint.find('\n') != std::string::npos || problem.position.line < 1 || problem.position.column < 1) continue;
-    const std::string line = without_secrets(files.line(problem.position));
+    const std::string line = files.line(problem.position);
     if (line.empty()) continue;
     const std::string marked = rules::caret(line, static_cast<size_t>(problem.position.column - 1));
     const size_t second = marked.find('\n') + 1;

@@ -4,6 +4,7 @@
 #include "cli/human.h"
 #include "cli/problems_text.h"
 #include "cli/table.h"
+#include "cli/without_secrets.h"
 #include "support/process.h"
 
 using namespace belay;
@@ -109,8 +110,16 @@ TEST_CASE("times_of_the_admin_api_are_read_back") {
 TEST_CASE("a_line_of_a_rules_file_is_shown_without_its_literal_secrets") {
   const std::pair<const char*, const char*> table[] = {
       {"    secrets: { signing: abc, other_token: \"de f\" }", "    secrets: { signing: ***, other_token: \"****\" }"},
-      {"  auth: { bearer: \"${env:T}\", rate: 5 }", "  auth: { bearer: \"${env:T}\", rate: 5 }"},
-      {"  password: [old, new]  # two", "  password: [********]  # two"},
+      {"  auth: { bearer: \"${env:T}\", baerer: abc }", "  auth: { bearer: \"${env:T}\", baerer: *** }"},
+      {"  auth: { bearer: \"x ${env:T}\" }, path: /a", "  auth: { bearer: \"**********\" }, path: /a"},
+      {"  auth: { jwt: { secret: abc, algorithms: [HS256], issuer: me } }", "  auth: { jwt: { secret: ***, algorithms: [HS256], issuer: me } }"},
+      {"  auth: { header: { X-Legacy: abc } }, mode: spool", "  auth: { header: { X-Legacy: *** } }, mode: spool"},
+      {"  secrets: { hooks: [abc, \"d,e\", { value: f, valid_until: soon }] }", "  secrets: { hooks: [***, \"***\", { value: *, valid_until: soon }] }"},
+      {"  secrets: {hooks:abc, own: {abc", "  secrets: {*********, own: {***"},
+      {"  password: [old, new]  # two", "  password: [***, ***]  # two"},
+      {"  password: ab,c}d # two", "  password: ****** # two"},
+      {"  password: 'a''b', \"c\\\"d\"", "  password: '****'********"},
+      {"  crm: { url: \"http://me:abc@127.0.0.1/x?code=abc\", timeout: 1s }", "  crm: { url: \"http://******@127.0.0.1/x?********\", timeout: 1s }"},
       {"  - { value: abc, valid_from: soon }", "  - { value: ***, valid_from: soon }"},
       {"  path: /webhooks/token", "  path: /webhooks/token"},
       {"  token:", "  token:"},
@@ -118,6 +127,38 @@ TEST_CASE("a_line_of_a_rules_file_is_shown_without_its_literal_secrets") {
       {"", ""},
   };
   for (const auto& [line, shown] : table) CHECK_EQ(without_secrets(line), shown);
+}
+
+TEST_CASE("a_line_below_a_key_of_secrets_is_hidden_whatever_its_own_keys_are") {
+  const std::vector<std::string> lines{
+      "sources:",                        // 0
+      "  shop:",                         // 1
+      "    secrets:",                    // 2
+      "      hooks:",                    // 3
+      "      - abc",                     // 4
+      "",                                // 5
+      "      # and the one before",      // 6
+      "      - |",                       // 7
+      "        -----BEGIN KEY-----",     // 8
+      "    path: /a",                    // 9
+      "    auth:",                       // 10
+      "      any:",                      // 11
+      "        - header:",               // 12
+      "            X-Legacy: abc",       // 13
+      "        - jwt:",                  // 14
+      "            keys: [a,",           // 15
+      "              b]",                // 16
+      "  other: { mode: spool }",        // 17
+  };
+  std::vector<size_t> below;
+  for (size_t i = 0; i < lines.size(); ++i) {
+    if (below_secret_key(lines, i)) below.push_back(i);
+  }
+  CHECK_EQ(below, std::vector<size_t>{3, 4, 6, 7, 8, 11, 12, 13, 14, 15, 16});
+  CHECK_EQ(without_secrets(lines[4], true), "      - ***");
+  CHECK_EQ(without_secrets(lines[8], true), "        *******************");
+  CHECK_EQ(without_secrets(lines[13], true), "            X-Legacy: ***");
+  CHECK_EQ(without_secrets("            issuer: me", true), "            issuer: me");
 }
 
 TEST_CASE("a_problem_is_shown_with_its_line_and_a_caret_and_without_them_when_the_file_is_gone") {
