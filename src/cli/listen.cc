@@ -56,7 +56,7 @@ class Backend {
 
   Result<void> start() {
     if (!options_.record.empty()) {
-      record_ = open(options_.record.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+      record_ = open(options_.record.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
       if (record_ < 0) return errno_error("--record " + options_.record);
     }
     const std::string address = listen_address(options_.address);

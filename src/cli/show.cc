@@ -11,6 +11,7 @@
 #include "cli/event_row.h"
 #include "cli/human.h"
 #include "cli/json_view.h"
+#include "cli/masking.h"
 #include "cli/table.h"
 
 namespace belay::cli {
@@ -129,10 +130,12 @@ void show_body(Page& page, const JsonView& request, std::string_view id) {
 
 void show_request(Page& page, const std::string& heading, const JsonView& request, std::string_view id) {
   page.heading(heading);
-  page.text(fmt::format("  {} {}\n", visible(request["method"].text(), 20), visible(request["target"].text(), kMaxLine)));
+  // People paste this into tickets. What names do not tell is shown: --raw and --json have it all.
+  const Mask mask(nullptr);
+  page.text(fmt::format("  {} {}\n", visible(request["method"].text(), 20), visible(mask.target(request["target"].text()), kMaxLine)));
   for (const JsonView& field : request["headers"].items()) {
     const auto pair = field.items();
-    if (pair.size() == 2) page.text(fmt::format("  {}: {}\n", visible(pair[0].text()), visible(pair[1].text(), kMaxLine)));
+    if (pair.size() == 2) page.text(fmt::format("  {}: {}\n", visible(pair[0].text()), visible(mask.field(pair[0].text(), pair[1].text()), kMaxLine)));
   }
   show_body(page, request, id);
 }
@@ -184,7 +187,7 @@ void add_show(CLI::App& app, int& exit_code) {
   const auto options = std::make_shared<Options>();
   CLI::App* command = app.add_subcommand("show", "Show one webhook: request, deliveries, attempts");
   command->add_option("id", options->id, "Message id, as 'belay events' lists it")->required()->type_name("ID");
-  CLI::Option* raw = command->add_flag("--raw", options->raw, "Only the stored request, as raw HTTP");
+  CLI::Option* raw = command->add_flag("--raw", options->raw, "Only the stored request, as raw HTTP, credentials included");
   command->add_flag("--json", options->json, "One JSON object")->excludes(raw);
   add_admin_flags(*command, options->admin);
   command->callback([options, &exit_code] { exit_code = show(*options); });
