@@ -53,6 +53,13 @@ std::unique_ptr<pipeline::Handler> build(const conf::Node& settings, pipeline::B
   auto scheme = build_scheme_of(settings, context);
   if (!scheme) return nullptr;
   context.source->trust = std::max(context.source->trust, scheme->trust());
+  const conf::Node& source = context.source->named->node;
+  if (scheme->trusts_request_host() && !source.at("match").at("host").present()) {
+    context.problems.warn(context.source->named->position,
+                          "what " + context.source->name + "'s sender signs has its address in it, and Belay takes the host from the request: a webhook "
+                          "that was signed for another address with the same secret passes here, too",
+                          "write params: { url: \"https://HOST/PATH\" } as the sender knows it, or match: { host: HOST }");
+  }
   return std::make_unique<Verify>(std::move(scheme));
 }
 

@@ -68,6 +68,8 @@ class Check {
   virtual bool conditional() const { return false; }
   // Whether an expression of it reads $url.
   virtual bool reads_url() const = 0;
+  // Whether the request's address must be among what is signed.
+  virtual bool covers_url() const { return reads_url(); }
   // Whether its time stands in this header field.
   virtual bool dates_with(std::string_view field) const = 0;
   // $ts of a request, as its sender wrote it and not judged; empty when there is none.

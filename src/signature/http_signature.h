@@ -28,6 +28,7 @@ class HttpSignatureCheck final : public Check {
   bool tells_replays() const override { return requires_component("content-digest"); }
   bool conditional() const override { return when_ != nullptr; }
   bool reads_url() const override { return true; }
+  bool covers_url() const override { return requires_component("@target-uri") || requires_component("@authority"); }
   bool dates_with(std::string_view) const override { return false; }
   std::string timestamp_of(Work& work) const override;
 

@@ -69,6 +69,9 @@ class Several final : public Check {
   bool reads_url() const override {
     return std::any_of(checks_.begin(), checks_.end(), [](const auto& one) { return one->reads_url(); });
   }
+  bool covers_url() const override {
+    return std::any_of(checks_.begin(), checks_.end(), [](const auto& one) { return one->covers_url(); });
+  }
   bool dates_with(std::string_view field) const override {
     return std::any_of(checks_.begin(), checks_.end(), [&](const auto& one) { return one->dates_with(field); });
   }

@@ -42,6 +42,8 @@ class Scheme {
   bool can_sign() const { return root_->can_sign(); }
 
   Trust trust() const { return root_->trust(); }
+  // Whether the address it signs is made with the host that the request itself names: no params.url says which.
+  bool trusts_request_host() const { return root_->covers_url() && !url_is_given_; }
   // Whether its time stands in this header field: sign() keeps one that is there already.
   bool dates_with(std::string_view field) const { return root_->dates_with(field); }
   const Keyring& keyring() const { return *keyring_; }
