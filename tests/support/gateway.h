@@ -16,6 +16,7 @@ struct GatewayOptions {
   std::string proxy = {};     // further lines under proxy: ("  workers: 2\n")
   std::string listen = {};    // list items instead of the default 127.0.0.1:PORT and unix socket
   std::string main = {};      // further top-level sections of belay.yaml
+  std::string admin_token = "test-token";
   std::string command = "run";
   std::vector<std::pair<std::string, std::string>> environment = {};
   bool expect_alerts = false; // for tests that break the disk on purpose
