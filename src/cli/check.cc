@@ -99,12 +99,12 @@ int check(const Options& options) {
   const auto configuration = conf::load(options.load, problems);
   std::shared_ptr<const pipeline::Ruleset> ruleset;
   if (configuration) ruleset = pipeline::build_ruleset(configuration, modules::all(), problems);
-  std::cerr << problems.warnings_to_string();
   if (!problems.empty() || !ruleset) {
     std::cerr << problems_text(problems) << "belay check: " << problems.all().size()
               << (problems.all().size() == 1 ? " problem\n" : " problems\n");
     return 1;
   }
+  std::cerr << problems.warnings_to_string();  // what stops a start comes first, alone
   std::cout << (options.print ? conf::print(*configuration) : summary(*ruleset));
   return 0;
 }
