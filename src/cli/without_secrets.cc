@@ -41,13 +41,16 @@ class Line {
         break;
       } else if (c == '{' || c == '[') {
         levels_.push_back(hidden_);
+        behind_key_ = false;
         ++at_;
       } else if (c == '}' || c == ']') {
         if (levels_.size() > 1) levels_.pop_back();
         hidden_ = levels_.back();
+        behind_key_ = false;
         ++at_;
       } else if (c == ',' && levels_.size() > 1) {
         hidden_ = levels_.back();
+        behind_key_ = false;
         ++at_;
       } else {
         scalar();
@@ -97,7 +100,9 @@ class Line {
       if (past > begin && out_[past - 1] == out_[begin - 1]) --past;
     }
     const std::string_view text = std::string_view(out_).substr(begin, past - begin);
-    if (colon != std::string::npos && out_[colon] == ':') {
+    // A second ':' is a mistake: what stands in front of it is a value.
+    if (!behind_key_ && colon != std::string::npos && out_[colon] == ':') {
+      behind_key_ = true;
       hidden_ = hides(text, levels_.back());
       at_ = colon + 1;
     } else if (hidden_ && !(text.starts_with("${") && text.find('}') == text.size() - 1)) {
@@ -121,6 +126,7 @@ class Line {
   size_t at_ = 0;
   std::vector<bool> levels_;  // of '{' and '[': whether what stands there is hidden
   bool hidden_;               // the value that comes
+  bool behind_key_ = false;   // it comes now
 };
 
 struct Indented {

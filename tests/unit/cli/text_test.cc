@@ -117,6 +117,7 @@ TEST_CASE("a_line_of_a_rules_file_is_shown_without_its_literal_secrets") {
       {"  secrets: { hooks: [abc, \"d,e\", { value: f, valid_until: soon }] }", "  secrets: { hooks: [***, \"***\", { value: *, valid_until: soon }] }"},
       {"  secrets: {hooks:abc, own: {abc", "  secrets: {*********, own: {***"},
       {"  password: [old, new]  # two", "  password: [***, ***]  # two"},
+      {"  - bearer: abc: x", "  - bearer: **** *"},
       {"  password: ab,c}d # two", "  password: ****** # two"},
       {"  password: 'a''b', \"c\\\"d\"", "  password: '****'********"},
       {"  crm: { url: \"http://me:abc@127.0.0.1/x?code=abc\", timeout: 1s }", "  crm: { url: \"http://******@127.0.0.1/x?********\", timeout: 1s }"},
