@@ -22,11 +22,76 @@ std::string join(const std::vector<std::string_view>& words) {
   return out;
 }
 
-// Bound, not empty, text: what holds for every value.
-std::optional<ApiError> check_value(std::string_view name, std::string_view value) {
+std::optional<ApiError> check_integer(const Parameter& parameter, std::string_view value) {
+  const std::optional<uint64_t> number = parse_u64(value);
+  if (number && *number >= static_cast<uint64_t>(parameter.min) && *number <= static_cast<uint64_t>(parameter.max)) return std::nullopt;
+  return ApiError{400, fmt::format("'{}' is not in {}..{}: '{}'", parameter.name, parameter.min, parameter.max, printable(value, 60)),
+                  parameter.name == "limit" ? "for more rows ask again with before= and the 'next' of the answer" : "write a whole number in this range"};
+}
+
+std::optional<ApiError> check_moment(const Parameter& parameter, std::string_view value, WallTime now) {
+  const Result<WallTime> moment = parse_moment(value, now);
+  if (moment) return std::nullopt;
+  return ApiError{400, fmt::format("'{}' is not a time: '{}'", parameter.name, printable(value, 60)), moment.error().message};
+}
+
+std::optional<ApiError> check(const Parameter& parameter, std::string_view value, WallTime now) {
+  if (auto wrong = check_text(parameter.name, value, parameter.max_bytes)) return wrong;
+  switch (parameter.type) {
+    case Parameter::Type::text: return std::nullopt;
+    case Parameter::Type::integer: return check_integer(parameter, value);
+    case Parameter::Type::moment: return check_moment(parameter, value, now);
+    case Parameter::Type::id:
+      if (MessageId::parse(value)) return std::nullopt;
+      return ApiError{400, fmt::format("'{}' is not a message id: '{}'", parameter.name, printable(value, 60)),
+                      "an id has 36 characters; a page's 'next' is one"};
+    case Parameter::Type::word: {
+      const auto& words = parameter.words();
+      if (std::find(words.begin(), words.end(), value) != words.end()) return std::nullopt;
+      return unknown_name(parameter.name, value, words);
+    }
+    case Parameter::Type::boolean:
+      if (value == "true" || value == "false") return std::nullopt;
+      return ApiError{400, fmt::format("'{}' is not true or false: '{}'", parameter.name, printable(value, 60)), "write true or false"};
+  }
+  return std::nullopt;
+}
+
+const Parameter* find(std::span<const Parameter> known, std::string_view name) {
+  const auto found = std::find_if(known.begin(), known.end(), [&](const Parameter& one) { return one.name == name; });
+  return found == known.end() ? nullptr : &*found;
+}
+
+std::vector<std::string_view> names_of(std::span<const Parameter> known) {
+  std::vector<std::string_view> names;
+  for (const Parameter& parameter : known) names.push_back(parameter.name);
+  return names;
+}
+
+using Type = Parameter::Type;
+constexpr Parameter kEvents[] = {
+    {.name = "source", .help = "received by this source"},
+    {.name = "destination", .help = "for this destination"},
+    {.name = "status", .type = Type::word, .help = "outcome, or state of a delivery", .words = status_words},
+    {.name = "type", .help = "event type, as identify found it"},
+    {.name = "resource", .help = "resource, as identify found it"},
+    {.name = "since", .type = Type::moment, .help = "not older than: 24h, 2026-01-31 or 2026-01-31T09:30:00Z"},
+    {.name = "until", .type = Type::moment, .help = "not newer than, in the same forms"},
+    {.name = "text", .help = "text anywhere in the line"},
+    {.name = "limit", .type = Type::integer, .help = "rows of a page; 50 without it", .min = 1, .max = EventsCall::kMaxLimit},
+    {.name = "before", .type = Type::id, .help = "the page behind this id: the 'next' of the page before"},
+};
+constexpr size_t kConditions = 8;  // of these
+
+}  // namespace
+
+std::span<const Parameter> events_parameters() { return kEvents; }
+std::span<const Parameter> conditions() { return std::span<const Parameter>(kEvents).first(kConditions); }
+
+std::optional<ApiError> check_text(std::string_view name, std::string_view value, size_t max_bytes) {
   if (value.empty()) return ApiError{400, fmt::format("'{}' is empty", name), "leave it out to match all"};
-  if (value.size() > kMaxParameterBytes) {
-    return ApiError{400, fmt::format("'{}' is longer than {} bytes", name, kMaxParameterBytes), "write a shorter value"};
+  if (value.size() > max_bytes) {
+    return ApiError{400, fmt::format("'{}' is longer than {} bytes", name, max_bytes), "write a shorter value"};
   }
   if (!is_utf8(value) || value.find('\0') != std::string_view::npos) {
     return ApiError{400, fmt::format("'{}' is not text", name), "write UTF-8, percent-encoded in a query string"};
@@ -34,49 +99,25 @@ std::optional<ApiError> check_value(std::string_view name, std::string_view valu
   return std::nullopt;
 }
 
-std::optional<ApiError> set_status(std::string_view value, spool::EventQuery& into) {
-  const auto& words = status_words();
-  if (std::find(words.begin(), words.end(), value) == words.end()) {
-    ApiError error = unknown_name("status", value, words);
-    return error;
+std::optional<ApiError> check_parameters(const Parameters& given, std::span<const Parameter> known, WallTime now) {
+  std::set<std::string_view> seen;
+  for (const auto& [name, value] : given) {
+    const Parameter* parameter = find(known, name);
+    if (parameter == nullptr && known.empty()) {
+      return ApiError{400, fmt::format("unknown parameter '{}'", printable(name, 60)), "this call takes none"};
+    }
+    if (parameter == nullptr) return unknown_name("parameter", name, names_of(known));
+    if (!seen.insert(name).second) return ApiError{400, fmt::format("'{}' is given twice", name), "write it once"};
+    if (auto wrong = check(*parameter, value, now)) return wrong;
   }
-  into.state = std::string(value);
   return std::nullopt;
 }
 
-std::optional<ApiError> set_moment(std::string_view name, std::string_view value, WallTime now,
-                                   std::optional<WallTime>& into) {
-  Result<WallTime> moment = parse_moment(value, now);
-  if (!moment) {
-    return ApiError{400, fmt::format("'{}' is not a time: '{}'", name, printable(value, 60)), moment.error().message};
+std::string_view value_of(const Parameters& given, std::string_view name) {
+  for (const auto& [key, value] : given) {
+    if (key == name) return value;
   }
-  into = *moment;
-  return std::nullopt;
-}
-
-std::optional<ApiError> set_limit(std::string_view value, EventsCall& into) {
-  const std::optional<uint64_t> limit = parse_u64(value);
-  if (!limit || *limit == 0 || *limit > EventsCall::kMaxLimit) {
-    return ApiError{400, fmt::format("'limit' is not in 1..{}: '{}'", EventsCall::kMaxLimit, printable(value, 60)),
-                    "for more rows ask again with before= and the 'next' of the answer"};
-  }
-  into.limit = static_cast<uint32_t>(*limit);
-  return std::nullopt;
-}
-
-std::optional<ApiError> set_before(std::string_view value, EventsCall& into) {
-  into.before = MessageId::parse(value);
-  if (into.before) return std::nullopt;
-  return ApiError{400, fmt::format("'before' is not a message id: '{}'", printable(value, 60)),
-                  "write the 'next' of the page before, 36 characters"};
-}
-
-}  // namespace
-
-const std::vector<std::string_view>& condition_names() {
-  static const std::vector<std::string_view> names = {"source",   "destination", "status", "type",
-                                                      "resource", "since",       "until",  "text"};
-  return names;
+  return {};
 }
 
 const std::vector<std::string_view>& status_words() {
@@ -101,17 +142,17 @@ ApiError unknown_name(std::string_view what, std::string_view name, const std::v
 
 std::optional<ApiError> set_condition(std::string_view name, std::string_view value, WallTime now,
                                       spool::EventQuery& into) {
-  const auto& known = condition_names();
-  if (std::find(known.begin(), known.end(), name) == known.end()) return unknown_name("condition", name, known);
-  if (auto wrong = check_value(name, value)) return wrong;
+  const Parameter* condition = find(conditions(), name);
+  if (condition == nullptr) return unknown_name("condition", name, names_of(conditions()));
+  if (auto wrong = check(*condition, value, now)) return wrong;
   if (name == "source") into.source = value;
   if (name == "destination") into.destination = value;
   if (name == "type") into.type = value;
   if (name == "resource") into.resource = value;
   if (name == "text") into.text = value;
-  if (name == "status") return set_status(value, into);
-  if (name == "since") return set_moment(name, value, now, into.since);
-  if (name == "until") return set_moment(name, value, now, into.until);
+  if (name == "status") into.state = std::string(value);
+  if (name == "since") into.since = *parse_moment(value, now);
+  if (name == "until") into.until = *parse_moment(value, now);
   return std::nullopt;
 }
 
@@ -121,41 +162,16 @@ std::optional<ApiError> check_period(const spool::EventQuery& query) {
 }
 
 std::optional<ApiError> read_events_call(const Parameters& parameters, WallTime now, EventsCall& into) {
-  static const std::vector<std::string_view> known = [] {
-    std::vector<std::string_view> all = condition_names();
-    all.insert(all.end(), {"limit", "before"});
-    return all;
-  }();
-  std::set<std::string_view> seen;
   for (const auto& [name, value] : parameters) {
-    if (std::find(known.begin(), known.end(), name) == known.end()) return unknown_name("parameter", name, known);
-    if (!seen.insert(name).second) return ApiError{400, fmt::format("'{}' is given twice", name), "write it once"};
-    if (auto wrong = check_value(name, value)) return wrong;
-    std::optional<ApiError> wrong = name == "limit"    ? set_limit(value, into)
-                                    : name == "before" ? set_before(value, into)
-                                                       : set_condition(name, value, now, into.query);
-    if (wrong) return wrong;
+    if (name == "limit") {
+      into.limit = static_cast<uint32_t>(parse_u64(value).value_or(EventsCall::kDefaultLimit));
+    } else if (name == "before") {
+      into.before = MessageId::parse(value);
+    } else if (auto wrong = set_condition(name, value, now, into.query)) {
+      return wrong;
+    }
   }
   return check_period(into.query);
-}
-
-std::optional<ApiError> read_reason(const Parameters& parameters, std::string& into) {
-  bool given = false;
-  for (const auto& [name, value] : parameters) {
-    if (name != "reason") return unknown_name("parameter", name, {"reason"});
-    if (std::exchange(given, true)) return ApiError{400, "reason is given twice", "give it once"};
-    if (value.size() > spool::Stop::kWhyBytes || !is_utf8(value)) {
-      return ApiError{400, fmt::format("reason must be at most {} bytes of UTF-8", spool::Stop::kWhyBytes), "say it shorter"};
-    }
-    into = printable(value, value.size());
-  }
-  return std::nullopt;
-}
-
-std::optional<ApiError> refuse_parameters(const Parameters& parameters) {
-  if (parameters.empty()) return std::nullopt;
-  return ApiError{400, fmt::format("unknown parameter '{}'", printable(parameters.front().first, 60)),
-                  "this call takes none"};
 }
 
 Result<WallTime> parse_moment(std::string_view text, WallTime now) {

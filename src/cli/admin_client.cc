@@ -58,7 +58,7 @@ Result<Place> place_of_main_file(const AdminFlags& flags) {
   }
   Result<http::Url> url = url_of_listen(configuration->admin.listen);
   if (!url) return invalid(fmt::format("admin.listen in {}: {}", *file, url.error().message));
-  std::string token = flags.token.empty() ? token_of(configuration->admin.token, SystemClock().wall()) : flags.token;
+  std::string token = flags.token.empty() ? token_of(configuration->admin.tokens, SystemClock().wall()) : flags.token;
   if (token.empty()) {
     return invalid(fmt::format("{} has no admin.token that is valid now; write one, for example token: \"${{file:admin.token}}\"", *file));
   }
@@ -84,9 +84,14 @@ Result<http::Url> url_of_listen(const std::string& listen) {
   return http::parse_url("http://" + to.to_string());
 }
 
-std::string token_of(const conf::Secret& tokens, WallTime now) {
-  for (const conf::SecretValue& token : tokens) {
-    if ((!token.valid_from || *token.valid_from <= now) && (!token.valid_until || now < *token.valid_until)) return token.value;
+std::string token_of(const std::vector<conf::AdminToken>& tokens, WallTime now) {
+  for (const bool operate : {true, false}) {
+    for (const conf::AdminToken& token : tokens) {
+      if (token.operate != operate) continue;
+      for (const conf::SecretValue& value : token.value) {
+        if (value.valid_at(now)) return value.value;
+      }
+    }
   }
   return {};
 }
@@ -193,7 +198,7 @@ Error AdminClient::refused(int status, std::string_view body) const {
     if (!hint.empty()) said += "; " + hint;
   }
   if (said.empty()) said = fmt::format("it answered {}; is this address really the admin API?", status);
-  if (status == 401) {
+  if (status == 401 || status == 403) {
     return {ErrorKind::refused, fmt::format("the admin API at {} refused the token: {}", where_, said)};
   }
   // 404 and 500 are about what was asked for, not about the spool.

@@ -11,7 +11,7 @@
 
 #include "base/clock.h"
 #include "base/result.h"
-#include "conf/section.h"
+#include "conf/configuration.h"
 #include "event/loop.h"
 #include "event/resolver.h"
 #include "http/url.h"
@@ -34,8 +34,8 @@ void add_admin_flags(CLI::App& command, AdminFlags& flags);
 
 // The address a client uses for one that a server listens on: "0.0.0.0:9180" → http://127.0.0.1:9180. Errors say what is wrong.
 Result<http::Url> url_of_listen(const std::string& listen);
-// The value that is valid now, of several; empty when there is none.
-std::string token_of(const conf::Secret& tokens, WallTime now);
+// The first value that is valid now, of a token that may operate if there is one; empty when there is none.
+std::string token_of(const std::vector<conf::AdminToken>& tokens, WallTime now);
 // "?a=b&c=d" from the parameters that have a value, percent-encoded; empty when there are none.
 std::string query_string(const std::vector<std::pair<std::string, std::string>>& parameters);
 

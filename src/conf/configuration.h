@@ -52,9 +52,18 @@ struct SpoolSettings {
   Duration retention{}, history{};
 };
 
+// Who may use the admin API. `admin.token` is the one of the name kAdminToken.
+inline constexpr const char* kAdminToken = "admin";
+struct AdminToken {
+  std::string name;
+  Secret value;          // one or, for rotation, several
+  bool operate = false;  // else it may only read
+};
+
 struct AdminSettings {
   std::string listen;
-  Secret token;
+  uint32_t socket_mode = 0600;
+  std::vector<AdminToken> tokens;
 };
 
 struct LogSettings {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "conf/configuration.h"
 #include "conf/node.h"
@@ -21,6 +22,10 @@ void read_rules(const RulesPatterns& rules, Configuration& configuration, Proble
 
 // Adds the sources and destinations of one file, which its own root mapping holds.
 void add_rules(const Node& root, Configuration& configuration, Problems& problems);
+
+// Of sources, destinations and tokens: letters, digits, '_', '-' and '.'.
+inline constexpr size_t kMaxName = 64;  // names are metric labels and parts of log lines
+bool good_name(std::string_view name);
 
 // Absolute form of a path of the main file: run/ and var/ stand in the state folder, anything else beside the main
 // file.

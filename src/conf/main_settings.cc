@@ -107,9 +107,17 @@ const Documented kSpoolDocumented("spool", kSpool);
 
 constexpr Setting kAdmin[] = {
     {.key = "listen", .type = Type::text, .fallback = "127.0.0.1:9180", .help = "address of the admin API"},
+    {.key = "socket_mode", .type = Type::text, .fallback = "0600", .range = "0600|0660", .help = "of a unix socket: its owner, or its group too"},
     {.key = "token", .type = Type::secrets, .help = "what operators show as bearer token", .example = "\"${file:admin.token}\""},
+    {.key = "tokens", .type = Type::node, .help = "further ones by name, each with a role", .example = "{ dashboard: { token: \"${file:dashboard.token}\", role: read } }"},
 };
 const Documented kAdminDocumented("admin", kAdmin);
+
+constexpr Setting kToken[] = {
+    {.key = "token", .type = Type::secrets, .required = true, .help = "one value, or several for rotation", .example = "\"${file:dashboard.token}\""},
+    {.key = "role", .type = Type::text, .fallback = "read", .range = "read|operate", .help = "operate: also replay, cancel, pause"},
+};
+const Documented kTokenDocumented("admin.tokens.NAME", kToken);
 
 constexpr Setting kLog[] = {
     {.key = "level",
@@ -287,11 +295,50 @@ bool reachable_from_outside(const std::string& address) {
   return ip && !ip->is_loopback();
 }
 
+void read_tokens(const Node& node, const SecretSource& secrets, Problems& problems, std::vector<AdminToken>& into) {
+  if (!node.present()) return;
+  if (!node.is_map()) return problems.add(node.position(), "tokens must be a mapping of names", "write tokens: { dashboard: { token: \"${file:dashboard.token}\" } }");
+  const bool has_admin = !into.empty();
+  for (const Entry& entry : node.entries()) {
+    if (!good_name(entry.key)) {
+      problems.add(entry.key_position, "'" + printable(entry.key, 60) + "' cannot name a token", "write letters, digits, '_', '-' and '.', at most 64");
+      continue;
+    }
+    if (entry.key == kAdminToken && has_admin) {
+      problems.add(entry.key_position, "'" + entry.key + "' is the name of admin.token", "give this one another name");
+      continue;
+    }
+    const Section section(entry.value, kToken, problems, &secrets);
+    into.push_back({entry.key, section.secrets("token"), section.text("role") == "operate"});
+  }
+}
+
+// Who did something could not be told.
+void refuse_shared_tokens(const Section& section, const std::vector<AdminToken>& tokens) {
+  for (size_t i = 0; i < tokens.size(); ++i) {
+    for (const SecretValue& value : tokens[i].value) {
+      const auto same = [&](const SecretValue& other) { return other.value == value.value; };
+      const auto has = [&](const AdminToken& other) { return std::any_of(other.value.begin(), other.value.end(), same); };
+      const auto twin = std::find_if(tokens.begin(), tokens.begin() + static_cast<std::ptrdiff_t>(i), has);
+      if (twin == tokens.begin() + static_cast<std::ptrdiff_t>(i)) continue;
+      section.wrong("tokens", "the tokens '" + twin->name + "' and '" + tokens[i].name + "' have the same value", "make another one for each name");
+      return;
+    }
+  }
+}
+
 void read_admin(const Node& node, Configuration& configuration, const SecretSource& secrets, Problems& problems) {
   const Section section(node, kAdmin, problems, &secrets);
-  configuration.admin.listen = read_address(section.node("listen"), section.text("listen"), configuration, problems);
-  configuration.admin.token = section.secrets("token");
-  if (reachable_from_outside(configuration.admin.listen) && !section.has("token")) {
+  AdminSettings& admin = configuration.admin;
+  admin.listen = read_address(section.node("listen"), section.text("listen"), configuration, problems);
+  admin.socket_mode = section.text("socket_mode") == "0660" ? 0660 : 0600;
+  if (section.has("socket_mode") && !admin.listen.starts_with("unix:")) {
+    section.wrong("socket_mode", "socket_mode is about a unix socket", "write listen: \"unix:run/admin.sock\", or leave it out");
+  }
+  if (section.has("token")) admin.tokens.push_back({kAdminToken, section.secrets("token"), true});
+  read_tokens(section.node("tokens"), secrets, problems, admin.tokens);
+  refuse_shared_tokens(section, admin.tokens);
+  if (reachable_from_outside(admin.listen) && !section.has("token") && !section.has("tokens")) {
     section.wrong("listen", "the admin API is reachable from outside and has no token",
                   "write admin.token: \"${file:admin.token}\", or listen on 127.0.0.1");
   }

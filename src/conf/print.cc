@@ -175,6 +175,19 @@ void print_named(Printer& out, std::string_view key, const std::vector<Named>& a
   for (const Named& named : all) out.entry(1, named.name, named.node, false);
 }
 
+// admin.token first, when there is one.
+void print_tokens(Printer& out, const std::vector<AdminToken>& tokens) {
+  const bool named_apart = !tokens.empty() && tokens.front().name == kAdminToken && tokens.front().operate;
+  if (named_apart) out.setting(1, "token", kMask);
+  if (tokens.size() == (named_apart ? 1U : 0U)) return;
+  out.line(1, "tokens:");
+  for (size_t i = named_apart ? 1 : 0; i < tokens.size(); ++i) {
+    out.line(2, tokens[i].name + ':');
+    out.setting(3, "token", kMask);
+    out.setting(3, "role", tokens[i].operate ? "operate" : "read");
+  }
+}
+
 }  // namespace
 
 std::string print(const Configuration& configuration) {
@@ -188,7 +201,8 @@ std::string print(const Configuration& configuration) {
   out.setting(1, "history", milliseconds(configuration.spool.history));
   out.line(0, "admin:");
   out.setting(1, "listen", configuration.admin.listen);
-  if (!configuration.admin.token.empty()) out.setting(1, "token", kMask);
+  if (configuration.admin.listen.starts_with("unix:")) out.setting(1, "socket_mode", configuration.admin.socket_mode == 0660 ? "0660" : "0600");
+  print_tokens(out, configuration.admin.tokens);
   out.line(0, "log:");
   out.setting(1, "level", configuration.log.level);
   out.setting(1, "access", configuration.log.access);

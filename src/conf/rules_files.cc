@@ -11,6 +11,14 @@
 
 namespace belay::conf {
 
+bool good_name(std::string_view name) {
+  const auto good = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' ||
+           c == '.';
+  };
+  return !name.empty() && name.size() <= kMaxName && std::all_of(name.begin(), name.end(), good);
+}
+
 namespace {
 
 constexpr Setting kRulesFile[] = {
@@ -20,15 +28,6 @@ constexpr Setting kRulesFile[] = {
 const Documented kRulesFileDocumented("rules.d/*.yaml", kRulesFile);
 
 constexpr size_t kMaxFiles = 100'000;
-constexpr size_t kMaxName = 64;  // names are metric labels and parts of log lines
-
-bool good_name(std::string_view name) {
-  const auto good = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' ||
-           c == '.';
-  };
-  return !name.empty() && name.size() <= kMaxName && std::all_of(name.begin(), name.end(), good);
-}
 
 // The files of one pattern in name order. Names begin with the pattern's folder as the user would write it from where
 // he stands, so that an error can be clicked.

@@ -144,7 +144,7 @@ Result<void> clear_stale_socket(const std::string& address, const SocketAddress&
 
 }  // namespace
 
-Result<int> open_listener(const std::string& address) {
+Result<int> open_listener(const std::string& address, std::optional<uint32_t> socket_mode) {
   const auto parsed = parse_address(address);
   if (!parsed) return parsed.error();
   if (!parsed->unix_path.empty()) {
@@ -158,7 +158,11 @@ Result<int> open_listener(const std::string& address) {
   ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   if (parsed->unix_path.empty()) ::setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &kUnsentBytes, sizeof kUnsentBytes);  // accepted ones inherit it
   if (name.ss_family == AF_INET6) ::setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
-  if (::bind(fd, reinterpret_cast<const sockaddr*>(&name), length) != 0 || ::listen(fd, kBacklog) != 0) {
+  // The file is made with the mode of its descriptor, less the umask; what that took away comes after, nothing is ever open wider.
+  const bool guarded = socket_mode && !parsed->unix_path.empty();
+  if (guarded) ::fchmod(fd, *socket_mode);
+  if (::bind(fd, reinterpret_cast<const sockaddr*>(&name), length) != 0 ||
+      (guarded && ::chmod(parsed->unix_path.c_str(), *socket_mode) != 0) || ::listen(fd, kBacklog) != 0) {
     const int error = errno;
     ::close(fd);
     return listen_error(address, error);

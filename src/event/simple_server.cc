@@ -132,8 +132,8 @@ SimpleServer::SimpleServer(Loop& loop, Handler handler) : impl_(new Impl{.loop =
 
 SimpleServer::~SimpleServer() = default;
 
-Result<void> SimpleServer::listen(const std::string& address) {
-  const auto fd = open_listener(address);
+Result<void> SimpleServer::listen(const std::string& address, uint32_t socket_mode) {
+  const auto fd = open_listener(address, socket_mode);
   if (!fd) return fd.error();
   // What is accepted inherits it. evhttp writes 16 KB at a time: the last piece would wait 40 ms for the client's acknowledgement.
   const int on = 1;

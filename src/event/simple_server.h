@@ -2,6 +2,7 @@
 // gets 38 of the 89 framing cases wrong. One thread; whole requests and whole answers, bodies bounded.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -35,7 +36,8 @@ class SimpleServer {
 
   SimpleServer(Loop& loop, Handler handler);
   ~SimpleServer();
-  Result<void> listen(const std::string& address);  // "127.0.0.1:9180", "unix:/path"; port 0: any
+  // "127.0.0.1:9180", "unix:/path"; port 0: any. `socket_mode`: who may connect to a unix socket.
+  Result<void> listen(const std::string& address, uint32_t socket_mode = 0600);
   uint16_t port() const;
 
  private:

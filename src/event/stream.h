@@ -132,10 +132,10 @@ class Listener {
 // Opens and binds a listening socket (SO_REUSEADDR, backlog kBacklog, non-blocking, close-on-exec). The kernel queues no more than
 // kUnsentBytes of what is written to a TCP connection beyond what its peer takes, not megabytes for everyone who never reads. A stale unix socket file
 // is replaced only when nobody answers on it. "[::]" means IPv6 only, as in nginx. The caller owns the descriptor; a unix
-// socket's file stays behind when it closes.
+// socket's file stays behind when it closes; with `socket_mode` its permissions are these from the first moment on.
 inline constexpr int kBacklog = 4096;
 inline constexpr int kUnsentBytes = 16 << 10;
-Result<int> open_listener(const std::string& address);  // "127.0.0.1:8080", "[::]:443", "unix:/path"
+Result<int> open_listener(const std::string& address, std::optional<uint32_t> socket_mode = {});  // "127.0.0.1:8080", "[::]:443", "unix:/path"
 Result<SocketAddress> parse_address(std::string_view text);
 SocketAddress local_address(int fd);
 

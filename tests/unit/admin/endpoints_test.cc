@@ -228,7 +228,7 @@ TEST_CASE("a_replay_is_bounded_in_ids_and_bytes") {
   CHECK(server.ask("POST", "/v1/replay", ids(spool::ReplayRequest::kMaxIds)).status == 200);
   const Answer more = server.ask("POST", "/v1/replay", ids(spool::ReplayRequest::kMaxIds + 1));
   CHECK(more.status == 400);
-  const Answer large = server.ask("POST", "/v1/replay", std::string(admin::AdminServer::kMaxReplayBody + 1, ' '));
+  const Answer large = server.ask("POST", "/v1/replay", std::string((size_t{256} << 10) + 1, ' '));
   CHECK(large.status == 413);
 }
 
@@ -260,6 +260,10 @@ TEST_CASE("pause_resume_disable_and_enable_say_whom_by_whom_and_why") {
   CHECK(server.ask("POST", "/v1/destinations/crm/enable?reason=x").status == 400);
   CHECK(server.ask("POST", "/v1/destinations/crm/stop").status == 404);
   CHECK(server.ask("POST", "/v1/destinations//pause").status == 404);
+  CHECK(server.ask("POST", "/v1/destinations/%00/pause").status == 400);
+  CHECK(server.ask("POST", "/v1/destinations/%zz/pause").status == 400);
+  CHECK(server.ask("POST", "/v1/destinations/a%20b/pause").status == 400);  // as held: no such destination
+  CHECK(server.operations.asked_stop.destination == "a b");
   CHECK(server.get("/v1/destinations/crm/pause").status == 405);
 }
 

@@ -16,10 +16,11 @@
 namespace belay::test {
 
 constexpr const char* kToken = "correct-horse";
+constexpr const char* kReadToken = "battery-staple";  // of role read
 
 class RunningServer {
  public:
-  explicit RunningServer(conf::Secret tokens = {{.value = kToken}}) {
+  explicit RunningServer(std::vector<conf::AdminToken> tokens = {{"admin", {{.value = kToken}}, true}, {"dashboard", {{.value = kReadToken}}, false}}) {
     std::atomic<bool> ready = false;
     thread_ = std::thread([this, &ready, tokens = std::move(tokens)] {
       server_ = std::make_unique<admin::AdminServer>(loop_, operations, clock,

@@ -1,6 +1,8 @@
 // The admin API over a real socket: who gets in, which path means what, how errors look, what happens to slow answers.
 #include <doctest/doctest.h>
 
+#include <set>
+
 #include "admin/running_server.h"
 #include "admin/samples.h"
 #include "json/document.h"
@@ -56,19 +58,20 @@ TEST_CASE("everything_but_health_needs_a_token") {
 }
 
 TEST_CASE("without_a_configured_token_nobody_gets_in") {
-  RunningServer server(conf::Secret{});
+  RunningServer server(std::vector<conf::AdminToken>{});
   CHECK(server.get("/v1/stats").status == 401);
   CHECK(server.send({{"Authorization", "Bearer "}}, "GET", "/v1/stats").status == 401);
-  RunningServer empty(conf::Secret{{.value = ""}});
+  RunningServer empty({{"admin", {{.value = ""}}, true}});
   CHECK(empty.send({{"Authorization", "Bearer "}}, "GET", "/v1/stats").status == 401);
 }
 
 TEST_CASE("several_tokens_are_valid_inside_their_periods") {
   const WallTime now = wall_from_ms(1'000'000);
-  const conf::Secret tokens = {{.value = "old", .valid_until = now}, {.value = "new", .valid_from = now}, {.value = "always"}};
+  const admin::Tokens tokens(
+      {{"admin", {{.value = "old", .valid_until = now}, {.value = "new", .valid_from = now}, {.value = "always"}}, true}});
   const auto allowed = [&](const std::string& token, WallTime at) {
     const std::string header = "Bearer " + token;
-    return admin::authorized(&header, tokens, at);
+    return tokens.caller(&header, at).has_value();
   };
   CHECK(allowed("old", now - Duration(1)));
   CHECK_FALSE(allowed("old", now));
@@ -76,7 +79,84 @@ TEST_CASE("several_tokens_are_valid_inside_their_periods") {
   CHECK(allowed("new", now));
   CHECK(allowed("always", now));
   CHECK_FALSE(allowed("never", now));
-  CHECK_FALSE(admin::authorized(nullptr, tokens, now));
+  CHECK_FALSE(tokens.caller(nullptr, now));
+}
+
+TEST_CASE("a_caller_is_known_by_the_name_of_the_token_and_its_role") {
+  const admin::Tokens tokens({{"dashboard", {{.value = "a"}}, false}, {"ops", {{.value = "b"}, {.value = "c"}}, true}});
+  const auto caller = [&](const std::string& header) { return tokens.caller(&header, wall_from_ms(0)); };
+  REQUIRE(caller("Bearer a"));
+  CHECK(caller("Bearer a")->name == "dashboard");
+  CHECK(caller("Bearer a")->role == admin::Role::read);
+  CHECK(caller("bearer  c ")->name == "ops");
+  CHECK(caller("Bearer b")->role == admin::Role::operate);
+  CHECK_FALSE(caller("Bearer d"));
+}
+
+// Every row of the table: a path that fits it, and the method it takes.
+std::vector<std::pair<std::string, std::string>> every_call() {
+  std::vector<std::pair<std::string, std::string>> all;
+  for (const admin::Route* route : admin::routes()) {
+    std::string path(route->path);
+    const std::pair<const char*, const char*> places[] = {{"{id}", kId}, {"{name}", "crm"}, {"{number}", "1"}};
+    for (const auto& [place, value] : places) {
+      if (const size_t at = path.find(place); at != std::string::npos) path.replace(at, std::string(place).size(), value);
+    }
+    all.emplace_back(route->method, path);
+  }
+  return all;
+}
+
+TEST_CASE("every_call_of_the_table_needs_a_token_of_its_role") {
+  RunningServer server;
+  const auto calls = every_call();
+  for (size_t i = 0; i < calls.size(); ++i) {
+    const auto& [method, path] = calls[i];
+    CAPTURE(path);
+    const admin::Role role = admin::routes()[i]->role;
+    const auto with = [&](const Headers& headers) { return server.send(headers, method, path).status; };
+    CHECK((with({}) == 401) == (role != admin::Role::nobody));
+    CHECK((with({{"Authorization", "Bearer wrong"}}) == 401) == (role != admin::Role::nobody));
+    CHECK((with({{"Authorization", std::string("Bearer ") + kReadToken}}) == 403) == (role == admin::Role::operate));
+    const int own = with({{"Authorization", std::string("Bearer ") + kToken}});
+    CHECK(own != 401);
+    CHECK(own != 403);
+    CHECK(own != 405);
+  }
+  CHECK(server.operations.replays == 0);
+}
+
+TEST_CASE("what_a_token_may_not_do_is_told_with_its_name_and_the_role_it_takes") {
+  RunningServer server;
+  const Answer answer = server.send({{"Authorization", std::string("Bearer ") + kReadToken}}, "POST", "/v1/replay", "{}");
+  CHECK(answer.status == 403);
+  CHECK(error_of(answer) == "the token 'dashboard' may only read");
+  CHECK(answer.body.find("POST /v1/replay needs one with role: operate") != std::string::npos);
+}
+
+TEST_CASE("every_row_of_the_table_is_complete") {
+  std::set<std::string_view> operations;
+  for (const admin::Route* route : admin::routes()) {
+    CAPTURE(route->path);
+    CHECK_FALSE(route->operation.empty());
+    CHECK(operations.insert(route->operation).second);
+    CHECK_FALSE(route->help.empty());
+    CHECK(route->handle != nullptr);
+    CHECK((route->type != "application/json") == route->answer.empty());
+    CHECK(route->body.empty() == (route->body_max == 0));
+    CHECK((route->method == "GET") != (route->role == admin::Role::operate));
+    for (const admin::Parameter& parameter : route->parameters) {
+      CHECK_FALSE(parameter.help.empty());
+      CHECK((parameter.type == admin::Parameter::Type::word) == (parameter.words != nullptr));
+      if (parameter.type == admin::Parameter::Type::integer) CHECK(parameter.min <= parameter.max);
+    }
+  }
+}
+
+TEST_CASE("a_body_where_none_is_taken_is_refused") {
+  RunningServer server;
+  CHECK(server.ask("POST", "/v1/destinations/crm/pause", "{}").status == 400);
+  CHECK(error_of(server.ask("GET", "/v1/stats", "x")) == "GET /v1/stats takes no body");
 }
 
 TEST_CASE("unknown_paths_methods_and_ids_are_told_apart") {
@@ -95,6 +175,7 @@ TEST_CASE("unknown_paths_methods_and_ids_are_told_apart") {
   CHECK(answer.status == 405);
   CHECK(answer.field("allow") == "POST");
 
+  CHECK(server.get("/v1/messages//raw").status == 404);
   for (const char* id : {"1", "0199a1b2-c3d4-7e5f-8a6b-7c8d9e0f1a2", "0199a1b2-c3d4-7e5f-8a6b-7c8d9e0f1a2g", "%00"}) {
     CAPTURE(id);
     answer = server.get(std::string("/v1/messages/") + id);
@@ -178,11 +259,11 @@ TEST_CASE("calls_beyond_the_limit_are_refused_and_the_others_answered") {
   server.operations.hold_back = true;
   std::vector<Connection> connections;
   const std::string ask = request("GET", "/v1/events", {{"Authorization", std::string("Bearer ") + kToken}}, "");
-  for (size_t i = 0; i < admin::AdminServer::kMaxPending; ++i) {
+  for (size_t i = 0; i < admin::Api::kMaxPending; ++i) {
     connections.emplace_back(server.address());
     REQUIRE(connections.back().send(ask));
   }
-  REQUIRE(wait_for([&] { return server.operations.held_back() == admin::AdminServer::kMaxPending; }));
+  REQUIRE(wait_for([&] { return server.operations.held_back() == admin::Api::kMaxPending; }));
   const Answer refused = server.get("/v1/events");
   CHECK(refused.status == 503);
   CHECK(refused.field("retry-after") == "1");

@@ -89,8 +89,12 @@ TEST_CASE("an_address_to_listen_on_becomes_one_to_ask") {
 }
 
 TEST_CASE("of_several_tokens_one_that_is_valid_now_is_used") {
-  CHECK(token_of({{.value = "old", .valid_until = kNow}, {.value = "new", .valid_from = kNow}}, kNow) == "new");
-  CHECK(token_of({{.value = "old", .valid_until = kNow}, {.value = "new", .valid_from = kNow}}, kNow - Duration(1)) == "old");
+  const std::vector<conf::AdminToken> tokens = {
+      {"dashboard", {{.value = "reads"}}, false},
+      {"ops", {{.value = "old", .valid_until = kNow}, {.value = "new", .valid_from = kNow, .valid_until = kNow + Duration(9)}}, true}};
+  CHECK(token_of(tokens, kNow) == "new");
+  CHECK(token_of(tokens, kNow - Duration(1)) == "old");
+  CHECK(token_of(tokens, kNow + Duration(9)) == "reads");
   CHECK(token_of({}, kNow) == "");
 }
 

@@ -80,7 +80,7 @@ TEST_CASE("an_empty_main_file_has_every_default") {
   CHECK(configuration->spool.retention == Duration(2'592'000'000));
   CHECK(configuration->spool.history == Duration(7'776'000'000));
   CHECK(configuration->admin.listen == "127.0.0.1:9180");
-  CHECK(configuration->admin.token.empty());
+  CHECK(configuration->admin.tokens.empty());
   CHECK(configuration->log.level == "info");
   CHECK(configuration->log.access == "stdout");
   CHECK(configuration->log.format == "json");
@@ -118,8 +118,33 @@ TEST_CASE("the_main_file_is_read_whole") {
   CHECK(configuration->proxy.limits.body_rate == 2048);
   CHECK(configuration->proxy.limits.connections_per_client == 7);
   CHECK(configuration->proxy.limits.stop_timeout == Duration(5'000));
-  CHECK(configuration->admin.token.at(0).value == "t0ken");
+  CHECK(configuration->admin.tokens.at(0).value.at(0).value == "t0ken");
+  CHECK(configuration->admin.tokens.at(0).operate);
   CHECK(configuration->log.access == folder.path() + "/var/access.log");
+}
+
+TEST_CASE("tokens_have_names_and_roles_and_the_single_one_is_called_admin") {
+  Folder folder;
+  folder.write("belay.yaml",
+               "admin:\n"
+               "  listen: unix:run/admin.sock\n"
+               "  socket_mode: 0660\n"
+               "  token: [a, { value: b, valid_until: 2026-01-31T00:00:00Z }]\n"
+               "  tokens: { dashboard: { token: c }, ops: { token: [d, e], role: operate } }\n");
+  folder.write("rules.d/acme.yaml", kRules);
+  const auto configuration = folder.load();
+  REQUIRE_MESSAGE(configuration, folder.said());
+  const AdminSettings& admin = configuration->admin;
+  CHECK(admin.socket_mode == 0660);
+  REQUIRE(admin.tokens.size() == 3);
+  CHECK(admin.tokens[0].name == "admin");
+  CHECK(admin.tokens[0].value.size() == 2);
+  CHECK(admin.tokens[0].operate);
+  CHECK(admin.tokens[1].name == "dashboard");
+  CHECK_FALSE(admin.tokens[1].operate);
+  CHECK(admin.tokens[2].operate);
+  const std::string printed = print(*configuration);
+  CHECK(printed.find("  token: \"***\"\n  tokens:\n    dashboard:\n      token: \"***\"\n      role: \"read\"\n") != std::string::npos);
 }
 
 TEST_CASE("the_state_folder_moves_run_and_var_and_nothing_else") {
