@@ -14,6 +14,7 @@
 #include "admin/loop_gate.h"
 #include "admin/responses.h"
 #include "admin/route.h"
+#include "admin/streams.h"
 #include "admin/tokens.h"
 #include "base/clock.h"
 #include "event/simple_server.h"
@@ -28,7 +29,7 @@ class Api {
   using Respond = event::SimpleServer::Respond;
 
   Api(event::Loop& event_loop, spool::Operations& the_operations, const Clock& the_clock)
-      : loop(event_loop), operations(the_operations), clock(the_clock), gate(event_loop), started_(the_clock.monotonic()) {}
+      : loop(event_loop), operations(the_operations), clock(the_clock), gate(event_loop), streams(event_loop, the_operations, the_clock, tokens, gate), started_(the_clock.monotonic()) {}
   ~Api();
 
   Duration uptime() const { return std::chrono::duration_cast<Duration>(clock.monotonic() - started_); }
@@ -43,6 +44,7 @@ class Api {
   Tokens tokens;
   // What operations answer after the server is gone is dropped here.
   LoopGate gate;
+  Streams streams;
 
  private:
   const MonotonicTime started_;

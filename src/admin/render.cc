@@ -100,6 +100,13 @@ void write_deliveries(JsonWriter& json, const std::vector<spool::Delivery>& deli
   json.end_array();
 }
 
+void write_row(JsonWriter& json, const spool::EventRow& row) {
+  json.begin_object();
+  write_event(json, row.event);
+  if (!row.deliveries.empty()) write_deliveries(json, row.deliveries, false);
+  json.end_object();
+}
+
 double seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
 
 // {"by", "since", "reason"}; left out when it is not so.
@@ -191,14 +198,17 @@ std::string render_error(const ApiError& error) {
   return json.take();
 }
 
+std::string render_row(const spool::EventRow& row) {
+  JsonWriter json;
+  write_row(json, row);
+  return json.take();
+}
+
 std::string render_events(const spool::EventPage& page) {
   JsonWriter json;
   json.begin_object().name("events").begin_array();
   for (const spool::EventRow& row : page.rows) {
-    json.begin_object();
-    write_event(json, row.event);
-    if (!row.deliveries.empty()) write_deliveries(json, row.deliveries, false);
-    json.end_object();
+    write_row(json, row);
   }
   json.end_array().name("next");
   page.next ? json.text(page.next->to_string()) : json.null();

@@ -17,6 +17,9 @@ namespace belay::admin {
 
 std::string render_error(const ApiError& error);
 
+// One of the rows of a page.
+std::string render_row(const spool::EventRow& row);
+
 // {"events": […], "next": ID | null}; `next` goes into before= for the next page.
 std::string render_events(const spool::EventPage& page);
 

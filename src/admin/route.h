@@ -41,6 +41,7 @@ std::span<const Route* const> routes();
 
 std::span<const Route> state_routes();
 std::span<const Route> event_routes();
+std::span<const Route> stream_routes();
 std::span<const Route> replay_routes();
 std::span<const Route> destination_routes();
 

@@ -54,6 +54,7 @@ void AdminServer::handle(const event::SimpleRequest& request, Api::Respond respo
   if (request.method == "HEAD") {
     respond = [respond = std::move(respond)](event::SimpleResponse answer) {
       answer.body.clear();
+      answer.opened = nullptr;
       respond(std::move(answer));
     };
   }

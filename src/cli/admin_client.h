@@ -11,9 +11,11 @@
 
 #include "base/clock.h"
 #include "base/result.h"
+#include "cli/event_tail.h"
 #include "conf/configuration.h"
 #include "event/loop.h"
 #include "event/resolver.h"
+#include "event/stream.h"
 #include "http/url.h"
 #include "json/document.h"
 #include "upstream/client.h"
@@ -55,10 +57,14 @@ class AdminClient {
   // As get() and post(), the body parsed.
   Result<std::unique_ptr<const json::Document>> get_json(const std::string& path_and_query);
   Result<std::unique_ptr<const json::Document>> post_json(const std::string& path, const std::string& body);
+  // Reads a stream of server-sent events, from `events.last_id()` on, until it ends; the error says why. unavailable: it is worth
+  // trying again.
+  Error tail(const std::string& path_and_query, EventTail& events, const EventTail::Take& take);
 
  private:
   AdminClient(upstream::Destination base, std::string where);
   Result<std::string> ask(std::string_view method, const std::string& path_and_query, const std::string& body);
+  Result<event::SocketAddress> address();
   Error unreachable(const upstream::Attempt& attempt) const;
   Error refused(int status, std::string_view body) const;
 

@@ -1,4 +1,4 @@
-// belay events: what was received and what became of it, newest first; --follow goes on with what arrives.
+// belay events: what was received and what became of it, newest first; --follow goes on with what arrives and with what becomes of it.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -22,10 +22,10 @@ namespace belay::cli {
 namespace {
 
 constexpr uint32_t kPage = 1000;  // as many as the admin API gives at once
-constexpr std::chrono::milliseconds kPoll{1000};
-// Lines reach the books a moment after their ids were made, and not in their order: every poll looks back this far.
+constexpr std::chrono::milliseconds kAgain{1000};
+// Lines reach the books a moment after their ids were made: the stream begins this long before the list was asked for.
 constexpr Duration kOverlap{10'000};
-constexpr size_t kMaxPagesPerPoll = 10;
+constexpr size_t kRemembered = 10'000;  // rows that are not shown twice
 
 using Parameters = std::vector<std::pair<std::string, std::string>>;
 
@@ -79,75 +79,67 @@ int list(AdminClient& client, const Options& options, const Parameters& paramete
   return 0;
 }
 
-// Rows of the period that were not shown before, oldest first.
+// The rows of the list, then those of the stream: new ones, and those that have changed since they were shown.
 class Follower {
  public:
   Follower(AdminClient& client, const Options& options, Parameters parameters)
       : client_(client), options_(options), parameters_(std::move(parameters)), table_(EventTable::Time::clock) {}
 
-  Result<void> start() {
-    from_ = SystemClock().wall();
+  // Until it is worth no other try.
+  Error run() {
+    const WallTime from = SystemClock().wall();
     const Result<Page> page = fetch(client_, parameters_, options_.limit, {});
     if (!page) return page.error();
-    show(page->rows, true);
-    return {};
-  }
-
-  Result<void> poll() {
-    const WallTime now = SystemClock().wall();
-    Parameters parameters = parameters_;
-    std::erase_if(parameters, [](const auto& parameter) { return parameter.first == "since"; });
-    parameters.emplace_back("since", admin::format_time(from_ - kOverlap));
-    std::vector<Page> pages;
-    std::string before;
-    do {
-      Result<Page> page = fetch(client_, parameters, kPage, before);
-      if (!page) return page.error();
-      before = page->next;
-      pages.push_back(std::move(*page));
-    } while (!before.empty() && pages.size() < kMaxPagesPerPoll);
-    if (!before.empty()) {
-      fmt::print(stderr, "belay events: more arrives than is shown here; narrow the filters\n");
+    for (auto row = page->rows.rbegin(); row != page->rows.rend(); ++row) add(*row);
+    print(true);
+    std::erase_if(parameters_, [](const auto& parameter) { return parameter.first == "since"; });
+    parameters_.emplace_back("since", admin::format_time(from - kOverlap));
+    const std::string path = "/v1/events/stream" + query_string(parameters_);
+    for (;;) {
+      const Error why = client_.tail(path, tail_, [this](const TailEvent& event) { take(event); });
+      if (why.kind != ErrorKind::unavailable) return why;
+      if (!std::exchange(told_, true)) fmt::print(stderr, "belay events: {}; trying again until it is back\n", ended_.empty() ? why.message : ended_);
+      ended_.clear();
+      std::this_thread::sleep_for(kAgain);
     }
-    for (auto page = pages.rbegin(); page != pages.rend(); ++page) show(page->rows, false);
-    std::erase_if(shown_, [&](const auto& entry) { return entry.second < from_ - 2 * kOverlap; });
-    from_ = now;
-    return {};
   }
 
  private:
-  void show(std::vector<JsonView> rows, bool heading) {
-    std::reverse(rows.begin(), rows.end());
-    std::vector<JsonView> fresh;
-    for (const JsonView& row : rows) {
-      const WallTime received = read_time(row["received"].text()).value_or(from_);
-      if (shown_.emplace(row["id"].text(), std::max(received, from_ - kOverlap)).second) fresh.push_back(row);
-    }
-    if (options_.json) {
-      print_json(fresh);
-    } else {
-      for (const JsonView& row : fresh) table_.add(row, SystemClock().wall());
-      if (heading || !fresh.empty()) fmt::print("{}", table_.print(heading));
-    }
+  void take(const TailEvent& event) {
+    told_ = false;
+    const auto document = json::Document::parse(event.data);
+    if (!document) return;
+    const JsonView data(**document);
+    if (event.name == "webhook" && add(data)) print(false);
+    if (event.name == "gap") fmt::print(stderr, "belay events: {}; 'belay events' lists it\n", visible(data["reason"].text()));
+    if (event.name == "end") ended_ = "the stream has ended: " + visible(data["reason"].text());
+  }
+
+  // False: it was shown as it is.
+  bool add(const JsonView& row) {
+    const auto [at, fresh] = shown_.try_emplace(row["id"].text());
+    if (!fresh && at->second == row.raw()) return false;
+    at->second = row.raw();
+    if (shown_.size() > kRemembered) shown_.erase(shown_.begin());  // ids ascend with time
+    if (options_.json) fmt::print("{}\n", row.raw());
+    else table_.add(row, SystemClock().wall());
+    return true;
+  }
+
+  void print(bool heading) {
+    if (!options_.json) fmt::print("{}", table_.print(heading));
     std::fflush(stdout);
   }
 
   AdminClient& client_;
   const Options& options_;
-  const Parameters parameters_;
+  Parameters parameters_;
   EventTable table_;
-  WallTime from_{};
-  std::map<std::string, WallTime> shown_;
+  EventTail tail_;
+  std::map<std::string, std::string> shown_;
+  std::string ended_;  // what the API said of it
+  bool told_ = false;  // that it is away
 };
-
-int follow(AdminClient& client, const Options& options, const Parameters& parameters) {
-  Follower follower(client, options, parameters);
-  if (const Result<void> started = follower.start(); !started) return report("events", started.error());
-  for (;;) {
-    std::this_thread::sleep_for(kPoll);  // until the person ends it
-    if (const Result<void> polled = follower.poll(); !polled) return report("events", polled.error());
-  }
-}
 
 int events(const Options& options) {
   if (options.follow && !options.filters.until.empty()) {
@@ -157,7 +149,8 @@ int events(const Options& options) {
   if (!parameters) return report("events", parameters.error());
   const auto client = AdminClient::create(options.admin);
   if (!client) return report("events", client.error());
-  return options.follow ? follow(**client, options, *parameters) : list(**client, options, *parameters);
+  if (options.follow) return report("events", Follower(**client, options, *parameters).run());
+  return list(**client, options, *parameters);
 }
 
 }  // namespace
@@ -167,7 +160,7 @@ void add_events(CLI::App& app, int& exit_code) {
   CLI::App* command = app.add_subcommand("events", "List received webhooks, newest first, and what became of them");
   add_filter_flags(*command, options->filters);
   command->add_option("--limit", options->limit, "At most so many (50)")->type_name("N")->check(CLI::Range(1, 1'000'000));
-  command->add_flag("--follow", options->follow, "Go on with what arrives; with --limit, after so many earlier ones");
+  command->add_flag("--follow", options->follow, "Go on with what arrives and what becomes of it; with --limit, after so many earlier ones");
   command->add_flag("--json", options->json, "One JSON object per line");
   add_admin_flags(*command, options->admin);
   command->callback([options, &exit_code] { exit_code = events(*options); });

@@ -1,6 +1,7 @@
 #include "event/simple_server.h"
 
 #include <event2/buffer.h>
+#include <event2/bufferevent.h>
 #include <event2/event.h>
 #include <event2/http.h>
 #include <event2/keyvalq_struct.h>
@@ -64,6 +65,43 @@ SimpleRequest read_request(evhttp_request* from) {
   return request;
 }
 
+constexpr size_t kMaxUnread = size_t{64} << 10;  // of what a peer sends while it is answered
+
+class OpenAnswer final : public SimpleStream {
+ public:
+  explicit OpenAnswer(evhttp_request* request) : pending_{request} {
+    bufferevent* buffers = connection();
+    // It has nothing to say any more; that it goes away is seen all the same.
+    const timeval limit{kWriteSeconds, 0};
+    bufferevent_set_timeouts(buffers, nullptr, &limit);
+    bufferevent_setwatermark(buffers, EV_READ, 0, kMaxUnread);
+  }
+  ~OpenAnswer() override {
+    evhttp_request* request = std::exchange(pending_.request, nullptr);
+    if (request == nullptr) return;
+    evhttp_connection* connection = evhttp_request_get_connection(request);
+    evhttp_connection_set_closecb(connection, nullptr, nullptr);
+    const timeval idle{kIdleSeconds, 0};
+    bufferevent_set_timeouts(evhttp_connection_get_bufferevent(connection), &idle, &idle);
+    evhttp_send_reply_end(request);
+  }
+  void write(std::string_view piece) override {
+    if (pending_.request == nullptr) return;
+    evbuffer* bytes = evbuffer_new();
+    BELAY_CHECK(bytes != nullptr);
+    evbuffer_add(bytes, piece.data(), piece.size());
+    evhttp_send_reply_chunk(pending_.request, bytes);
+    evbuffer_free(bytes);
+  }
+  size_t unsent() const override { return gone() ? 0 : evbuffer_get_length(bufferevent_get_output(connection())); }
+  Pending* pending() { return &pending_; }  // for the connection's callback
+  bool gone() const override { return pending_.request == nullptr; }
+
+ private:
+  bufferevent* connection() const { return evhttp_connection_get_bufferevent(evhttp_request_get_connection(pending_.request)); }
+  Pending pending_;
+};
+
 }  // namespace
 
 const std::string* SimpleRequest::header(std::string_view name) const {
@@ -87,9 +125,21 @@ struct SimpleServer::Impl {
 
   static void connection_closed(evhttp_connection*, void* pending) { static_cast<Pending*>(pending)->request = nullptr; }
 
-  static void answer(const std::shared_ptr<Pending>& pending, const SimpleResponse& response) {
+  // From here on the stream is what knows the request.
+  static void open(const std::shared_ptr<Pending>& pending, const SimpleResponse& response) {
+    evkeyvalq* fields = evhttp_request_get_output_headers(pending->request);
+    for (const auto& [name, value] : response.headers) evhttp_add_header(fields, name.c_str(), value.c_str());
     evhttp_request* request = std::exchange(pending->request, nullptr);
-    if (request == nullptr) return;  // the client went away
+    auto stream = std::make_unique<OpenAnswer>(request);
+    evhttp_connection_set_closecb(evhttp_request_get_connection(request), &Impl::connection_closed, stream->pending());
+    evhttp_send_reply_start(request, response.status, nullptr);
+    response.opened(std::move(stream));
+  }
+
+  static void answer(const std::shared_ptr<Pending>& pending, const SimpleResponse& response) {
+    if (pending->request == nullptr) return;  // the client went away
+    if (response.opened) return open(pending, response);
+    evhttp_request* request = std::exchange(pending->request, nullptr);
     evhttp_connection_set_closecb(evhttp_request_get_connection(request), nullptr, nullptr);
     evkeyvalq* fields = evhttp_request_get_output_headers(request);
     for (const auto& [name, value] : response.headers) evhttp_add_header(fields, name.c_str(), value.c_str());

@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -21,10 +22,23 @@ struct SimpleRequest {
   const std::string* header(std::string_view name) const;  // case-insensitive; null when absent
 };
 
+// The body of an answer whose end is open: its head is out, pieces follow (chunked). Ends when it is destroyed. On the loop's
+// thread, and not longer than the server.
+class SimpleStream {
+ public:
+  static constexpr int kWriteSeconds = 60;  // a peer that takes nothing for so long is cut off
+  virtual ~SimpleStream() = default;
+  virtual void write(std::string_view piece) = 0;  // nothing happens once the peer is gone
+  virtual size_t unsent() const = 0;               // bytes that the peer has not taken
+  virtual bool gone() const = 0;                   // the peer went away
+};
+
 struct SimpleResponse {
   int status = 200;
   std::vector<std::pair<std::string, std::string>> headers;
   std::string body;
+  // Given: the body is what is written there. Not called when the peer went away.
+  std::function<void(std::unique_ptr<SimpleStream>)> opened = {};
 };
 
 class SimpleServer {

@@ -161,6 +161,7 @@ void Change::store_delivery(Delivery& delivery, size_t bytes, Duration lease) {
     transaction_.put(tables_.ended, ended_key(delivery.state, delivery.message, delivery.destination), {});
   }
   books_.added(delivery);
+  changed(delivery.message);
 }
 
 bool Change::settle(const Delivery& delivery) {
@@ -196,6 +197,7 @@ void Change::write_state(const Delivery& delivery, DeliveryState from, WallTime 
     transaction_.put(tables_.ended, ended_key(delivery.state, delivery.message, delivery.destination), {});
   }
   books_.moved(delivery, from, delivery.state);
+  changed(delivery.message);
   changed_ = true;
 }
 
@@ -225,6 +227,7 @@ void Change::add_lines(const wire::EventLines& lines) {
 void Change::add_line(const wire::EventView& event) {
   if (block_.full()) write_block();
   block_.add(event);
+  changed(event.id);
   ++books_.totals.events;
 }
 

@@ -49,6 +49,9 @@ class Change final : private GroupStore {
   uint32_t prune_failed(WallTime older_than, uint32_t max);  // how many went
   uint32_t prune_claims(uint32_t max);                       // that have ended; how many went
 
+  // From now on the ids of what changes are appended there; see StoreOptions::on_changed.
+  void tell(std::vector<MessageId>* into) { told_ = into; }
+
   bool failed() const { return transaction_.failed(); }
   bool changed() const { return changed_; }  // false: commit() has nothing to make durable
   Error error() const { return transaction_.error(); }
@@ -96,6 +99,12 @@ class Change final : private GroupStore {
   void forget_turn(const std::string& key);
   std::vector<std::string> keys_with_prefix(lmdb::Table table, std::string_view prefix);
 
+  // The same one several times in a row is told once.
+  void changed(const MessageId& id) {
+    if (told_ != nullptr && (told_->empty() || told_->back() != id)) told_->push_back(id);
+  }
+
+  std::vector<MessageId>* told_ = nullptr;
   const Tables& tables_;
   LeaseTable& leases_;
   WallTime now_;

@@ -26,6 +26,10 @@ EventFilter::EventFilter(const EventQuery& query) : query_(query) {
   if (!query.text.empty()) text_id_ = MessageId::parse(query.text);
 }
 
+void Store::rows(const EventQuery&, std::vector<MessageId>, Done<std::vector<EventRow>> done) {
+  done(Error{ErrorKind::refused, "this store does not look single rows up"});
+}
+
 bool EventFilter::block(const Block& block) const {
   if (outcome_ && !block.has(*outcome_)) return false;
   if (state_ && !block.has(wire::Outcome::spooled)) return false;

@@ -14,6 +14,7 @@
 #include "base/id.h"
 #include "base/result.h"
 #include "spool/destination_report.h"
+#include "spool/feed.h"
 #include "spool/store.h"
 #include "wire/messages.h"
 
@@ -57,6 +58,10 @@ class Operations {
   virtual StoreStats stats() const = 0;
   // As Store::events: newest first, at most `max` rows.
   virtual void events(const EventQuery& query, std::optional<MessageId> before, uint32_t max, Done<EventPage> done) = 0;
+  // What has changed behind number `after`: see Feed.
+  virtual Changes changes(uint64_t after, size_t max) const = 0;
+  // As Store::rows.
+  virtual void rows(const EventQuery& query, std::vector<MessageId> ids, Done<std::vector<EventRow>> done) = 0;
   // invalid: no such message; corrupt: quarantined.
   virtual void message(MessageId id, Done<MessageDetail> done) = 0;
   virtual void replay(const ReplayRequest& request, Done<ReplayResult> done) = 0;

@@ -40,6 +40,7 @@ class Process {
   event::Loop loop_;
   std::shared_ptr<const conf::Configuration> configuration_;
   std::shared_ptr<const upstream::Destinations> destinations_;
+  Feed feed_;
   std::unique_ptr<Store> store_;
   wire::DestinationStates first_states_;  // of what stands still at the start: workers hear it with the first hello
   std::unique_ptr<StoreOperations> operations_;
@@ -100,6 +101,7 @@ Result<void> Process::start(const MakeCompanion& make_companion) {
   StoreOptions options;
   options.folder = configuration_->spool.path;
   options.map_bytes = configuration_->spool.size;
+  options.on_changed = [this](const std::vector<MessageId>& changed) { feed_.add(changed); };
   options.on_fatal = [this](const std::string& reason) { die(reason); };
   auto store = open_lmdb_store(options, clock_);
   if (!store) {
@@ -125,6 +127,7 @@ Result<void> Process::start(const MakeCompanion& make_companion) {
   }, [this](StopOrder order) {
     dispatcher_->post([order = std::move(order)](Dispatcher& dispatcher) { dispatcher.stop_destination(order); });
   });
+  operations_->set_feed(feed_);
   operations_->control().use(destinations_);
   auto first = std::make_shared<DestinationReports>();
   for (const Stop& stop : *stops) first->push_back(DestinationReport{.destination = stop.destination, .name = stop.name, .stop = stop});

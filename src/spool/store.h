@@ -161,6 +161,9 @@ class Store {
   virtual void load(MessageId id, Done<Message> done) = 0;  // invalid: no such message; corrupt: quarantined
   virtual void deliveries(MessageId id, Done<std::vector<Delivery>> done) = 0;
   virtual void events(const EventQuery& query, std::optional<MessageId> before, uint32_t max, Done<EventPage> done) = 0;
+  // Those of `ids` that answer the query, in order of ids: lines as they are, deliveries as they are now. Unknown ids are left
+  // out. An engine that cannot look single ones up refuses.
+  virtual void rows(const EventQuery& query, std::vector<MessageId> ids, Done<std::vector<EventRow>> done);
   virtual StoreStats stats() const = 0;
   // Time of the greatest id it holds: the clock cannot be before it.
   virtual std::optional<WallTime> newest() const = 0;
@@ -177,6 +180,9 @@ struct StoreOptions {
   // Called once, on the engine's thread, when the disk failed: everything waiting has failed, nothing is taken any more, the
   // process must end (P10).
   std::function<void(const std::string& reason)> on_fatal;
+  // Called on the engine's thread after a commit, with the ids of lines that were added and of messages whose deliveries were
+  // added or took another step.
+  std::function<void(const std::vector<MessageId>& changed)> on_changed;
   static constexpr double kIntakeStops = 0.85;    // of map or disk
   static constexpr double kIntakeResumes = 0.80;
   static constexpr double kLinesStop = 0.92;      // the rest is for settlements and for making room

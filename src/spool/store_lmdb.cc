@@ -41,6 +41,7 @@ class LmdbStore final : public Store {
       : lock_(std::move(lock)),
         clock_(clock),
         on_fatal_(options.on_fatal),
+        on_changed_(options.on_changed),
         environment_(std::move(environment)),
         tables_(tables),
         books_(std::move(books)),
@@ -71,6 +72,7 @@ class LmdbStore final : public Store {
     ask<std::vector<Delivery>>(query_thread_, [this, id] { return reader_.deliveries(id, clock_.wall()); }, done);
   }
   void events(const EventQuery& query, std::optional<MessageId> before, uint32_t max, Done<EventPage> done) override;
+  void rows(const EventQuery& query, std::vector<MessageId> ids, Done<std::vector<EventRow>> done) override;
   StoreStats stats() const override;
   std::optional<WallTime> newest() const override { return reader_.newest_message(); }
   void prune(WallTime messages, WallTime history, uint32_t max, Done<Pruned> done) override;
@@ -94,6 +96,8 @@ class LmdbStore final : public Store {
   FolderLock lock_;
   const Clock& clock_;
   std::function<void(const std::string&)> on_fatal_;
+  std::function<void(const std::vector<MessageId>&)> on_changed_;
+  std::vector<MessageId> touched_;  // writer only: by the commit under way
   std::unique_ptr<lmdb::Environment> environment_;
   Tables tables_;
   LeaseTable leases_;
@@ -263,6 +267,8 @@ bool LmdbStore::attempt(std::vector<Work*>& group, std::vector<Result<Committed>
   if (group.empty()) return true;
   const auto started = std::chrono::steady_clock::now();
   Change change(*environment_, tables_, books_, leases_, clock_.wall());
+  touched_.clear();
+  if (on_changed_) change.tell(&touched_);
   for (Work* work : group) {
     if (work->task) {
       work->task(change);
@@ -281,6 +287,7 @@ bool LmdbStore::attempt(std::vector<Work*>& group, std::vector<Result<Committed>
     const std::lock_guard lock(state_mutex_);
     change.apply_to(books_);
   }
+  if (!touched_.empty()) on_changed_(touched_);
   if (!change.changed()) return true;
   ++commits_;
   last_commit_us_ = static_cast<uint64_t>(
@@ -348,6 +355,18 @@ void LmdbStore::events(const EventQuery& query, std::optional<MessageId> before,
     return reader_.events(query, before, max, clock_.wall(), waiting, widest_ms);
   };
   ask<EventPage>(query_thread_, search, done);
+}
+
+void LmdbStore::rows(const EventQuery& query, std::vector<MessageId> ids, Done<std::vector<EventRow>> done) {
+  const auto search = [this, query, ids = std::move(ids)] {
+    int64_t widest_ms = 0;
+    {
+      const std::lock_guard lock(state_mutex_);
+      widest_ms = books_.totals.widest_ms;
+    }
+    return reader_.rows(query, ids, clock_.wall(), widest_ms);
+  };
+  ask<std::vector<EventRow>>(query_thread_, search, done);
 }
 
 StoreStats LmdbStore::stats() const {

@@ -52,6 +52,7 @@ class MemoryStore final : public Store, private GroupStore {
   void load(MessageId id, Done<Message> done) override;
   void deliveries(MessageId id, Done<std::vector<Delivery>> done) override;
   void events(const EventQuery& query, std::optional<MessageId> before, uint32_t max, Done<EventPage> done) override;
+  void rows(const EventQuery& query, std::vector<MessageId> ids, Done<std::vector<EventRow>> done) override;
   StoreStats stats() const override;
   std::optional<WallTime> newest() const override;
   void prune(WallTime messages, WallTime history, uint32_t max, Done<Pruned> done) override;
@@ -88,6 +89,7 @@ class MemoryStore final : public Store, private GroupStore {
   bool first_time(const EventBatch& batch);
   void add_lines(const wire::EventLines& lines);
   std::vector<Delivery> deliveries_of(const MessageId& id) const;
+  std::optional<EventRow> row_of(const wire::Event& event, const EventFilter& filter, const std::optional<MessageId>& before) const;
 
   const Clock& clock_;
   mutable std::mutex mutex_;
@@ -388,6 +390,20 @@ void MemoryStore::deliveries(MessageId id, Done<std::vector<Delivery>> done) {
   done(std::move(found));
 }
 
+// The row of a line that answers the query.
+std::optional<EventRow> MemoryStore::row_of(const wire::Event& event, const EventFilter& filter, const std::optional<MessageId>& before) const {
+  wire::EventLines line;
+  line.add(event);
+  std::string_view rest = line.bytes();
+  auto view = wire::next_event(rest);
+  BELAY_CHECK(view.ok());
+  if (!filter.line(*view, before)) return std::nullopt;
+  std::vector<Delivery> deliveries = deliveries_of(event.id);
+  if (filter.needs_deliveries(*view) && !filter.deliveries(deliveries)) return std::nullopt;
+  if (event.outcome != wire::Outcome::spooled) deliveries.clear();
+  return EventRow{event, std::move(deliveries)};
+}
+
 void MemoryStore::events(const EventQuery& query, std::optional<MessageId> before, uint32_t max, Done<EventPage> done) {
   if (closed_) return done(closed_error());
   EventPage page;
@@ -395,23 +411,31 @@ void MemoryStore::events(const EventQuery& query, std::optional<MessageId> befor
   if (!filter.impossible() && max > 0) {
     const std::lock_guard lock(mutex_);
     for (auto at = lines_.rbegin(); at != lines_.rend(); ++at) {
-      wire::EventLines line;
-      line.add(at->second);
-      std::string_view rest = line.bytes();
-      auto event = wire::next_event(rest);
-      BELAY_CHECK(event.ok());
-      if (!filter.line(*event, before)) continue;
-      std::vector<Delivery> deliveries = deliveries_of(event->id);
-      if (filter.needs_deliveries(*event) && !filter.deliveries(deliveries)) continue;
+      auto row = row_of(at->second, filter, before);
+      if (!row) continue;
       if (page.rows.size() == max) {
         page.next = page.rows.back().event.id;
         break;
       }
-      if (event->outcome != wire::Outcome::spooled) deliveries.clear();
-      page.rows.push_back({at->second, std::move(deliveries)});
+      page.rows.push_back(std::move(*row));
     }
   }
   done(std::move(page));
+}
+
+void MemoryStore::rows(const EventQuery& query, std::vector<MessageId> ids, Done<std::vector<EventRow>> done) {
+  if (closed_) return done(closed_error());
+  std::vector<EventRow> rows;
+  const EventFilter filter(query);
+  std::sort(ids.begin(), ids.end());
+  if (!filter.impossible()) {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [at, event] : lines_) {
+      if (!std::binary_search(ids.begin(), ids.end(), event.id)) continue;
+      if (auto row = row_of(event, filter, std::nullopt)) rows.push_back(std::move(*row));
+    }
+  }
+  done(std::move(rows));
 }
 
 StoreStats MemoryStore::stats() const {

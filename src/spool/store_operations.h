@@ -25,6 +25,10 @@ class StoreOperations final : public Operations {
   void events(const EventQuery& query, std::optional<MessageId> before, uint32_t max, Done<EventPage> done) override {
     store_.events(query, before, max, std::move(done));
   }
+  Changes changes(uint64_t after, size_t max) const override { return feed_ == nullptr ? Changes{} : feed_->after(after, max); }
+  void rows(const EventQuery& query, std::vector<MessageId> ids, Done<std::vector<EventRow>> done) override {
+    store_.rows(query, std::move(ids), std::move(done));
+  }
   void message(MessageId id, Done<MessageDetail> done) override;
   void replay(const ReplayRequest& request, Done<ReplayResult> done) override;
   void stop(const StopRequest& request, Done<StopResult> done) override { control_.stop(request, std::move(done)); }
@@ -32,6 +36,8 @@ class StoreOperations final : public Operations {
   std::vector<wire::Counters> counters() const override;
 
   void set_counters(wire::Counters counters);
+  // What the store tells its changes; must outlive this. Before anybody else has this.
+  void set_feed(const Feed& feed) { feed_ = &feed; }
   DestinationControl& control() { return control_; }
 
  private:
@@ -43,6 +49,7 @@ class StoreOperations final : public Operations {
   void fold_one();
 
   Store& store_;
+  const Feed* feed_ = nullptr;
   const Clock& clock_;
   std::function<void(std::vector<DestinationId>)> wake_;
   DestinationControl control_;

@@ -38,6 +38,7 @@ class StoreReader {
   // `waiting`: how many deliveries wait in all, to choose the shorter way; `widest_ms`: Totals::widest_ms.
   Result<EventPage> events(const EventQuery& query, std::optional<MessageId> before, uint32_t max, WallTime now,
                            uint64_t waiting, int64_t widest_ms) const;
+  Result<std::vector<EventRow>> rows(const EventQuery& query, std::vector<MessageId> ids, WallTime now, int64_t widest_ms) const;
   Result<std::vector<std::optional<wire::ClaimedBy>>> find_claims(const std::vector<wire::ClaimKey>& keys, WallTime now) const;
   std::optional<WallTime> oldest(DestinationId to) const;
   std::optional<WallTime> newest_message() const;
@@ -56,6 +57,8 @@ class StoreReader {
   void search_block(Search& search, const Block& block, std::string_view key) const;
   void search_ended(Search& search, DeliveryState state) const;
   void search_waiting(Search& search) const;
+  void search_lines(Search& search, const std::vector<MessageId>& ids, int64_t widest_ms) const;
+  Result<void> add_deliveries(Search& search, std::vector<EventRow>& rows) const;
   void consider(Search& search, const MessageId& id) const;
   void consider(Search& search, const wire::EventView& event) const;
 

@@ -1,4 +1,4 @@
-// StoreReader::events: finds the newest lines that answer a query. Three ways, the shortest is taken: through the index of
+// StoreReader::rows: looks given ids up. StoreReader::events: finds the newest lines that answer a query. Three ways, the shortest is taken: through the index of
 // what ended (dead, cancelled), through the index of what waits when few do, else backwards through the blocks of the books.
 #include <algorithm>
 #include <queue>
@@ -28,12 +28,14 @@ struct StoreReader::Search {
   size_t wanted;  // one more than a page, to know whether another follows
   WallTime now;
   lmdb::ReadTransaction transaction;
+  const std::vector<MessageId>* only = nullptr;  // ascending; null: any
   std::priority_queue<EventRow, std::vector<EventRow>, Newer> found;  // the oldest of the newest on top
 
   bool enough(const MessageId& id) const { return found.size() == wanted && id < found.top().event.id; }
 };
 
 void StoreReader::consider(Search& search, const wire::EventView& event) const {
+  if (search.only != nullptr && !std::binary_search(search.only->begin(), search.only->end(), event.id)) return;
   if (search.enough(event.id) || !search.filter.line(event, search.before)) return;
   EventRow row;
   if (search.filter.needs_deliveries(event)) {
@@ -162,13 +164,64 @@ Result<EventPage> StoreReader::events(const EventQuery& query, std::optional<Mes
     page.rows.pop_back();
     page.next = page.rows.back().event.id;
   }
-  for (EventRow& row : page.rows) {
+  if (auto added = add_deliveries(search, page.rows); !added) return added.error();
+  return page;
+}
+
+// To rows of stored messages that were found by their line alone.
+Result<void> StoreReader::add_deliveries(Search& search, std::vector<EventRow>& rows) const {
+  for (EventRow& row : rows) {
     if (row.event.outcome != wire::Outcome::spooled || !row.deliveries.empty()) continue;
-    auto deliveries = this->deliveries(search.transaction, row.event.id, now);
+    auto deliveries = this->deliveries(search.transaction, row.event.id, search.now);
     if (!deliveries) return deliveries.error();
     row.deliveries = std::move(*deliveries);
   }
-  return page;
+  return {};
+}
+
+// Lines of these ids (ascending) in the blocks that may hold them: a block reaches at most `widest_ms` below its key.
+void StoreReader::search_lines(Search& search, const std::vector<MessageId>& ids, int64_t widest_ms) const {
+  if (ids.empty()) return;
+  std::string at(ids.front().view());
+  const WallTime end = ids.back().time() + Duration(widest_ms + 1);
+  for (bool more = true; more;) {
+    lmdb::Cursor cursor(search.transaction, tables_.journal);
+    more = cursor.seek(at);
+    for (int steps = 0; more && steps < kStepsPerSnapshot; ++steps, more = cursor.next()) {
+      at = cursor.key();
+      auto block = read_block(cursor.value());
+      if (!block) {
+        report_({Damage::Kind::block, {}, {}, at, block.error().message});
+        continue;
+      }
+      if (block->max.time() > end) return;
+      const auto first = std::lower_bound(ids.begin(), ids.end(), block->min);
+      if (first == ids.end() || *first > block->max) continue;
+      search.only = &ids;
+      search_block(search, *block, at);
+    }
+    if (!more) return;
+    search.transaction.renew();
+    at.push_back('\0');  // the one behind it
+  }
+}
+
+Result<std::vector<EventRow>> StoreReader::rows(const EventQuery& query, std::vector<MessageId> ids, WallTime now, int64_t widest_ms) const {
+  std::sort(ids.begin(), ids.end());
+  ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
+  Search search(environment_, query, std::nullopt, static_cast<uint32_t>(ids.size()), now);
+  std::vector<EventRow> rows;
+  if (search.filter.impossible()) return rows;
+  std::vector<MessageId> lines;  // of requests that were not stored
+  for (const MessageId& id : ids) {
+    if (search.transaction.get(tables_.messages, id.view())) consider(search, id);
+    else lines.push_back(id);
+  }
+  search_lines(search, lines, widest_ms);
+  if (search.transaction.failed()) return search.transaction.error();
+  for (; !search.found.empty(); search.found.pop()) rows.push_back(search.found.top());
+  if (auto added = add_deliveries(search, rows); !added) return added.error();
+  return rows;
 }
 
 }  // namespace belay::spool

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <mutex>
 #include <thread>
 #include <utility>
@@ -27,6 +28,15 @@ class FakeOperations final : public spool::Operations {
     asked_before = before;
     asked_max = max;
     answer<spool::EventPage>(held_events, std::move(done));
+  }
+  spool::Changes changes(uint64_t after, size_t max) const override { return held_feed.after(after, max); }
+  void rows(const spool::EventQuery& query, std::vector<MessageId> ids, spool::Done<std::vector<spool::EventRow>> done) override {
+    asked_query = query;
+    std::vector<spool::EventRow> found;
+    for (const MessageId& id : ids) {
+      if (const auto at = held_rows.find(id); at != held_rows.end()) found.push_back(at->second);
+    }
+    answer<std::vector<spool::EventRow>>(std::move(found), std::move(done));
   }
   void message(MessageId id, spool::Done<spool::MessageDetail> done) override {
     asked_id = id;
@@ -65,6 +75,8 @@ class FakeOperations final : public spool::Operations {
   Result<spool::ReplayResult> held_replay = spool::ReplayResult{};
   Result<spool::StopResult> held_stop = spool::StopResult{};
   spool::DestinationReports held_reports;
+  spool::Feed held_feed;
+  std::map<MessageId, spool::EventRow> held_rows;
   bool other_thread = false;
   bool hold_back = false;
 
