@@ -1,4 +1,4 @@
-// The admin API as it stands beside the spool: made from the main file's admin section, its tokens renewed by a reload. For
+// The admin API and the alerts as they stand beside the spool: made from the main file, its tokens and alerts renewed by a reload. For
 // spool::run_spool; on the spool's main loop.
 #pragma once
 

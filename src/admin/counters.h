@@ -16,6 +16,7 @@ namespace belay::admin {
 // A fact: mode forward's breaker of a destination is not closed.
 inline constexpr std::string_view kForwardBreaker = "belay_forward_breaker_info";
 inline constexpr std::string_view kRequestsCounter = "belay_requests_total";
+inline constexpr std::string_view kRejectedCounter = "belay_rejected_total";
 
 // One line of the text format: name and ready labels (source="acme",outcome="forwarded").
 struct Series {

@@ -39,6 +39,7 @@ struct Route {
 
 std::span<const Route* const> routes();
 
+std::span<const Route> description_routes();
 std::span<const Route> state_routes();
 std::span<const Route> event_routes();
 std::span<const Route> stream_routes();

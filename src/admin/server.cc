@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <filesystem>
 #include <string_view>
 
 #include "admin/responses.h"
@@ -35,7 +36,13 @@ AdminServer::AdminServer(event::Loop& loop, spool::Operations& operations, const
   set_tokens(options.tokens);
 }
 
-Result<void> AdminServer::start() { return server_.listen(listen_, socket_mode_); }
+Result<void> AdminServer::start() {
+  if (listen_.starts_with("unix:")) {
+    std::error_code failure;  // listen() names what is wrong with the folder, if anything is
+    std::filesystem::create_directories(std::filesystem::path(listen_.substr(5)).parent_path(), failure);
+  }
+  return server_.listen(listen_, socket_mode_);
+}
 
 ApiError AdminServer::unknown_caller(const event::SimpleRequest& request) {
   const MonotonicTime now = api_.clock.monotonic();

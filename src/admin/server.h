@@ -39,8 +39,10 @@ class AdminServer {
   // After a reload.
   void set_tokens(const std::vector<conf::AdminToken>& tokens) { api_.tokens = Tokens(tokens); }
 
- private:
+  // One request, whoever brought it; `respond` is called once.
   void handle(const event::SimpleRequest& request, Api::Respond respond);
+
+ private:
   ApiError unknown_caller(const event::SimpleRequest& request);
 
   const std::string listen_;

@@ -15,7 +15,8 @@ void health(Call& call) {
 void metrics(Call& call) {
   const spool::Operations& operations = call.api.operations;
   call.answer(response(200, kMetricsType,
-                       render_metrics(operations.stats(), operations.destinations(), operations.counters(), call.api.clock.wall(), call.api.uptime())));
+                       render_metrics(operations.stats(), operations.destinations(), operations.counters(), operations.attempts(),
+                                      call.api.clock.wall(), call.api.uptime())));
 }
 
 void stats(Call& call) {

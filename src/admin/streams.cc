@@ -18,6 +18,8 @@ struct Streams::Stream {
   Sha256 token{};
   std::unique_ptr<event::SimpleStream> out{};
   MonotonicTime heard{};          // the last write
+  size_t unsent = 0;              // at the last look
+  int stuck = 0;                  // looks in a row in which nothing was taken
   bool asking = false;            // rows are being read
   bool ended = false;             // goes with the next tick
 
@@ -95,9 +97,9 @@ void Streams::tick() {
   for (auto& stream : streams_) {
     if (!tokens_.caller(stream->token, clock_.wall())) {
       end(*stream, "the token is not valid any more");
-    } else if (stream->out->unsent() > kMaxUnsent) {
-      end(*stream, fmt::format("too slow: {} bytes were not taken", stream->out->unsent()));
-    } else if (!stream->asking) {
+    } else if (too_slow(*stream)) {
+      end(*stream, fmt::format("too slow: {} bytes were not taken", stream->unsent));
+    } else if (!stream->asking && stream->unsent < kRoom) {
       step(*stream);
     }
     if (now - stream->heard >= kHeartbeat && !stream->ended) {
@@ -105,6 +107,12 @@ void Streams::tick() {
       stream->heard = now;
     }
   }
+}
+
+bool Streams::too_slow(Stream& stream) {
+  const size_t before = std::exchange(stream.unsent, stream.out->unsent());
+  stream.stuck = stream.unsent >= kRoom && stream.unsent >= before ? stream.stuck + 1 : 0;
+  return stream.stuck > kPatience || stream.unsent > kMaxUnsent;
 }
 
 void Streams::step(Stream& stream) {

@@ -10,8 +10,9 @@
 // Each has an id that a client sends back as Last-Event-ID to go on from there: process, place and time. Another process (the
 // spool was restarted), or a place that is not known any more, goes on by time: what was received since then (and kOverlap
 // before) as it is now, then what has changed since the process started. So a row may come twice; a step that was settled in the
-// last moment before a crash may be missing. Limits: kMaxStreams (then 503); kStep rows each kEvery; kCatchUp rows by time; a
-// reader with kMaxUnsent bytes not taken is dropped.
+// last moment before a crash may be missing. Limits: kMaxStreams (then 503); kStep rows each kEvery, and none
+// while kRoom bytes are not taken; kCatchUp rows by time. A reader who takes nothing for kPatience, or lets kMaxUnsent pile up, is
+// dropped with the reason.
 #pragma once
 
 #include <cstddef>
@@ -45,8 +46,10 @@ class Streams {
   static constexpr size_t kMaxStreams = 16;
   static constexpr size_t kStep = 1'000;
   static constexpr uint32_t kCatchUp = 1'000;
-  static constexpr size_t kMaxUnsent = size_t{1} << 20;
+  static constexpr size_t kRoom = size_t{256} << 10;
+  static constexpr size_t kMaxUnsent = size_t{32} << 20;
   static constexpr Duration kEvery{100};
+  static constexpr int kPatience = 50;  // of kEvery
   static constexpr Duration kHeartbeat{15'000};
   static constexpr Duration kOverlap{10'000};  // lines reach the books a moment after their ids were made
 
@@ -60,6 +63,7 @@ class Streams {
  private:
   struct Stream;
   void tick();
+  bool too_slow(Stream& stream);
   void step(Stream& stream);
   void catch_up(Stream& stream);
   void show(uint64_t number, const Result<std::vector<spool::EventRow>>& rows, uint64_t place);

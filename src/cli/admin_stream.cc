@@ -38,7 +38,7 @@ class Tail final : public event::StreamHandler {
  private:
   void on_writable() override {
     while (sent_ < head_.size()) {
-      const iovec part{head_.data() + sent_, head_.size() - sent_};
+      const iovec part{const_cast<char*>(head_.data()) + sent_, head_.size() - sent_};
       const event::Io io = stream_.write(&part, 1);
       if (io.state == event::IoState::blocked) return;
       if (io.state != event::IoState::ok) return end({ErrorKind::unavailable, "the connection was closed"});
@@ -126,7 +126,7 @@ Error AdminClient::tail(const std::string& path_and_query, EventTail& events, co
   std::string head;
   http::append_request_line(head, "GET", url.path + path_and_query);
   http::append_field(head, "Host", url.authority());
-  http::append_field(head, "Authorization", base_.authorization);
+  http::append_field(head, "Authorization", *base_.authorization.at(SystemClock().wall()));
   http::append_field(head, "Accept", "text/event-stream");
   if (!events.last_id().empty()) http::append_field(head, "Last-Event-ID", events.last_id());
   http::end_head(head);

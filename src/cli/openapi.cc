@@ -9,6 +9,7 @@
 #include <set>
 
 #include "admin/json_writer.h"
+#include "admin/openapi.h"
 #include "base/bytes.h"
 #include "cli/admin_client.h"
 #include "cli/commands.h"
@@ -308,9 +309,19 @@ Result<std::string> openapi_json(const pipeline::Ruleset& ruleset) { return Writ
 
 void add_openapi(CLI::App& app, int& exit_code) {
   const auto options = std::make_shared<conf::LoadOptions>();
-  CLI::App* command = app.add_subcommand("openapi", "All sources as an OpenAPI 3.1 description");
-  command->add_option("-c,--config", options->main_file, "Main file")->required()->type_name("FILE");
-  command->callback([options, &exit_code] { exit_code = openapi(*options); });
+  const auto of_admin = std::make_shared<bool>(false);
+  CLI::App* command = app.add_subcommand("openapi", "All sources, or the admin API, as an OpenAPI 3.1 description");
+  CLI::Option* file = command->add_option("-c,--config", options->main_file, "Main file")->type_name("FILE");
+  command->add_flag("--admin-api", *of_admin, "Of the admin API, as it gives it at /v1/openapi.json")->excludes(file);
+  command->callback([options, of_admin, &exit_code] {
+    if (*of_admin) {
+      fmt::print("{}\n", admin::render_openapi());
+    } else if (options->main_file.empty()) {
+      exit_code = report("openapi", invalid("write -c FILE for what senders see, or --admin-api for what operators see"));
+    } else {
+      exit_code = openapi(*options);
+    }
+  });
 }
 
 }  // namespace belay::cli

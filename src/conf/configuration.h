@@ -66,6 +66,19 @@ struct AdminSettings {
   std::vector<AdminToken> tokens;
 };
 
+// What Belay itself sends webhooks about, and to whom. Zero: never about that.
+struct AlertSettings {
+  struct Growth {
+    uint64_t count = 0;   // more than so many
+    Duration window{};    // in that time
+  };
+  std::string to;  // destination; empty: no alerts
+  Duration destination_down{};
+  Growth dead_letters, signature_failures;
+  double disk = 0;  // part that is in use
+  Duration suppress{};
+};
+
 struct LogSettings {
   std::string level, access, format;
   bool core_dumps = false;
@@ -87,6 +100,8 @@ struct Configuration {
   ProxySettings proxy;
   SpoolSettings spool;
   AdminSettings admin;
+  AlertSettings alerts;
+  Node alerts_to;              // where it stands
   LogSettings log;
   std::vector<Named> sources;  // in file order
   std::vector<Named> destinations;

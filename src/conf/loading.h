@@ -27,6 +27,9 @@ void add_rules(const Node& root, Configuration& configuration, Problems& problem
 inline constexpr size_t kMaxName = 64;  // names are metric labels and parts of log lines
 bool good_name(std::string_view name);
 
+// The main file's alerts.
+void read_alerts(const Node& node, Configuration& configuration, Problems& problems);
+
 // Absolute form of a path of the main file: run/ and var/ stand in the state folder, anything else beside the main
 // file.
 std::string place(const Configuration& configuration, const std::string& path);

@@ -18,6 +18,7 @@ constexpr Setting kMain[] = {
     {.key = "proxy", .type = Type::node, .help = "the half that receives webhooks"},
     {.key = "spool", .type = Type::node, .help = "the half that keeps them on disk"},
     {.key = "admin", .type = Type::node, .help = "the API for operators"},
+    {.key = "alerts", .type = Type::node, .help = "webhooks of Belay's own about what needs a person"},
     {.key = "log", .type = Type::node, .help = "what is written about requests and about Belay itself"},
     {.key = "rules", .type = Type::text, .fallback = "rules.d/*.yaml", .help = "rules files, * and ? allowed", .example = "[rules.d/*.yaml, shared/crm.yaml]"},
     {.key = "sources", .type = Type::node, .help = "as in a rules file"},
@@ -364,6 +365,7 @@ RulesPatterns read_main(const Node& root, Configuration& configuration, const Se
   configuration.proxy.limits = read_limits(proxy.node("limits"), problems);
   read_spool(main.node("spool"), configuration, problems);
   read_admin(main.node("admin"), configuration, secrets, problems);
+  read_alerts(main.node("alerts"), configuration, problems);
   read_log(main.node("log"), configuration, problems);
   add_rules(root, configuration, problems);
   return {main.node("rules"), main.texts("rules")};

@@ -188,6 +188,21 @@ void print_tokens(Printer& out, const std::vector<AdminToken>& tokens) {
   }
 }
 
+void print_alerts(Printer& out, const AlertSettings& alerts) {
+  if (alerts.to.empty()) return;
+  const auto growth = [](const AlertSettings::Growth& of) {
+    if (of.window == Duration(0)) return std::string("off");
+    return std::to_string(of.count) + (of.window == Duration(60'000) ? "/min" : of.window == Duration(3'600'000) ? "/h" : "/d");
+  };
+  out.line(0, "alerts:");
+  out.setting(1, "to", alerts.to);
+  out.setting(1, "destination_down", alerts.destination_down == Duration(0) ? "off" : milliseconds(alerts.destination_down));
+  out.setting(1, "dead_letters", growth(alerts.dead_letters));
+  out.setting(1, "signature_failures", growth(alerts.signature_failures));
+  out.setting(1, "disk", alerts.disk == 0 ? "off" : std::to_string(static_cast<int>(alerts.disk * 100 + 0.5)) + "%");
+  out.setting(1, "suppress", milliseconds(alerts.suppress));
+}
+
 }  // namespace
 
 std::string print(const Configuration& configuration) {
@@ -203,6 +218,7 @@ std::string print(const Configuration& configuration) {
   out.setting(1, "listen", configuration.admin.listen);
   if (configuration.admin.listen.starts_with("unix:")) out.setting(1, "socket_mode", configuration.admin.socket_mode == 0660 ? "0660" : "0600");
   print_tokens(out, configuration.admin.tokens);
+  print_alerts(out, configuration.alerts);
   out.line(0, "log:");
   out.setting(1, "level", configuration.log.level);
   out.setting(1, "access", configuration.log.access);

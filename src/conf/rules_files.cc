@@ -97,6 +97,7 @@ void check_routes(const Configuration& configuration, Problems& problems) {
     problems.add(to.position(), "unknown destination '" + printable(to.text(), 60) + "'",
                  meant.empty() ? "define it under destinations" : "did you mean '" + meant + "'?");
   };
+  refer(configuration.alerts_to);
   for (const Named& source : configuration.sources) {
     for (const Node& route : source.node.at("routes").items()) {
       refer(route.at("to"));

@@ -24,6 +24,7 @@ void Connection::give_up(int status, Outcome outcome, std::string_view reason, i
 }
 
 void Connection::answered() {
+  owner_.measure(work_->exchange);
   started_ = false;
   phase_ = Phase::answering;
   deadline_.clear();

@@ -28,6 +28,7 @@ Connections::Connections(event::Loop& loop, const pipeline::Ruleset& ruleset, pi
       ids_(services.clock, services.random),
       deadlines_(loop),
       scratch_(kScratch),
+      measures_(ruleset),
       turn_end_(loop, [this] { end_of_turn(); }) {}
 
 Connections::~Connections() {

@@ -20,6 +20,7 @@
 #include "pipeline/module.h"
 #include "proxy/client_address.h"
 #include "proxy/connection.h"
+#include "proxy/measures.h"
 #include "proxy/workspace.h"
 
 namespace belay::proxy {
@@ -53,6 +54,7 @@ class Connections {
   void abandon();
   size_t count() const { return open_.size(); }
   uint64_t turned_away() const { return turned_away_total_; }
+  const Measures& measures() const { return measures_; }
 
   // For Connection.
   event::Loop& loop() { return loop_; }
@@ -72,6 +74,7 @@ class Connections {
   bool memory_left(size_t more) const;
   void count_memory(Workspace& workspace);      // after it grew or shrank
   bool count_client(Connection& connection, const IpAddress& address);  // false: over connections_per_client
+  void measure(const pipeline::Exchange& exchange) { measures_.add(exchange, services_.clock.monotonic()); }
   void count_request() { slot_.requests.fetch_add(1, std::memory_order_relaxed); }
   bool may_linger_turned_away() const { return lingering_turned_away_ < kTurnedAwayAtOnce; }
   void count_turned_away() {
@@ -108,6 +111,7 @@ class Connections {
   int64_t date_second_ = -1;
   bool draining_ = false;
   std::function<void()> drained_;
+  Measures measures_;
   uint64_t turned_away_total_ = 0;
   size_t lingering_turned_away_ = 0;
   event::Loop::TurnEnd turn_end_;

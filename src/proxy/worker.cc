@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <memory>
 #include <vector>
@@ -60,20 +61,6 @@ class Worker {
   MonotonicTime last_words_until_{}, doors_open_at_{};
   bool stopping_ = false;
 };
-
-// What a label value may not hold as it is (Prometheus text format).
-std::string escape_label(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    if (c == '\\' || c == '"') out += '\\';
-    if (c == '\n') {
-      out += "\\n";
-    } else {
-      out += c;
-    }
-  }
-  return out;
-}
 
 Worker::Worker(const Generation& generation, const WorkerPlace& place)
     : generation_(generation),
@@ -197,7 +184,7 @@ void Worker::send_counters() {
   wire::Counters frame;
   frame.worker = static_cast<uint64_t>(::getpid());
   const auto add = [&frame](const char* name, uint64_t value) {
-    if (value != 0) frame.counters.push_back({name, {}, value});
+    frame.counters.push_back({name, {}, value});
   };
   // Not with the last words: the next generation's rules may say otherwise.
   for (size_t i = 0; i < facts_.size() && !stopping_; ++i) frame.counters.push_back({"belay_source_info", facts_[i], 1});
@@ -211,6 +198,12 @@ void Worker::send_counters() {
       frame.counters.push_back({"belay_requests_total", labels_[i] + std::string(wire::to_string(outcome)) + "\"", value});
     }
   }
+  connections_.measures().report(frame.counters);
+  // Gauges: this worker's share. None with the last words.
+  const auto share = [this](int64_t value) { return stopping_ ? 0 : static_cast<uint64_t>(std::max<int64_t>(value, 0)); };
+  const pipeline::SharedMemory::Worker& own = place_.shared.workers[place_.slot];
+  frame.counters.push_back({"belay_connections", {}, share(own.connections.load(std::memory_order_relaxed))});
+  frame.counters.push_back({"belay_buffered_bytes", {}, share(own.buffered_bytes.load(std::memory_order_relaxed))});
   add("belay_connections_refused_total", connections_.turned_away());
   add("belay_events_dropped_total", spool_->events_dropped());
   spool_->send_counters(frame);

@@ -110,6 +110,7 @@ Result<Books> Books::load(lmdb::Environment& environment, const Tables& tables, 
     std::copy(clients.key().begin(), clients.key().end(), id.begin());
     books.clients[id] = get_be(payload->data(), 8);
   }
+  books.ages.load(transaction, tables);
   if (transaction.failed()) return transaction.error();
   if (auto forgotten = forget_clients(environment, tables, gone); !forgotten) return forgotten.error();
   return books;
@@ -129,6 +130,14 @@ void BooksChange::added(const Delivery& delivery) {
   DestinationCounts& counts = touch(delivery);
   ++counts.spooled;
   ++counts.of(delivery.state);
+  if (is_waiting(delivery.state)) age(delivery, 1);
+}
+
+// Webhooks of a commit came in the same minute, most of them for the same destination.
+void BooksChange::age(const Delivery& delivery, int64_t by) {
+  const int64_t minute = Ages::minute_of(delivery.message);
+  if (!ages_.empty() && ages_.back().destination == delivery.destination && ages_.back().minute == minute) ages_.back().by += by;
+  else ages_.push_back({delivery.destination, minute, by});
 }
 
 void BooksChange::moved(const Delivery& delivery, DeliveryState from, DeliveryState to) {
@@ -136,6 +145,7 @@ void BooksChange::moved(const Delivery& delivery, DeliveryState from, DeliverySt
   uint64_t& left = counts.of(from);
   if (left > 0) --left;
   ++counts.of(to);
+  if (is_waiting(from) != is_waiting(to)) age(delivery, is_waiting(to) ? 1 : -1);
 }
 
 bool BooksChange::first_time(const ClientId& client, uint64_t number) {
@@ -172,6 +182,7 @@ void BooksChange::apply_to(Books& books) const {
   books.totals = totals;
   for (const auto& [id, counts] : destinations_) books.destinations[id] = counts;
   for (const auto& [client, number] : clients_) books.clients[client] = number;
+  for (const AgeStep& step : ages_) books.ages.add(step.destination, step.minute, step.by);
 }
 
 }  // namespace belay::spool

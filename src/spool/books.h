@@ -8,8 +8,10 @@
 #include <cstdint>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 #include "base/clock.h"
+#include "spool/ages.h"
 #include "spool/environment.h"
 #include "spool/record.h"
 #include "spool/tables.h"
@@ -45,6 +47,7 @@ struct Books {
   Totals totals;
   std::unordered_map<DestinationId, DestinationCounts> destinations;
   std::unordered_map<ClientId, uint64_t, ClientHash> clients;  // last committed number of events
+  Ages ages;  // of what waits; not on disk
   uint64_t waiting() const;
   // Reads everything kept and forgets clients that have been silent for a day. Damaged counters are an error: they are rebuilt by nobody else.
   static Result<Books> load(lmdb::Environment& environment, const Tables& tables, WallTime now);
@@ -63,10 +66,16 @@ class BooksChange {
   void apply_to(Books& books) const;  // after the commit
 
  private:
+  struct AgeStep {
+    DestinationId destination;
+    int64_t minute, by;
+  };
   DestinationCounts& touch(const Delivery& delivery);
+  void age(const Delivery& delivery, int64_t by);
   const Books& base_;
   std::unordered_map<DestinationId, DestinationCounts> destinations_;
   std::unordered_map<ClientId, uint64_t, ClientHash> clients_;
+  std::vector<AgeStep> ages_;
 };
 
 }  // namespace belay::spool

@@ -92,6 +92,7 @@ struct Dispatcher::Impl {
   event::Loop& loop;
   Store& store;
   const Clock& clock;
+  AttemptTimes* times = nullptr;
   SystemRandom random;
   event::Resolver resolver;
   upstream::Client client;
@@ -450,6 +451,7 @@ void Dispatcher::Impl::settle(Lane& lane, Delivery delivery, const upstream::Att
                      ? "status " + std::to_string(attempt.status())
                      : std::string(upstream::to_string(attempt.outcome)) + ": " + attempt.error;
   }
+  if (times != nullptr) times->add(destination.name, static_cast<uint64_t>(attempt.total.count()) * 1'000, made.error.empty());
   made.answer = attempt.body.substr(0, Attempt::kAnswerBytes);
   add_attempt(delivery, std::move(made));
   Verdict verdict = judge(destination, attempt, delivery.attempts - delivery.attempts_before, random);
@@ -500,6 +502,8 @@ Dispatcher::Dispatcher(event::Loop& loop, Store& store, const Clock& clock)
     : impl_(std::make_unique<Impl>(loop, store, clock)) {}
 
 Dispatcher::~Dispatcher() = default;
+
+void Dispatcher::measure(AttemptTimes& times) { impl_->times = &times; }
 
 bool Dispatcher::wants(DestinationId destination) const {
   const std::lock_guard lock(impl_->hot_mutex);

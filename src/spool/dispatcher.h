@@ -16,6 +16,7 @@
 #include "event/loop.h"
 #include "event/resolver.h"
 #include "spool/destination_report.h"
+#include "spool/attempt_times.h"
 #include "spool/store.h"
 #include "upstream/client.h"
 #include "upstream/destination.h"
@@ -44,6 +45,7 @@ class Dispatcher {
   size_t in_flight() const;
 
   // The loop's thread.
+  void measure(AttemptTimes& times);  // every attempt from now on; outlives this
   void set_destinations(std::shared_ptr<const upstream::Destinations> destinations);
   // What stands still from the start, and every change of that which somebody else made durable.
   void set_stops(const std::vector<Stop>& stops);

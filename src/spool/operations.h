@@ -13,6 +13,7 @@
 
 #include "base/id.h"
 #include "base/result.h"
+#include "spool/attempt_times.h"
 #include "spool/destination_report.h"
 #include "spool/feed.h"
 #include "spool/store.h"
@@ -51,6 +52,14 @@ struct StopRequest {
 };
 using StopResult = Stopped;
 
+// Words of Belay's own, as a webhook.
+struct Announcement {
+  std::string to;        // destination
+  std::string source;    // of its line in the books
+  std::string type, resource;
+  std::string body;      // JSON
+};
+
 class Operations {
  public:
   virtual ~Operations() = default;
@@ -68,8 +77,14 @@ class Operations {
   // invalid: no such destination. Not changed: it stood so already.
   virtual void stop(const StopRequest& request, Done<StopResult> done) = 0;
   virtual DestinationReports destinations() const = 0;
+  // Stores a webhook of Belay's own for a destination of the rules: it is delivered, retried and kept like any other, and taken also
+  // while intake refuses others, as long as there is room for it. `done` when it is durable.
+  virtual void announce(const Announcement& announcement, Done<MessageId> done) = 0;
+  // How long attempts took, by destination.
+  virtual std::vector<AttemptTimes::Row> attempts() const = 0;
   // The last counters of every worker this spool has heard of. Those of workers that ended stay, or are added together in one
   // entry (worker = 0): the sum over all entries is the total and never falls, however often workers are restarted.
+  // Gauges and facts (names without _total, _bucket and _sum_us) are those of workers that live.
   virtual std::vector<wire::Counters> counters() const = 0;
 };
 

@@ -41,6 +41,7 @@ class Process {
   std::shared_ptr<const conf::Configuration> configuration_;
   std::shared_ptr<const upstream::Destinations> destinations_;
   Feed feed_;
+  AttemptTimes attempt_times_;
   std::unique_ptr<Store> store_;
   wire::DestinationStates first_states_;  // of what stands still at the start: workers hear it with the first hello
   std::unique_ptr<StoreOperations> operations_;
@@ -118,6 +119,7 @@ Result<void> Process::start(const MakeCompanion& make_companion) {
   if (!stops) return stops.error();
   dispatcher_ = std::make_unique<Resident<Dispatcher>>([this, &stops](event::Loop& loop) {
     auto dispatcher = std::make_unique<Dispatcher>(loop, *store_, clock_);
+    dispatcher->measure(attempt_times_);
     dispatcher->set_stops(*stops);
     dispatcher->set_destinations(destinations_);
     return dispatcher;
@@ -127,7 +129,7 @@ Result<void> Process::start(const MakeCompanion& make_companion) {
   }, [this](StopOrder order) {
     dispatcher_->post([order = std::move(order)](Dispatcher& dispatcher) { dispatcher.stop_destination(order); });
   });
-  operations_->set_feed(feed_);
+  operations_->watch(feed_, attempt_times_);
   operations_->control().use(destinations_);
   auto first = std::make_shared<DestinationReports>();
   for (const Stop& stop : *stops) first->push_back(DestinationReport{.destination = stop.destination, .name = stop.name, .stop = stop});

@@ -21,6 +21,7 @@ class SpaceWatch {
   void refuse(std::string reason) { reason_ = std::move(reason); }  // the disk itself said so
   bool lines_fit() const { return part_ < StoreOptions::kLinesStop; }  // as of the last look
   uint64_t used_bytes() const { return used_; }
+  double part() const { return part_; }  // of map or disk that is in use, what is fuller
 
  private:
   double disk_used() const;

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "base/latency.h"
 #include "base/result.h"
 #include "spool/record.h"
 #include "spool/stop.h"
@@ -56,6 +57,7 @@ struct Batch {
   std::vector<EventBatch> events;
   std::vector<StopOrder> stops;
   Duration lease{600'000};
+  bool own = false;  // puts are Belay's own word about itself: few and small, taken while lines of the books still are
   bool empty() const { return puts.empty() && settlements.empty() && events.empty() && stops.empty(); }
 };
 
@@ -104,12 +106,17 @@ struct EventPage {
   std::optional<MessageId> next;      // pass as `before` for the next page; none: the end
 };
 
+// Ages that a backlog is counted by, in seconds.
+inline constexpr std::array<int64_t, 6> kOlder_s = {60, 600, 3'600, 21'600, 86'400, 604'800};
+using Older = std::array<uint64_t, kOlder_s.size()>;
+
 struct DestinationBacklog {
   DestinationId destination = 0;
   std::string name;
   uint64_t spooled = 0;               // all that were ever stored for it: waiting + delivered + dead + cancelled + superseded
   uint64_t waiting = 0, sending = 0, delivered = 0, dead = 0, cancelled = 0, superseded = 0;
   std::optional<WallTime> oldest;     // of those waiting
+  Older older{};                      // of those waiting: how many came longer ago than each of kOlder_s
 };
 
 // What one step of retention did.
@@ -123,6 +130,8 @@ struct Pruned {
 struct StoreStats {
   uint64_t messages = 0, events = 0, quarantined = 0;
   uint64_t map_bytes = 0, used_bytes = 0, commits = 0, last_commit_us = 0;
+  LatencyBuckets commit_times;        // since the start
+  double disk_used = 0;               // part of the disk, or of the map when that is fuller, that is in use
   std::vector<DestinationBacklog> destinations;
   bool accepting = true;
   std::string refusing_because;       // "map 85% full", "disk 85% full", "commit failed: …"

@@ -101,9 +101,11 @@ class LmdbStore final : public Store {
   std::unique_ptr<lmdb::Environment> environment_;
   Tables tables_;
   LeaseTable leases_;
-  mutable std::mutex state_mutex_;  // books_ and refusal_ are written by the writer, read by everybody
+  mutable std::mutex state_mutex_;  // books_ to disk_used_ are written by the writer, read by everybody
   Books books_;
   std::string refusal_;
+  LatencyBuckets commit_times_;
+  double disk_used_ = 0;
   std::atomic<bool> accepting_{true}, taking_lines_{true};
   std::atomic<bool> dead_{false}, closed_{false};
   std::atomic<uint64_t> commits_{0}, last_commit_us_{0}, used_bytes_{0};
@@ -135,7 +137,7 @@ Error LmdbStore::refusal_error() const {
 
 void LmdbStore::commit(Batch batch, Done<Committed> done) {
   if (dead_ || closed_) return done(refusal_error());
-  if (!batch.puts.empty() && !accepting_) {
+  if (!batch.puts.empty() && !accepting_ && !(batch.own && taking_lines_)) {
     std::string because;
     static_cast<void>(accepting(&because));
     return done(Error{ErrorKind::full, because});
@@ -214,6 +216,7 @@ void LmdbStore::set_refusal(const std::string& reason) {
   }
   const std::lock_guard lock(state_mutex_);
   refusal_ = reason;
+  disk_used_ = space_.part();
   accepting_ = reason.empty();
 }
 
@@ -221,7 +224,7 @@ void LmdbStore::write_group(std::vector<Work> group) {
   std::vector<Result<Committed>> results(group.size(), Result<Committed>(dead_error()));
   std::vector<Work*> left;
   for (size_t i = 0; i < group.size(); ++i) {
-    if (accepting_ || group[i].batch.puts.empty()) left.push_back(&group[i]);
+    if (accepting_ || group[i].batch.puts.empty() || group[i].batch.own) left.push_back(&group[i]);
     else results[i] = Error{ErrorKind::full, "store: " + space_.refusal()};
   }
   std::vector<Result<Committed>> outcomes;
@@ -290,8 +293,11 @@ bool LmdbStore::attempt(std::vector<Work*>& group, std::vector<Result<Committed>
   if (!touched_.empty()) on_changed_(touched_);
   if (!change.changed()) return true;
   ++commits_;
-  last_commit_us_ = static_cast<uint64_t>(
+  const auto us = static_cast<uint64_t>(
       std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - started).count());
+  last_commit_us_ = us;
+  const std::lock_guard lock(state_mutex_);
+  commit_times_.add(us);
   return true;
 }
 
@@ -371,15 +377,18 @@ void LmdbStore::rows(const EventQuery& query, std::vector<MessageId> ids, Done<s
 
 StoreStats LmdbStore::stats() const {
   StoreStats stats;
+  const WallTime now = clock_.wall();
   {
     const std::lock_guard lock(state_mutex_);
     stats.messages = books_.totals.messages;
     stats.events = books_.totals.events;
     stats.quarantined = books_.totals.quarantined;
     stats.refusing_because = refusal_;
+    stats.commit_times = commit_times_;
+    stats.disk_used = disk_used_;
     for (const auto& [id, counts] : books_.destinations) {
       stats.destinations.push_back({id, counts.name, counts.spooled, counts.waiting, 0, counts.delivered, counts.dead,
-                                    counts.cancelled, counts.superseded, std::nullopt});
+                                    counts.cancelled, counts.superseded, std::nullopt, books_.ages.older(id, now)});
     }
   }
   for (DestinationBacklog& destination : stats.destinations) {

@@ -126,6 +126,53 @@ void StoreOperations::replay(const ReplayRequest& request, Done<ReplayResult> do
   else replay->next_id();
 }
 
+void StoreOperations::announce(const Announcement& announcement, Done<MessageId> done) {
+  auto message = std::make_shared<Message>();
+  wire::Event& event = message->event;
+  {
+    const std::lock_guard lock(mutex_);
+    event.id = ids_.next();
+  }
+  event.received = clock_.wall();
+  event.outcome = wire::Outcome::spooled;
+  event.status = 202;
+  event.source = announcement.source;
+  event.destination = announcement.to;
+  event.type = announcement.type;
+  event.resource = announcement.resource;
+  event.client = "belay";
+  event.method = "POST";
+  event.path = "/";
+  event.body_bytes = static_cast<uint32_t>(announcement.body.size());
+  message->request.method = "POST";
+  message->request.target = "/";
+  message->request.fields = {{"Content-Type", "application/json"}};
+  message->request.body = announcement.body;
+  message->request.has_body = true;
+  Delivery delivery;
+  delivery.message = event.id;
+  delivery.destination_name = announcement.to;
+  delivery.destination = destination_id(announcement.to);
+  delivery.due = clock_.wall();
+  Batch batch;
+  batch.own = true;
+  batch.puts.push_back({message, {std::move(delivery)}, {}});
+  store_.commit(std::move(batch), [this, id = event.id, to = destination_id(announcement.to), done = std::move(done)](const Result<Committed>& committed) {
+    if (!committed) return done(committed.error());
+    wake_({to});
+    done(id);
+  });
+}
+
+namespace {
+
+// What is added up over all workers that ever were; anything else is true of a living one only.
+bool lasts(const wire::Counter& counter) {
+  return counter.name.ends_with("_total") || counter.name.ends_with("_bucket") || counter.name.ends_with("_sum_us");
+}
+
+}  // namespace
+
 void StoreOperations::set_counters(wire::Counters counters) {
   const std::lock_guard lock(mutex_);
   const uint64_t worker = counters.worker;
@@ -138,7 +185,7 @@ void StoreOperations::fold_one() {
   const auto oldest = std::min_element(workers_.begin(), workers_.end(),
                                        [](const auto& a, const auto& b) { return a.second.seen < b.second.seen; });
   for (wire::Counter& counter : oldest->second.counters.counters) {
-    if (counter.is_fact()) continue;
+    if (!lasts(counter)) continue;
     const auto same = std::find_if(ended_.counters.begin(), ended_.counters.end(), [&](const wire::Counter& known) {
       return known.name == counter.name && known.labels == counter.labels;
     });
@@ -152,7 +199,10 @@ std::vector<wire::Counters> StoreOperations::counters() const {
   const std::lock_guard lock(mutex_);
   std::vector<wire::Counters> all;
   if (!ended_.counters.empty()) all.push_back(ended_);
-  for (const auto& [worker, known] : workers_) all.push_back(known.counters);
+  for (const auto& [worker, known] : workers_) {
+    all.push_back(known.counters);
+    if (clock_.monotonic() - known.seen > kSilent) std::erase_if(all.back().counters, [](const wire::Counter& counter) { return !lasts(counter); });
+  }
   return all;
 }
 

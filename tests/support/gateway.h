@@ -17,6 +17,7 @@ struct GatewayOptions {
   std::string listen = {};    // list items instead of the default 127.0.0.1:PORT and unix socket
   std::string main = {};      // further top-level sections of belay.yaml
   std::string admin_token = "test-token";
+  std::string admin = {};     // further settings of admin, as in a flow mapping ("tokens: { … }")
   std::string command = "run";
   std::vector<std::pair<std::string, std::string>> environment = {};
   bool expect_alerts = false; // for tests that break the disk on purpose

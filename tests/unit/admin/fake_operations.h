@@ -29,6 +29,11 @@ class FakeOperations final : public spool::Operations {
     asked_max = max;
     answer<spool::EventPage>(held_events, std::move(done));
   }
+  std::vector<spool::AttemptTimes::Row> attempts() const override { return held_attempts; }
+  void announce(const spool::Announcement& announcement, spool::Done<MessageId> done) override {
+    announced.push_back(announcement);
+    done(held_announced);
+  }
   spool::Changes changes(uint64_t after, size_t max) const override { return held_feed.after(after, max); }
   void rows(const spool::EventQuery& query, std::vector<MessageId> ids, spool::Done<std::vector<spool::EventRow>> done) override {
     asked_query = query;
@@ -75,6 +80,9 @@ class FakeOperations final : public spool::Operations {
   Result<spool::ReplayResult> held_replay = spool::ReplayResult{};
   Result<spool::StopResult> held_stop = spool::StopResult{};
   spool::DestinationReports held_reports;
+  std::vector<spool::AttemptTimes::Row> held_attempts;
+  std::vector<spool::Announcement> announced;
+  Result<MessageId> held_announced = MessageId{};
   spool::Feed held_feed;
   std::map<MessageId, spool::EventRow> held_rows;
   bool other_thread = false;

@@ -141,7 +141,7 @@ TEST_CASE("every_row_of_the_table_is_complete") {
     CHECK_FALSE(route->operation.empty());
     CHECK(operations.insert(route->operation).second);
     CHECK_FALSE(route->help.empty());
-    CHECK(route->handle != nullptr);
+    CHECK((route->handle != nullptr));
     CHECK((route->type != "application/json") == route->answer.empty());
     CHECK(route->body.empty() == (route->body_max == 0));
     CHECK((route->method == "GET") != (route->role == admin::Role::operate));

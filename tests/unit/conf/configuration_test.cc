@@ -134,7 +134,7 @@ TEST_CASE("tokens_have_names_and_roles_and_the_single_one_is_called_admin") {
   folder.write("rules.d/acme.yaml", kRules);
   const auto configuration = folder.load();
   REQUIRE_MESSAGE(configuration, folder.said());
-  const AdminSettings& admin = configuration->admin;
+  const conf::AdminSettings& admin = configuration->admin;
   CHECK(admin.socket_mode == 0660);
   REQUIRE(admin.tokens.size() == 3);
   CHECK(admin.tokens[0].name == "admin");
@@ -144,7 +144,7 @@ TEST_CASE("tokens_have_names_and_roles_and_the_single_one_is_called_admin") {
   CHECK_FALSE(admin.tokens[1].operate);
   CHECK(admin.tokens[2].operate);
   const std::string printed = print(*configuration);
-  CHECK(printed.find("  token: \"***\"\n  tokens:\n    dashboard:\n      token: \"***\"\n      role: \"read\"\n") != std::string::npos);
+  CHECK(printed.find("  token: \"***\"\n  tokens:\n    dashboard:\n      token: \"***\"\n      role: read\n") != std::string::npos);
 }
 
 TEST_CASE("the_state_folder_moves_run_and_var_and_nothing_else") {

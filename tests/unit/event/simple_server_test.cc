@@ -60,6 +60,34 @@ TEST_CASE("an_answer_may_come_later_and_a_client_that_left_does_no_harm") {
   CHECK(patient.received.find("twice") == std::string::npos);
 }
 
+TEST_CASE("an_open_answer_is_written_piece_by_piece_and_ends_with_its_stream") {
+  Loop loop;
+  std::unique_ptr<SimpleStream> stream;
+  SimpleServer server(loop, [&](const SimpleRequest&, const SimpleServer::Respond& respond) {
+    respond({.status = 200, .headers = {{"X-Open", "1"}}, .body = {}, .opened = [&](std::unique_ptr<SimpleStream> opened) { stream = std::move(opened); }});
+  });
+  REQUIRE(server.listen("127.0.0.1:0").ok());
+  Peer client;
+  client.connect(loop, at(server));
+  client.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  REQUIRE(loop.run_until([&] { return stream != nullptr; }, 60s));
+  stream->write("one");
+  REQUIRE(loop.run_until([&] { return client.received.ends_with("3\r\none\r\n"); }, 60s));
+  CHECK(client.received.find("X-Open: 1\r\n") != std::string::npos);
+  stream->write("two");
+  stream.reset();
+  REQUIRE(loop.run_until([&] { return client.received.ends_with("3\r\ntwo\r\n0\r\n\r\n"); }, 60s));
+  // The connection is an ordinary one again.
+  client.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  REQUIRE(loop.run_until([&] { return stream != nullptr; }, 60s));
+  CHECK_FALSE(stream->gone());
+  client.stream.reset();
+  REQUIRE(loop.run_until([&] { return stream->gone(); }, 60s));
+  stream->write("nobody reads this");
+  CHECK(stream->unsent() == 0);
+  stream.reset();
+}
+
 TEST_CASE("a_handler_that_forgets_to_answer_answers_500") {
   Loop loop;
   SimpleServer server(loop, [](const SimpleRequest&, const SimpleServer::Respond&) {});
