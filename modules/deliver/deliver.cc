@@ -205,6 +205,7 @@ Verdict Deliver::show(Exchange& exchange, bool at_once) {
       exchange.trace->sends.push_back(send_of(exchange, route, to, at_once && first));
     }
   }
+  if (exchange.trace->wants_put) exchange.trace->put = put_of(exchange, 0, {});
   answer_for_backend(exchange, kStoredStatus, Outcome::spooled, {});
   if (at_once) exchange.outcome = Outcome::forwarded;
   return Verdict::reply;

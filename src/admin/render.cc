@@ -254,17 +254,86 @@ std::string render_stats(const spool::StoreStats& stats, const spool::Destinatio
   return json.take();
 }
 
-std::string render_replay(const spool::ReplayResult& result, bool dry_run) {
+std::string render_bulk(const spool::BulkResult& result, bool dry_run) {
   JsonWriter json;
   json.begin_object();
-  json.field("dry_run", dry_run).field("messages", result.messages).field("deliveries", result.deliveries);
+  if (!result.id.empty()) json.field("id", result.id.to_string());
+  json.field("action", to_string(result.deed)).field("who", result.who).field("what", result.what).field("outcome", result.outcome);
+  json.field("running", result.running()).field("dry_run", dry_run).field("looked_at", result.looked_at);
+  json.field("messages", result.messages).field("deliveries", result.deliveries).field("left_out", result.left_out);
   json.name("ids").begin_array();
-  for (const MessageId& id : result.ids) json.text(id.to_string());
+  for (const std::string& id : result.ids) json.text(id);
   json.end_array().name("skipped").begin_array();
   for (const auto& [id, why] : result.skipped) {
-    json.begin_object().field("id", id.to_string()).field("reason", why).end_object();
+    json.begin_object().field("id", id).field("reason", why).end_object();
   }
   json.end_array().end_object();
+  return json.take();
+}
+
+std::string render_acts(const spool::ActPage& page) {
+  JsonWriter json;
+  json.begin_object().name("acts").begin_array();
+  for (const spool::Act& act : page.rows) {
+    json.begin_object();
+    json.field("id", act.id.to_string()).field("at", std::optional(act.id.time()));
+    json.field("who", act.who).field("action", act.action).field("what", act.target).field("outcome", act.outcome);
+    json.field("messages", act.messages).field("deliveries", act.deliveries).field("left_out", act.left_out);
+    json.end_object();
+  }
+  json.end_array().name("next");
+  page.next ? json.text(page.next->to_string()) : json.null();
+  json.end_object();
+  return json.take();
+}
+
+std::string render_kept(const spool::KeptPage& page) {
+  JsonWriter json;
+  json.begin_object().name("kept").begin_array();
+  for (const spool::Kept& row : page.rows) {
+    json.begin_object().field("kind", to_string(row.kind)).field("id", row.key);
+    if (row.kind == spool::KeptKind::damaged) {
+      if (!row.event.id.empty()) json.field("received", std::optional(row.event.id.time()));
+      json.field("reason", "its record does not match its checksum");
+    } else {
+      json.field("received", std::optional(row.event.received)).field("source", row.event.source);
+      json.optional_field("type", row.event.type).optional_field("resource", row.event.resource).field("client", row.event.client);
+      if (row.delivery) json.field("destination", row.delivery->destination_name);
+      json.field("reason", row.delivery ? row.delivery->reason : row.event.reason);
+    }
+    json.field("bytes", row.bytes).end_object();
+  }
+  json.end_array().name("next");
+  page.next.empty() ? json.null() : json.text(page.next);
+  json.end_object();
+  return json.take();
+}
+
+namespace {
+
+void write_account(JsonWriter& json, const spool::BooksAccount& account) {
+  json.begin_object();
+  if (!account.name.empty()) json.field("name", account.name);
+  json.field("balanced", account.balanced()).name("counters").begin_object();
+  for (const spool::BooksFigure& figure : account.figures) {
+    json.name(figure.counter).begin_object().field("counted", figure.counted).field("found", figure.found).end_object();
+  }
+  json.end_object().end_object();
+}
+
+}  // namespace
+
+std::string render_books(const spool::BooksReport& report) {
+  JsonWriter json;
+  json.begin_object().field("balanced", report.balanced());
+  json.field("messages", report.messages).field("deliveries", report.deliveries).field("lines", report.lines).field("damaged", report.damaged);
+  json.name("destinations").begin_array();
+  for (const auto& account : report.destinations) write_account(json, account);
+  json.end_array().name("sources").begin_array();
+  for (const auto& account : report.sources) write_account(json, account);
+  json.end_array().name("store");
+  write_account(json, report.store);
+  json.end_object();
   return json.take();
 }
 

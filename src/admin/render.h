@@ -33,7 +33,14 @@ std::string render_event(const spool::EventRow& row);
 std::string render_stats(const spool::StoreStats& stats, const spool::DestinationReports& reports, const std::vector<wire::Counters>& counters, WallTime now,
                          Duration uptime);
 
-std::string render_replay(const spool::ReplayResult& result, bool dry_run);
+// What became of an act on many, or how far it is.
+std::string render_bulk(const spool::BulkResult& result, bool dry_run);
+// {"acts": […], "next": ID | null}: the audit log.
+std::string render_acts(const spool::ActPage& page);
+// {"kept": […], "next": … | null}: the quarantine.
+std::string render_kept(const spool::KeptPage& page);
+// By the books and by a recount: per destination, per source, of the store.
+std::string render_books(const spool::BooksReport& report);
 
 // What pause, resume, disable and enable answer.
 std::string render_stop(const spool::StopResult& result);

@@ -43,7 +43,8 @@ std::span<const Route> description_routes();
 std::span<const Route> state_routes();
 std::span<const Route> event_routes();
 std::span<const Route> stream_routes();
-std::span<const Route> replay_routes();
+std::span<const Route> bulk_routes();
+std::span<const Route> audit_routes();
 std::span<const Route> destination_routes();
 
 struct Match {

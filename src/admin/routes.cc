@@ -81,7 +81,7 @@ std::string_view to_string(Role role) {
 std::span<const Route* const> routes() {
   static const std::vector<const Route*> all = [] {
     std::vector<const Route*> rows;
-    for (const auto family : {state_routes(), event_routes(), stream_routes(), replay_routes(), destination_routes(), description_routes()}) {
+    for (const auto family : {state_routes(), event_routes(), stream_routes(), bulk_routes(), audit_routes(), destination_routes(), description_routes()}) {
       for (const Route& route : family) rows.push_back(&route);
     }
     return rows;

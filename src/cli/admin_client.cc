@@ -156,6 +156,10 @@ Result<std::unique_ptr<const json::Document>> AdminClient::post_json(const std::
   return parse_answer(post(path, body));
 }
 
+Result<std::unique_ptr<const json::Document>> AdminClient::delete_json(const std::string& path) {
+  return parse_answer(ask("DELETE", path, {}));
+}
+
 Result<std::string> AdminClient::ask(std::string_view method, const std::string& path_and_query, const std::string& body) {
   const auto to = std::make_shared<upstream::Destination>(base_);
   const size_t mark = path_and_query.find('?');

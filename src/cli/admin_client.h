@@ -57,6 +57,7 @@ class AdminClient {
   // As get() and post(), the body parsed.
   Result<std::unique_ptr<const json::Document>> get_json(const std::string& path_and_query);
   Result<std::unique_ptr<const json::Document>> post_json(const std::string& path, const std::string& body);
+  Result<std::unique_ptr<const json::Document>> delete_json(const std::string& path);
   // Reads a stream of server-sent events, from `events.last_id()` on, until it ends; the error says why. unavailable: it is worth
   // trying again.
   Error tail(const std::string& path_and_query, EventTail& events, const EventTail::Take& take);

@@ -32,9 +32,13 @@ std::shared_ptr<const pipeline::Ruleset> load_ruleset(const conf::LoadOptions& o
 Result<std::unique_ptr<DryRun>> DryRun::create(std::shared_ptr<const pipeline::Ruleset> ruleset) {
   auto shared = pipeline::SharedMemory::create();
   if (!shared) return shared.error();
+  return create(std::move(ruleset), **shared);
+}
+
+std::unique_ptr<DryRun> DryRun::create(std::shared_ptr<const pipeline::Ruleset> ruleset, pipeline::SharedMemory& shared) {
   std::unique_ptr<DryRun> dry(new DryRun());
   dry->ruleset_ = std::move(ruleset);
-  dry->services_.reset(new pipeline::Services{.clock = dry->clock_, .random = dry->random_, .shared = **shared});
+  dry->services_.reset(new pipeline::Services{.clock = dry->clock_, .random = dry->random_, .shared = shared});
   return dry;
 }
 
@@ -47,6 +51,7 @@ void DryRun::run(const RawRequest& request, MessageId id, WallTime received, con
   started_ = true;
   trace_ = {};
   trace_.without_proof = without_proof;
+  trace_.wants_put = wants_put_;
   exchange_ = std::make_unique<pipeline::Exchange>(*services_);
   pipeline::Exchange& exchange = *exchange_;
   exchange.trace = &trace_;

@@ -34,9 +34,15 @@ std::shared_ptr<const pipeline::Ruleset> load_ruleset(const conf::LoadOptions& o
 class DryRun {
  public:
   static Result<std::unique_ptr<DryRun>> create(std::shared_ptr<const pipeline::Ruleset> ruleset);
+  // Of many in one process, one after another.
+  static std::unique_ptr<DryRun> create(std::shared_ptr<const pipeline::Ruleset> ruleset, pipeline::SharedMemory& shared);
 
   // Afterwards exchange() and trace() tell, until the next run. `request` must live as long.
   void run(const RawRequest& request, MessageId id, WallTime received, const DrySender& sender, bool without_proof = false);
+
+  // What the next run is to gather besides (Trace::wants_put), and that no rate holds it back.
+  void gather_put() { wants_put_ = true; }
+  void forget_rates() { clock_.advance(std::chrono::hours(24)); }
 
   const pipeline::Ruleset& ruleset() const { return *ruleset_; }
   const pipeline::Exchange& exchange() const { return *exchange_; }
@@ -55,6 +61,7 @@ class DryRun {
   pipeline::Trace trace_;
   std::unique_ptr<pipeline::Exchange> exchange_;
   bool started_ = false;
+  bool wants_put_ = false;
 };
 
 }  // namespace belay::cli

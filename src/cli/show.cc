@@ -12,6 +12,7 @@
 #include "cli/human.h"
 #include "cli/json_view.h"
 #include "cli/masking.h"
+#include "cli/show.h"
 #include "cli/table.h"
 
 namespace belay::cli {
@@ -21,12 +22,7 @@ namespace {
 constexpr size_t kMaxBodyBytes = 8 << 10;  // of the body shown to people; --raw gives all
 constexpr size_t kMaxLine = 400;
 
-struct Options {
-  AdminFlags admin;
-  std::string id;
-  bool raw = false;
-  bool json = false;
-};
+using Options = ShowOptions;
 
 class Page {
  public:
@@ -140,22 +136,22 @@ void show_request(Page& page, const std::string& heading, const JsonView& reques
   show_body(page, request, id);
 }
 
-int show(const Options& options) {
+int show(const char* command, const Options& options) {
   const auto id = MessageId::parse(options.id);
   if (!id) {
-    return report("show", invalid(fmt::format("not a message id: '{}'; 'belay events' lists them", visible(options.id, 60))));
+    return report(command, invalid(fmt::format("not a message id: '{}'; 'belay events' lists them", visible(options.id, 60))));
   }
   const auto client = AdminClient::create(options.admin);
-  if (!client) return report("show", client.error());
+  if (!client) return report(command, client.error());
   const std::string path = "/v1/messages/" + id->to_string();
   if (options.raw) {
     const Result<std::string> raw = (*client)->get(path + "/raw");
-    if (!raw) return report("show", raw.error());
+    if (!raw) return report(command, raw.error());
     std::fwrite(raw->data(), 1, raw->size(), stdout);
     return 0;
   }
   const auto document = (*client)->get_json(path);
-  if (!document) return report("show", document.error());
+  if (!document) return report(command, document.error());
   const JsonView event(**document);
   if (options.json) {
     fmt::print("{}\n", event.raw());
@@ -183,6 +179,8 @@ int show(const Options& options) {
 
 }  // namespace
 
+int show_webhook(const char* command, const ShowOptions& options) { return show(command, options); }
+
 void add_show(CLI::App& app, int& exit_code) {
   const auto options = std::make_shared<Options>();
   CLI::App* command = app.add_subcommand("show", "Show one webhook: request, deliveries, attempts");
@@ -190,7 +188,7 @@ void add_show(CLI::App& app, int& exit_code) {
   CLI::Option* raw = command->add_flag("--raw", options->raw, "Only the stored request, as raw HTTP, credentials included");
   command->add_flag("--json", options->json, "One JSON object")->excludes(raw);
   add_admin_flags(*command, options->admin);
-  command->callback([options, &exit_code] { exit_code = show(*options); });
+  command->callback([options, &exit_code] { exit_code = show("show", *options); });
 }
 
 }  // namespace belay::cli

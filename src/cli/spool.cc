@@ -6,8 +6,11 @@
 #include "admin/companion.h"
 #include "base/core_dumps.h"
 #include "base/log.h"
+#include "cli/admin_client.h"
 #include "cli/commands.h"
 #include "cli/hold_reloads.h"
+#include "cli/present_rules.h"
+#include "cli/spool_care.h"
 #include "conf/configuration.h"
 #include "spool/process.h"
 
@@ -36,17 +39,25 @@ int run_half(const conf::LoadOptions& load) {
   }
   log::init("spool", level_of(*configuration));
   set_core_dumps(configuration->log.core_dumps);
-  return spool::run_spool(std::move(configuration), load, admin::make_companion);
+  return spool::run_spool(std::move(configuration), load, admin::make_companion, present_rules);
 }
 
 }  // namespace
 
 void add_spool(CLI::App& app, int& exit_code) {
   const auto options = std::make_shared<conf::LoadOptions>();
-  CLI::App* command = app.add_subcommand("spool", "Run the half that stores and delivers later");
-  command->add_option("-c,--config", options->main_file, "Main file")->required()->type_name("FILE");
+  CLI::App* command = app.add_subcommand("spool", "Run the half that stores and delivers later; check, compact: look after its folder");
+  command->add_option("-c,--config", options->main_file, "Main file")->type_name("FILE");
   command->add_option("--state", options->state_folder, "Folder that holds run/ and var/")->type_name("DIR");
-  command->callback([options, &exit_code] { exit_code = run_half(*options); });
+  add_spool_care(*command, exit_code);
+  command->callback([command, options, &exit_code] {
+    if (!command->get_subcommands().empty()) return;
+    if (options->main_file.empty()) {
+      exit_code = report("spool", invalid("-c FILE is required"));
+      return;
+    }
+    exit_code = run_half(*options);
+  });
 }
 
 }  // namespace belay::cli

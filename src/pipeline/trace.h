@@ -4,6 +4,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -60,6 +61,10 @@ class Trace {
 
   // verify and auth say what they would refuse and let it pass.
   bool without_proof = false;
+
+  // What the spool would be given, when it is asked for: by those who let present rules decide anew.
+  bool wants_put = false;
+  std::optional<wire::Put> put;
 
   std::vector<Step> steps;
   std::vector<Send> sends;

@@ -16,8 +16,19 @@ std::string sealed(const DestinationCounts& counts) {
   std::string payload;
   wire::put_text16(payload, counts.name);
   for (const uint64_t count : {counts.spooled, counts.waiting, counts.delivered, counts.dead, counts.cancelled,
-                               counts.superseded}) {
+                               counts.superseded, counts.forgotten_delivered, counts.forgotten_dead, counts.forgotten_cancelled,
+                               counts.forgotten_superseded}) {
     put_be64(payload, count);
+  }
+  std::string out;
+  append_sealed(out, payload);
+  return out;
+}
+
+std::string sealed(const SourceCounts& counts) {
+  std::string payload;
+  for (const auto* list : {&counts.received, &counts.forgotten}) {
+    for (const uint64_t count : *list) put_be64(payload, count);
   }
   std::string out;
   append_sealed(out, payload);
@@ -42,7 +53,21 @@ bool read(std::string_view stored, DestinationCounts& counts) {
   for (uint64_t* count : {&counts.spooled, &counts.waiting, &counts.delivered, &counts.dead, &counts.cancelled}) {
     *count = in.u64();
   }
-  if (!in.finished()) counts.superseded = in.u64();  // absent in records of schema 2
+  if (in.finished()) return true;  // of schema 2: upgrade.h fills in the rest
+  for (uint64_t* count : {&counts.superseded, &counts.forgotten_delivered, &counts.forgotten_dead, &counts.forgotten_cancelled,
+                          &counts.forgotten_superseded}) {
+    *count = in.u64();
+  }
+  return in.finished();
+}
+
+bool read(std::string_view stored, SourceCounts& counts) {
+  auto payload = unseal(stored);
+  if (!payload) return false;
+  wire::Reader in(*payload);
+  for (auto* list : {&counts.received, &counts.forgotten}) {
+    for (uint64_t& count : *list) count = in.u64();
+  }
   return in.finished();
 }
 
@@ -78,26 +103,57 @@ uint64_t& DestinationCounts::of(DeliveryState state) {
   return waiting;
 }
 
+uint64_t& DestinationCounts::forgotten(DeliveryState state) {
+  switch (state) {
+    case DeliveryState::delivered: return forgotten_delivered;
+    case DeliveryState::cancelled: return forgotten_cancelled;
+    case DeliveryState::superseded: return forgotten_superseded;
+    default: return forgotten_dead;  // what waits is not forgotten
+  }
+}
+
 uint64_t Books::waiting() const {
   uint64_t sum = 0;
   for (const auto& [id, counts] : destinations) sum += counts.waiting;
   return sum;
 }
 
-Result<Books> Books::load(lmdb::Environment& environment, const Tables& tables, WallTime now) {
+void Books::write_counts(lmdb::WriteTransaction& transaction, const Tables& tables) const {
+  for (const auto& [id, counts] : destinations) {
+    std::string key;
+    put_be64(key, id);
+    transaction.put(tables.counts, key, sealed(counts));
+  }
+  for (const auto& [source, counts] : sources) transaction.put(tables.sources, source_key(source), sealed(counts));
+}
+
+Result<Books> Books::read(lmdb::Transaction& transaction, const Tables& tables) {
   Books books;
-  std::vector<std::string> gone;
-  lmdb::ReadTransaction transaction(environment);
+  const Error damaged{ErrorKind::corrupt, "store: a counter record is damaged; restore data.mdb from a copy"};
   lmdb::Cursor cursor(transaction, tables.counts);
   for (bool more = cursor.first(); more; more = cursor.next()) {
     bool good = false;
     if (cursor.key() == kTotals) {
-      good = read(cursor.value(), books.totals);
+      good = spool::read(cursor.value(), books.totals);
     } else if (cursor.key().size() == 8) {
-      good = read(cursor.value(), books.destinations[get_be(cursor.key().data(), 8)]);
+      good = spool::read(cursor.value(), books.destinations[get_be(cursor.key().data(), 8)]);
     }
-    if (!good) return Error{ErrorKind::corrupt, "store: a counter record is damaged; restore data.mdb from a copy"};
+    if (!good) return damaged;
   }
+  lmdb::Cursor sources(transaction, tables.sources);
+  for (bool more = sources.first(); more; more = sources.next()) {
+    if (!spool::read(sources.value(), books.sources[std::string(sources.key().substr(1))])) return damaged;
+  }
+  if (transaction.failed()) return transaction.error();
+  return books;
+}
+
+Result<Books> Books::load(lmdb::Environment& environment, const Tables& tables, WallTime now) {
+  std::vector<std::string> gone;
+  lmdb::ReadTransaction transaction(environment);
+  auto read = Books::read(transaction, tables);
+  if (!read) return read.error();
+  Books books = std::move(*read);
   lmdb::Cursor clients(transaction, tables.clients);
   for (bool more = clients.first(); more; more = clients.next()) {
     auto payload = unseal(clients.value());
@@ -116,21 +172,28 @@ Result<Books> Books::load(lmdb::Environment& environment, const Tables& tables, 
   return books;
 }
 
-DestinationCounts& BooksChange::touch(const Delivery& delivery) {
-  const auto [at, fresh] = destinations_.try_emplace(delivery.destination);
+DestinationCounts& BooksChange::touch(DestinationId destination) {
+  const auto [at, fresh] = destinations_.try_emplace(destination);
   if (fresh) {
-    const auto known = base_.destinations.find(delivery.destination);
+    const auto known = base_.destinations.find(destination);
     if (known != base_.destinations.end()) at->second = known->second;
   }
-  if (at->second.name.empty()) at->second.name = delivery.destination_name;
   return at->second;
 }
 
+SourceCounts& BooksChange::touch(std::string_view source) {
+  if (const auto at = sources_.find(source); at != sources_.end()) return at->second;
+  const auto known = base_.sources.find(source);
+  return sources_.emplace(std::string(source), known == base_.sources.end() ? SourceCounts() : known->second).first->second;
+}
+
 void BooksChange::added(const Delivery& delivery) {
-  DestinationCounts& counts = touch(delivery);
+  DestinationCounts& counts = touch(delivery.destination);
+  if (counts.name.empty()) counts.name = delivery.destination_name;
   ++counts.spooled;
   ++counts.of(delivery.state);
   if (is_waiting(delivery.state)) age(delivery, 1);
+  if (recount) recount->delivery(delivery_key(delivery.message, delivery.destination), nullptr, &delivery.state);
 }
 
 // Webhooks of a commit came in the same minute, most of them for the same destination.
@@ -141,11 +204,32 @@ void BooksChange::age(const Delivery& delivery, int64_t by) {
 }
 
 void BooksChange::moved(const Delivery& delivery, DeliveryState from, DeliveryState to) {
-  DestinationCounts& counts = touch(delivery);
+  DestinationCounts& counts = touch(delivery.destination);
+  if (counts.name.empty()) counts.name = delivery.destination_name;
   uint64_t& left = counts.of(from);
   if (left > 0) --left;
   ++counts.of(to);
   if (is_waiting(from) != is_waiting(to)) age(delivery, is_waiting(to) ? 1 : -1);
+  if (recount) recount->delivery(delivery_key(delivery.message, delivery.destination), &from, &to);
+}
+
+void BooksChange::forgotten(std::string_view key, DestinationId destination, DeliveryState state) {
+  ++touch(destination).forgotten(state);
+  if (recount) recount->delivery(key, &state, nullptr);
+}
+
+void BooksChange::received(std::string_view source, wire::Outcome outcome) {
+  ++touch(source).received[static_cast<size_t>(outcome)];
+}
+
+void BooksChange::forgotten(std::string_view source, wire::Outcome outcome) {
+  ++touch(source).forgotten[static_cast<size_t>(outcome)];
+}
+
+BooksReport BooksChange::report(lmdb::Transaction& transaction, const Tables& tables) const {
+  Books now = base_;
+  apply_to(now);
+  return report_of(now, *recount, transaction, tables);
 }
 
 bool BooksChange::first_time(const ClientId& client, uint64_t number) {
@@ -168,6 +252,7 @@ void BooksChange::write(lmdb::WriteTransaction& transaction, const Tables& table
     put_be64(key, id);
     transaction.put(tables.counts, key, sealed(counts));
   }
+  for (const auto& [source, counts] : sources_) transaction.put(tables.sources, source_key(source), sealed(counts));
   for (const auto& [client, number] : clients_) {
     std::string payload;
     put_be64(payload, number);
@@ -180,6 +265,8 @@ void BooksChange::write(lmdb::WriteTransaction& transaction, const Tables& table
 
 void BooksChange::apply_to(Books& books) const {
   books.totals = totals;
+  books.recount = recount;
+  for (const auto& [source, counts] : sources_) books.sources[source] = counts;
   for (const auto& [id, counts] : destinations_) books.destinations[id] = counts;
   for (const auto& [client, number] : clients_) books.clients[client] = number;
   for (const AgeStep& step : ages_) books.ages.add(step.destination, step.minute, step.by);

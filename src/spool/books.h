@@ -1,19 +1,24 @@
 // Running counters of the store, kept in its own transactions so that a start needs no count over millions of records:
-// totals, and per destination how many deliveries stand where (P11: spooled = waiting + delivered + dead +
-// cancelled + superseded).
+// totals, per destination how many deliveries stand where, and per source how its requests ended (P11). What retention takes
+// away stays counted, and is counted as forgotten beside it, so that a recount of what is left can be compared.
 // Books is what is committed; a BooksChange collects one transaction's changes and becomes part of it. Not thread-safe.
 #pragma once
 
 #include <array>
 #include <cstdint>
+#include <functional>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
 #include "base/clock.h"
 #include "spool/ages.h"
 #include "spool/environment.h"
+#include "spool/books_report.h"
 #include "spool/record.h"
+#include "spool/recount.h"
 #include "spool/tables.h"
 
 namespace belay::spool {
@@ -21,8 +26,25 @@ namespace belay::spool {
 struct DestinationCounts {
   std::string name;
   uint64_t spooled = 0, waiting = 0, delivered = 0, dead = 0, cancelled = 0, superseded = 0;
+  // Of those, no longer in the store.
+  uint64_t forgotten_delivered = 0, forgotten_dead = 0, forgotten_cancelled = 0, forgotten_superseded = 0;
   uint64_t& of(DeliveryState state);
+  uint64_t& forgotten(DeliveryState state);  // of one that has ended
 };
+
+struct SourceCounts {
+  std::array<uint64_t, 8> received{}, forgotten{};  // by wire::Outcome
+};
+
+struct TextHash {
+  using is_transparent = void;
+  size_t operator()(std::string_view text) const { return std::hash<std::string_view>()(text); }
+};
+using SourceBooks = std::unordered_map<std::string, SourceCounts, TextHash, std::equal_to<>>;
+
+// By the books and by a recount: `found` by DeliveryState, or by wire::Outcome.
+BooksAccount account_of(const DestinationCounts& counts, const std::array<uint64_t, 8>& found);
+BooksAccount account_of(const std::string& source, const SourceCounts& counts, const std::array<uint64_t, 8>& found);
 
 struct Totals {
   uint64_t messages = 0;     // on disk
@@ -46,20 +68,33 @@ struct ClientHash {
 struct Books {
   Totals totals;
   std::unordered_map<DestinationId, DestinationCounts> destinations;
+  SourceBooks sources;
+  std::optional<Recount> recount;  // under way
   std::unordered_map<ClientId, uint64_t, ClientHash> clients;  // last committed number of events
   Ages ages;  // of what waits; not on disk
   uint64_t waiting() const;
+  void write_counts(lmdb::WriteTransaction& transaction, const Tables& tables) const;  // of destinations and sources
   // Reads everything kept and forgets clients that have been silent for a day. Damaged counters are an error: they are rebuilt by nobody else.
   static Result<Books> load(lmdb::Environment& environment, const Tables& tables, WallTime now);
+  // The counters alone, changing nothing.
+  static Result<Books> read(lmdb::Transaction& transaction, const Tables& tables);
 };
+
+BooksReport report_of(const Books& books, const Recount& recount, lmdb::Transaction& transaction, const Tables& tables);
 
 class BooksChange {
  public:
-  explicit BooksChange(const Books& base) : totals(base.totals), base_(base) {}
+  explicit BooksChange(const Books& base) : totals(base.totals), recount(base.recount), base_(base) {}
 
   Totals totals;
-  void added(const Delivery& delivery);  // a new one, waiting
+  std::optional<Recount> recount;
+  void added(const Delivery& delivery);  // a new one
   void moved(const Delivery& delivery, DeliveryState from, DeliveryState to);
+  void forgotten(std::string_view key, DestinationId destination, DeliveryState state);  // by its key in the table
+  void received(std::string_view source, wire::Outcome outcome);
+  void forgotten(std::string_view source, wire::Outcome outcome);
+  // What the recount has found, against the books as they are now.
+  BooksReport report(lmdb::Transaction& transaction, const Tables& tables) const;
   // True once per number of a client: false for lines that were committed before.
   bool first_time(const ClientId& client, uint64_t number);
   void write(lmdb::WriteTransaction& transaction, const Tables& tables, WallTime now);
@@ -70,10 +105,12 @@ class BooksChange {
     DestinationId destination;
     int64_t minute, by;
   };
-  DestinationCounts& touch(const Delivery& delivery);
   void age(const Delivery& delivery, int64_t by);
+  DestinationCounts& touch(DestinationId destination);
+  SourceCounts& touch(std::string_view source);
   const Books& base_;
   std::unordered_map<DestinationId, DestinationCounts> destinations_;
+  SourceBooks sources_;
   std::unordered_map<ClientId, uint64_t, ClientHash> clients_;
   std::vector<AgeStep> ages_;
 };

@@ -74,6 +74,8 @@ Committed Change::apply(Batch& batch) {
       take_claims(transaction_, tables_, one.claims, one.id, one.status, one.id.time(), now_);
     }
   }
+  for (const Act& act : batch.acts) put_act(act);
+  for (const std::string& one : batch.drops) committed.dropped.push_back(drop(one));
   changed_ = changed_ || !batch.events.empty();
   for (const StopOrder& one : batch.stops) committed.stops.push_back(stop(one));
   return committed;
@@ -97,6 +99,31 @@ Stopped Change::stop(const StopOrder& order) {
   return stopped;
 }
 
+// Only what is in quarantine: a message with deliveries is not forgotten by anybody's word.
+void Change::forget_kept(const MessageId& id) {
+  if (!id.empty() && transaction_.get(tables_.kept, id.view())) remove_message(id);
+}
+
+bool Change::drop(std::string_view kept) {
+  if (const auto id = MessageId::parse(kept)) {
+    const bool there = transaction_.get(tables_.kept, id->view()).has_value();
+    forget_kept(*id);
+    return there;
+  }
+  const auto key = read_kept_key(kept);
+  if (!key || !transaction_.remove(tables_.quarantine, *key)) return false;
+  if (books_.totals.quarantined > 0) --books_.totals.quarantined;
+  changed_ = true;
+  return true;
+}
+
+void Change::put_act(const Act& act) {
+  scratch_.clear();
+  append_sealed(scratch_, act);
+  transaction_.put(tables_.acts, act.id.view(), scratch_);
+  changed_ = true;
+}
+
 Change::Stored Change::store(NewMessage& put, Duration lease) {
   const Message& message = *put.message;
   const MessageId& id = message.event.id;
@@ -111,6 +138,7 @@ Change::Stored Change::store(NewMessage& put, Duration lease) {
   if (put.deliveries.empty()) {
     if (books_.totals.rejected >= StoreOptions::kMaxQuarantined) return Stored::now;
     ++books_.totals.rejected;
+    transaction_.put(tables_.kept, id.view(), {});
   }
   put_ordered(messages_, id.view(), scratch_);
   ++books_.totals.messages;
@@ -119,6 +147,7 @@ Change::Stored Change::store(NewMessage& put, Duration lease) {
     if (message.shape(shape).body.size() > StoreOptions::kInlineBody) store_chunks(id, shape, message.shape(shape).body);
   }
   take_claims(transaction_, tables_, put.claims, id, message.event.status, id.time(), now_);
+  forget_kept(put.in_place_of);
   for (Delivery& delivery : put.deliveries) {
     if (delivery.destination_name != message.event.destination) block_.add_destination(delivery.destination_name);
     store_delivery(delivery, message.body(delivery.shape).size(), lease);
@@ -160,6 +189,7 @@ void Change::store_delivery(Delivery& delivery, size_t bytes, Duration lease) {
   } else {
     transaction_.put(tables_.ended, ended_key(delivery.state, delivery.message, delivery.destination), {});
   }
+  if (delivery.unmade) transaction_.put(tables_.kept, key, {});
   books_.added(delivery);
   changed(delivery.message);
 }
@@ -196,6 +226,7 @@ void Change::write_state(const Delivery& delivery, DeliveryState from, WallTime 
   } else if (is_indexed_end(delivery.state)) {
     transaction_.put(tables_.ended, ended_key(delivery.state, delivery.message, delivery.destination), {});
   }
+  if (delivery.unmade && delivery.state == DeliveryState::cancelled) transaction_.remove(tables_.kept, delivery_key(delivery.message, delivery.destination));
   books_.moved(delivery, from, delivery.state);
   changed(delivery.message);
   changed_ = true;
@@ -228,6 +259,7 @@ void Change::add_line(const wire::EventView& event) {
   if (block_.full()) write_block();
   block_.add(event);
   changed(event.id);
+  books_.received(event.source, event.outcome);
   ++books_.totals.events;
 }
 
@@ -238,7 +270,16 @@ void Change::write_block() {
   std::string key(block_.max().view());
   put_be64(key, books_.totals.blocks++);
   static_cast<void>(is_new(journal_, key));
-  put_ordered(journal_, key, block_.finish());
+  const std::string block = block_.finish();
+  put_ordered(journal_, key, block);
+  if (!books_.recount || !books_.recount->counts_block(key)) return;
+  const auto written = read_block(block);
+  const auto lines = written ? written->lines() : Result<std::string_view>(std::string_view());
+  for (std::string_view rest = lines ? *lines : std::string_view(); !rest.empty();) {
+    const auto event = wire::next_event(rest);
+    if (!event) break;
+    books_.recount->line(key, event->source, event->outcome, true);
+  }
 }
 
 void Change::quarantine(lmdb::Table table, char letter, std::string_view key) {
@@ -248,6 +289,14 @@ void Change::quarantine(lmdb::Table table, char letter, std::string_view key) {
   transaction_.put(tables_.quarantine, std::string(1, letter).append(key), copy);
   transaction_.remove(table, key);
   ++books_.totals.quarantined;
+  if (table == tables_.journal) {
+    const auto block = read_block(copy);
+    books_.totals.events -= std::min<uint64_t>(books_.totals.events, block ? block->count : 0);
+  }
+  if (table == tables_.messages) {
+    if (books_.totals.messages > 0) --books_.totals.messages;
+    if (transaction_.remove(tables_.kept, key) && books_.totals.rejected > 0) --books_.totals.rejected;
+  }
   changed_ = true;
   log::alert("spool: a stored record ({}) is damaged and was set aside in quarantine", letter);
 }
@@ -342,9 +391,12 @@ void Change::remove_message(const MessageId& id) {
   for (const std::string& key : keys_with_prefix(tables_.chunks, id.view())) transaction_.remove(tables_.chunks, key);
   const std::vector<std::string> deliveries = keys_with_prefix(tables_.deliveries, id.view());
   if (deliveries.empty() && books_.totals.rejected > 0) --books_.totals.rejected;
+  for (const std::string& key : keys_with_prefix(tables_.kept, id.view())) transaction_.remove(tables_.kept, key);
   for (const std::string& key : deliveries) {
     const DestinationId destination = get_be(key.data() + 16, 8);
     forget_turn(key);
+    const auto stored = transaction_.get(tables_.deliveries, key);
+    if (const auto state = stored ? read_delivery_state(*stored) : std::nullopt) books_.forgotten(key, destination, *state);
     transaction_.remove(tables_.ended, ended_key(DeliveryState::dead, id, destination));
     transaction_.remove(tables_.ended, ended_key(DeliveryState::cancelled, id, destination));
     transaction_.remove(tables_.deliveries, key);
@@ -394,12 +446,52 @@ uint32_t Change::prune_journal(WallTime older_than, uint32_t max, uint64_t& line
     }
   }
   for (const auto& [key, count] : old) {
+    forget_lines(key);
     transaction_.remove(tables_.journal, key);
     lines += count;
     changed_ = true;
   }
   books_.totals.events -= std::min(books_.totals.events, lines);
   return static_cast<uint32_t>(old.size());
+}
+
+// Of a block that goes.
+void Change::forget_lines(std::string_view key) {
+  const auto stored = transaction_.get(tables_.journal, key);
+  const auto block = stored ? read_block(*stored) : Result<Block>(Block{});
+  const auto lines = block ? block->lines() : Result<std::string_view>(std::string_view());
+  for (std::string_view rest = lines ? *lines : std::string_view(); !rest.empty();) {
+    const auto event = wire::next_event(rest);
+    if (!event) return;
+    books_.forgotten(event->source, event->outcome);
+    if (books_.recount) books_.recount->line(key, event->source, event->outcome, false);
+  }
+}
+
+uint32_t Change::prune_acts(WallTime older_than, uint32_t max) {
+  std::vector<std::string> old;
+  {
+    const uint64_t kept = transaction_.entries(tables_.acts);
+    lmdb::Cursor cursor(transaction_, tables_.acts);
+    for (bool more = cursor.first(); more && old.size() < max; more = cursor.next()) {
+      const auto id = MessageId::from_bytes(cursor.key());
+      if (id && id->time() >= older_than && kept - old.size() <= Act::kMaxKept) break;
+      old.emplace_back(cursor.key());
+    }
+  }
+  for (const std::string& key : old) transaction_.remove(tables_.acts, key);
+  changed_ = changed_ || !old.empty();
+  return static_cast<uint32_t>(old.size());
+}
+
+std::optional<BooksReport> Change::recount(uint32_t max) {
+  if (!books_.recount) books_.recount.emplace();
+  // Lines of this transaction that are not written yet count with their block, behind the place or before it.
+  write_block();
+  if (!books_.recount->step(transaction_, tables_, max)) return std::nullopt;
+  BooksReport report = books_.report(transaction_, tables_);
+  books_.recount.reset();
+  return report;
 }
 
 uint32_t Change::prune_failed(WallTime older_than, uint32_t max) {

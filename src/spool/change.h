@@ -29,6 +29,8 @@ class Change final : private GroupStore {
 
   // Copies the value aside and takes it out of its table.
   void quarantine(lmdb::Table table, char letter, std::string_view key);
+  // Counts the next piece of a recount, and begins one when none is under way; the report when all is counted.
+  std::optional<BooksReport> recount(uint32_t max);
   // A stored message that cannot be read: set aside, what waits of it becomes dead with `reason`.
   void bury_message(const MessageId& id, const std::string& reason);
   // A delivery that cannot be read but stands in the due index: set aside and queued anew, without its history.
@@ -48,6 +50,7 @@ class Change final : private GroupStore {
   uint32_t prune_journal(WallTime older_than, uint32_t max, uint64_t& lines);
   uint32_t prune_failed(WallTime older_than, uint32_t max);  // how many went
   uint32_t prune_claims(uint32_t max);                       // that have ended; how many went
+  uint32_t prune_acts(WallTime older_than, uint32_t max);    // how many went
 
   // From now on the ids of what changes are appended there; see StoreOptions::on_changed.
   void tell(std::vector<MessageId>* into) { told_ = into; }
@@ -96,6 +99,10 @@ class Change final : private GroupStore {
   void write_block();
   bool may_go(const MessageId& id, WallTime older_than, bool any_delivered);
   void remove_message(const MessageId& id);
+  void forget_lines(std::string_view key);
+  void put_act(const Act& act);
+  bool drop(std::string_view kept);
+  void forget_kept(const MessageId& id);
   void forget_turn(const std::string& key);
   std::vector<std::string> keys_with_prefix(lmdb::Table table, std::string_view prefix);
 

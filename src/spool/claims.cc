@@ -14,10 +14,8 @@ struct StoredClaim {
   uint16_t status = 0;
 };
 
-std::optional<StoredClaim> read(lmdb::Transaction& transaction, const Tables& tables, std::string_view key) {
-  const auto stored = transaction.get(tables.claims, key);
-  if (!stored) return std::nullopt;
-  auto payload = unseal(*stored);
+std::optional<StoredClaim> read(std::string_view stored) {
+  auto payload = unseal(stored);
   if (!payload) return std::nullopt;
   wire::Reader in(*payload);
   StoredClaim claim;
@@ -27,7 +25,17 @@ std::optional<StoredClaim> read(lmdb::Transaction& transaction, const Tables& ta
   return in.finished() ? std::optional(claim) : std::nullopt;
 }
 
+std::optional<StoredClaim> read(lmdb::Transaction& transaction, const Tables& tables, std::string_view key) {
+  const auto stored = transaction.get(tables.claims, key);
+  return stored ? read(*stored) : std::nullopt;
+}
+
 }  // namespace
+
+std::optional<WallTime> claim_until(std::string_view stored) {
+  const auto claim = read(stored);
+  return claim ? std::optional(claim->until) : std::nullopt;
+}
 
 std::optional<wire::ClaimedBy> find_claim(lmdb::Transaction& transaction, const Tables& tables, const wire::ClaimKey& key, uint8_t number,
                                           WallTime now) {

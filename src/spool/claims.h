@@ -17,6 +17,8 @@ std::optional<wire::ClaimedBy> find_claim(lmdb::Transaction& transaction, const 
 // The first of these that another message than `id` has.
 std::optional<wire::ClaimedBy> find_claims(lmdb::Transaction& transaction, const Tables& tables, const std::vector<wire::Claim>& claims,
                                            const MessageId& id, WallTime now);
+// Of a claim as it is stored; nothing when it is damaged.
+std::optional<WallTime> claim_until(std::string_view stored);
 // Takes each key that nobody has at `now`, until `from` + its window.
 void take_claims(lmdb::WriteTransaction& transaction, const Tables& tables, const std::vector<wire::Claim>& claims, const MessageId& id,
                  uint16_t status, WallTime from, WallTime now);

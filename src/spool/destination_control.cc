@@ -43,6 +43,10 @@ void DestinationControl::stop(const StopRequest& request, Done<StopResult> done)
   const StopOrder order{destination_id(request.destination), request.destination, request.kind, request.on, request.by, request.why, clock_.wall()};
   Batch batch;
   batch.stops.push_back(order);
+  const std::string_view verb = order.kind == StopKind::paused ? (order.on ? "pause" : "resume") : (order.on ? "disable" : "enable");
+  Act act{next_act_(), order.by, std::string(verb), order.name, std::string(Act::kDone), 0, 0, 0};
+  if (!order.why.empty()) act.target += ": " + order.why;
+  batch.acts.push_back(std::move(act));
   store_.commit(std::move(batch), [this, order, done = std::move(done)](Result<Committed> committed) {
     if (!committed) return done(committed.error());
     StopResult result;

@@ -16,8 +16,9 @@ namespace belay::spool {
 class DestinationControl {
  public:
   // `told`: every step that is durable, for the dispatcher.
-  DestinationControl(Store& store, const Clock& clock, std::function<void(StopOrder)> told)
-      : store_(store), clock_(clock), told_(std::move(told)) {}
+  // `next_act`: ids for the audit log.
+  DestinationControl(Store& store, const Clock& clock, std::function<MessageId()> next_act, std::function<void(StopOrder)> told)
+      : store_(store), clock_(clock), next_act_(std::move(next_act)), told_(std::move(told)) {}
 
   void use(std::shared_ptr<const upstream::Destinations> destinations);
   void report(std::shared_ptr<const DestinationReports> reports);
@@ -29,6 +30,7 @@ class DestinationControl {
 
   Store& store_;
   const Clock& clock_;
+  const std::function<MessageId()> next_act_;
   const std::function<void(StopOrder)> told_;
   mutable std::mutex mutex_;
   std::shared_ptr<const upstream::Destinations> destinations_ = std::make_shared<upstream::Destinations>();

@@ -59,6 +59,37 @@ Result<std::unique_ptr<Environment>> Environment::open(const std::string& folder
   return environment;
 }
 
+Result<std::unique_ptr<Environment>> Environment::open_to_read(const std::string& folder) {
+  MDB_env* env = nullptr;
+  if (access((folder + "/data.mdb").c_str(), R_OK) != 0) return invalid("no spool is in " + folder + " (data.mdb cannot be read)");
+  if (const int code = mdb_env_create(&env); code != 0) return open_error(code, folder);
+  std::unique_ptr<Environment> environment(new Environment(env));
+  environment->read_only_ = true;
+  int code = mdb_env_set_maxdbs(env, kMaxTables);
+  if (code == 0) code = mdb_env_set_maxreaders(env, kMaxReaders);
+  if (code == 0) code = mdb_env_open(env, folder.c_str(), MDB_NOTLS | MDB_RDONLY, 0600);
+  if (code != 0) return open_error(code, folder);
+  struct stat status {};
+  if (stat((folder + "/data.mdb").c_str(), &status) != 0) return errno_error("spool path " + folder + ": stat data.mdb");
+  // LMDB would die of SIGBUS at the first page that is missing.
+  if (static_cast<uint64_t>(status.st_size) < environment->touched_bytes()) {
+    return Error{ErrorKind::corrupt, "spool path " + folder + ": data.mdb is shorter than it says; start the spool on it once, which tells whether anything is lost"};
+  }
+  return environment;
+}
+
+Result<void> Environment::copy_to(const std::string& folder) {
+  const int code = mdb_env_copy2(env_, folder.c_str(), MDB_CP_COMPACT);
+  if (code != 0) return to_error(code);
+  return {};
+}
+
+int Environment::clear_dead_readers() {
+  int dead = 0;
+  mdb_reader_check(env_, &dead);
+  return dead;
+}
+
 // How many pages with number >= `first` are in the free list.
 Result<uint64_t> Environment::free_pages_from(uint64_t first) const {
   MDB_txn* txn = nullptr;
@@ -108,12 +139,13 @@ Environment::~Environment() { mdb_env_close(env_); }
 
 Result<Table> Environment::table(const char* name) {
   MDB_txn* txn = nullptr;
-  int code = mdb_txn_begin(env_, nullptr, 0, &txn);
+  int code = mdb_txn_begin(env_, nullptr, read_only_ ? MDB_RDONLY : 0, &txn);
   if (code != 0) return to_error(code);
   MDB_dbi dbi = 0;
-  code = mdb_dbi_open(txn, name, MDB_CREATE, &dbi);
+  code = mdb_dbi_open(txn, name, read_only_ ? 0 : MDB_CREATE, &dbi);
   if (code != 0) {
     mdb_txn_abort(txn);
+    if (code == MDB_NOTFOUND) return invalid(std::string("the store has no table '") + name + "'");
     return to_error(code);
   }
   if (code = mdb_txn_commit(txn); code != 0) return to_error(code);
@@ -182,6 +214,12 @@ std::optional<std::string_view> Transaction::get(Table table, std::string_view k
   const int code = mdb_get(txn_, table, &wanted, &found);
   if (code == MDB_NOTFOUND || !check(code)) return std::nullopt;
   return to_view(found);
+}
+
+uint64_t Transaction::entries(Table table) {
+  MDB_stat stat{};
+  if (failed() || !check(mdb_stat(txn_, table, &stat))) return 0;
+  return stat.ms_entries;
 }
 
 ReadTransaction::ReadTransaction(Environment& environment) : Transaction(environment, MDB_RDONLY) {}

@@ -29,11 +29,19 @@ class Environment {
   // Opens or creates `folder`/data.mdb and lock.mdb. corrupt: not an LMDB file, or pages in use are
   // missing at its end.
   static Result<std::unique_ptr<Environment>> open(const std::string& folder, uint64_t map_bytes);
+  // Of an existing file, to be read only: nothing is created, made longer or changed.
+  static Result<std::unique_ptr<Environment>> open_to_read(const std::string& folder);
   ~Environment();
   Environment(const Environment&) = delete;
   Environment& operator=(const Environment&) = delete;
 
-  Result<Table> table(const char* name);  // created when missing; before any other thread uses the environment
+  // Created when missing, unless it is to be read only: then that is `invalid`. Before any other thread uses the environment.
+  Result<Table> table(const char* name);
+  // A copy without free pages, in an empty folder. Readers and writers go on.
+  Result<void> copy_to(const std::string& folder);
+  // Gives up the snapshots of processes that are gone: they keep freed pages from being used again. How many.
+  int clear_dead_readers();
+  bool read_only() const { return read_only_; }
   uint64_t map_bytes() const;
   uint64_t touched_bytes() const;  // up to the last page ever used: an upper bound of used_bytes(), cheap
   uint64_t used_bytes() const;     // without free pages; reads the free list
@@ -44,6 +52,7 @@ class Environment {
   Result<void> check_length(const std::string& folder) const;
   Result<uint64_t> free_pages_from(uint64_t first) const;
   MDB_env* env_;
+  bool read_only_ = false;
 };
 
 class Transaction {
@@ -54,6 +63,7 @@ class Transaction {
 
   // nullopt: no such key, or failed().
   std::optional<std::string_view> get(Table table, std::string_view key);
+  uint64_t entries(Table table);
   bool failed() const { return code_ != 0; }
   Error error() const;  // full: no room in map or on disk; io: everything else
 

@@ -30,6 +30,14 @@ void Store::rows(const EventQuery&, std::vector<MessageId>, Done<std::vector<Eve
   done(Error{ErrorKind::refused, "this store does not look single rows up"});
 }
 
+namespace {
+Error cannot() { return {ErrorKind::refused, "this store cannot do that"}; }
+}  // namespace
+
+void Store::kept(const KeptQuery&, std::string, uint32_t, Done<KeptPage> done) { done(cannot()); }
+void Store::acts(std::optional<MessageId>, uint32_t, Done<ActPage> done) { done(cannot()); }
+void Store::recount(Done<BooksReport> done) { done(cannot()); }
+
 bool EventFilter::block(const Block& block) const {
   if (outcome_ && !block.has(*outcome_)) return false;
   if (state_ && !block.has(wire::Outcome::spooled)) return false;

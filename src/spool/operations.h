@@ -27,20 +27,43 @@ struct MessageDetail {
   std::vector<Delivery> deliveries;
 };
 
-// Which finished deliveries (dead, delivered, cancelled) are to be queued again. Either ids or a filter, never both.
-struct ReplayRequest {
+// What an operator does to many at once.
+enum class Deed : uint8_t {
+  replay,   // ended deliveries are queued again: the same id, the same bytes
+  reapply,  // the present rules decide anew over the request as it was received; what they make goes out under a new id, and what
+            // was dead is cancelled in its favour
+  cancel,   // what waits, or is dead, is given up
+  release,  // what is in quarantine goes through the present rules, and out when they accept it
+  drop,     // what is in quarantine is forgotten
+};
+std::string_view to_string(Deed deed);
+
+// Which: either ids or a filter, never both. A destination or a delivery state in the filter chooses single deliveries, too.
+struct BulkRequest {
   static constexpr size_t kMaxIds = 1000;
-  std::vector<MessageId> ids;
-  std::optional<EventQuery> filter;  // a destination or a delivery state in it chooses single deliveries, too
+  Deed deed = Deed::replay;
+  std::vector<std::string> keys;     // of drop and release: Kept::key, for what is damaged has no id
+  std::vector<MessageId> ids;        // of the others
+  std::optional<EventQuery> filter;
+  std::optional<KeptKind> kind;      // with a filter, of release and drop
   bool dry_run = false;              // only count
+  std::string who = "nobody";
+  std::string what;                  // which, in the words of the audit log
 };
 
-struct ReplayResult {
+struct BulkResult {
   static constexpr size_t kMaxListed = 1000;
+  MessageId id;                      // its entry in the audit log; empty with dry_run
+  Deed deed = Deed::replay;
+  std::string who, what;
+  std::string outcome{Act::kRunning};
+  bool running() const { return outcome == Act::kRunning; }
+  uint64_t looked_at = 0;            // webhooks
   uint64_t messages = 0;
-  uint64_t deliveries = 0;                                    // queued again, or would be with dry_run
-  std::vector<MessageId> ids;                                 // the first kMaxListed of them
-  std::vector<std::pair<MessageId, std::string>> skipped;     // asked for by id and not replayed: why
+  uint64_t deliveries = 0;           // changed, or would be with dry_run
+  uint64_t left_out = 0;             // chosen, and not changed
+  std::vector<std::string> ids;      // of the first kMaxListed that were changed
+  std::vector<std::pair<std::string, std::string>> skipped;  // the first kMaxListed left out: why
 };
 
 // pause, resume (paused), disable, enable (disabled). `by`: who asks.
@@ -73,7 +96,17 @@ class Operations {
   virtual void rows(const EventQuery& query, std::vector<MessageId> ids, Done<std::vector<EventRow>> done) = 0;
   // invalid: no such message; corrupt: quarantined.
   virtual void message(MessageId id, Done<MessageDetail> done) = 0;
-  virtual void replay(const ReplayRequest& request, Done<ReplayResult> done) = 0;
+  // Answers when all is done; begin() as soon as it is written down, for bulk() and halt() to ask for by its id.
+  virtual void act(const BulkRequest& request, Done<BulkResult> done) = 0;
+  virtual void begin(const BulkRequest& request, Done<BulkResult> done) = 0;
+  // invalid: nothing of that id is known.
+  virtual void bulk(MessageId id, Done<BulkResult> done) = 0;
+  // It ends after the step under way; the answer says how far it came until now.
+  virtual void halt(MessageId id, std::string who, Done<BulkResult> done) = 0;
+  virtual void kept(const KeptQuery& query, std::string before, uint32_t max, Done<KeptPage> done) = 0;
+  // The audit log, newest first.
+  virtual void acts(std::optional<MessageId> before, uint32_t max, Done<ActPage> done) = 0;
+  virtual void recount(Done<BooksReport> done) = 0;
   // invalid: no such destination. Not changed: it stood so already.
   virtual void stop(const StopRequest& request, Done<StopResult> done) = 0;
   virtual DestinationReports destinations() const = 0;

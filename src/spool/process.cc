@@ -20,8 +20,8 @@ namespace {
 
 class Process {
  public:
-  explicit Process(const conf::LoadOptions& load)
-      : load_(load), clock_(system_) {}
+  Process(const conf::LoadOptions& load, const MakeRerun& make_rerun)
+      : load_(load), make_rerun_(make_rerun), clock_(system_) {}
   int run(std::shared_ptr<const conf::Configuration> configuration, const MakeCompanion& make_companion);
 
  private:
@@ -35,6 +35,7 @@ class Process {
   void die(const std::string& reason);
 
   const conf::LoadOptions load_;
+  const MakeRerun make_rerun_;
   SystemClock system_;
   SteadyClock clock_;
   event::Loop loop_;
@@ -131,6 +132,7 @@ Result<void> Process::start(const MakeCompanion& make_companion) {
   });
   operations_->watch(feed_, attempt_times_);
   operations_->control().use(destinations_);
+  if (make_rerun_) operations_->set_rerun(make_rerun_(configuration_));
   auto first = std::make_shared<DestinationReports>();
   for (const Stop& stop : *stops) first->push_back(DestinationReport{.destination = stop.destination, .name = stop.name, .stop = stop});
   first_states_ = told(*first);
@@ -199,6 +201,7 @@ void Process::use(std::shared_ptr<const conf::Configuration> configuration, upst
   dispatcher_->post([now = destinations_](Dispatcher& dispatcher) { dispatcher.set_destinations(now); });
   intake_->post([now = destinations_](Intake& intake) { intake.set_destinations(now); });
   operations_->control().use(destinations_);
+  if (make_rerun_) operations_->set_rerun(make_rerun_(configuration_));
   retention_->keep(configuration_->spool.retention, configuration_->spool.history);
   set_core_dumps(configuration_->log.core_dumps);
   if (companion_) companion_->reloaded(*configuration_);
@@ -231,8 +234,8 @@ void Process::die(const std::string& reason) {
 }  // namespace
 
 int run_spool(std::shared_ptr<const conf::Configuration> configuration, const conf::LoadOptions& load,
-              const MakeCompanion& make_companion) {
-  Process process(load);
+              const MakeCompanion& make_companion, const MakeRerun& make_rerun) {
+  Process process(load, make_rerun);
   return process.run(std::move(configuration), make_companion);
 }
 

@@ -13,6 +13,7 @@
 #include "base/result.h"
 #include "conf/configuration.h"
 #include "event/loop.h"
+#include "spool/bulk.h"
 #include "spool/operations.h"
 
 namespace belay::spool {
@@ -30,8 +31,11 @@ class Companion {
 using MakeCompanion = std::function<Result<std::unique_ptr<Companion>>(
     event::Loop& loop, Operations& operations, const Clock& clock, const conf::Configuration& configuration)>;
 
+// How the present rules are asked over what is stored; made again with every reload. Empty: they cannot be asked.
+using MakeRerun = std::function<Rerun(std::shared_ptr<const conf::Configuration>)>;
+
 // Runs until it is told to stop; the process's exit code. `load` says how to read the configuration again.
 int run_spool(std::shared_ptr<const conf::Configuration> configuration, const conf::LoadOptions& load,
-              const MakeCompanion& make_companion);
+              const MakeCompanion& make_companion, const MakeRerun& make_rerun = {});
 
 }  // namespace belay::spool

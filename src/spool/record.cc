@@ -204,6 +204,13 @@ Result<DeliveryHead> read_delivery_head(std::string_view stored) {
   return head;
 }
 
+std::optional<DeliveryState> read_delivery_state(std::string_view stored) {
+  if (stored.size() < kSealBytes + 1 || static_cast<uint8_t>(stored[0]) != kVersion) return std::nullopt;
+  const uint8_t state = static_cast<uint8_t>(stored[1]) & static_cast<uint8_t>(~kShaped);
+  if (state < static_cast<uint8_t>(DeliveryState::queued) || state > static_cast<uint8_t>(DeliveryState::superseded)) return std::nullopt;
+  return static_cast<DeliveryState>(state);
+}
+
 Result<Delivery> read_delivery(std::string_view stored) {
   auto payload = unseal(stored);
   if (!payload) return payload.error();

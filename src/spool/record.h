@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -98,6 +99,8 @@ struct DeliveryHead {
   bool shaped = false;  // Delivery::shaped(): more of it matters
 };
 Result<DeliveryHead> read_delivery_head(std::string_view stored);
+// The state alone, at its fixed place, without the checksum: to count millions.
+std::optional<DeliveryState> read_delivery_state(std::string_view stored);
 // queued, scheduled or sending: it stands in the index of due deliveries, unless others of its key go first.
 constexpr bool is_waiting(DeliveryState state) {
   return state == DeliveryState::queued || state == DeliveryState::scheduled || state == DeliveryState::sending;

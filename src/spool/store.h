@@ -14,6 +14,8 @@
 
 #include "base/latency.h"
 #include "base/result.h"
+#include "spool/act.h"
+#include "spool/books_report.h"
 #include "spool/record.h"
 #include "spool/stop.h"
 
@@ -31,6 +33,7 @@ struct NewMessage {
   std::shared_ptr<const Message> message;
   std::vector<Delivery> deliveries;
   std::vector<wire::Claim> claims;
+  MessageId in_place_of{};  // one in quarantine, without deliveries: it goes when this one is stored
 };
 
 // The end of one attempt, a replay or a cancellation: the delivery as it now is. A step that may_become() does not allow
@@ -56,9 +59,11 @@ struct Batch {
   std::vector<Settlement> settlements;
   std::vector<EventBatch> events;
   std::vector<StopOrder> stops;
+  std::vector<Act> acts;            // written, or written anew, with the rest
+  std::vector<std::string> drops;   // Kept::key of what is refused or damaged: forgotten
   Duration lease{600'000};
   bool own = false;  // puts are Belay's own word about itself: few and small, taken while lines of the books still are
-  bool empty() const { return puts.empty() && settlements.empty() && events.empty() && stops.empty(); }
+  bool empty() const { return puts.empty() && settlements.empty() && events.empty() && stops.empty() && acts.empty() && drops.empty(); }
 };
 
 // What became of a StopOrder: the destination's stop as it now is.
@@ -75,6 +80,7 @@ struct Committed {
   std::vector<std::optional<wire::ClaimedBy>> claimed;  // per put: who has one of its claims; nothing was changed
   std::vector<bool> refused;    // per settlement: not a legal step from what is stored; nothing was changed
   std::vector<Stopped> stops;   // per stop
+  std::vector<bool> dropped;    // per drop: it was there
 };
 
 // A delivery that is due and now belongs to the caller until settled or the lease runs out. Of a batch it is the first one,
@@ -104,6 +110,26 @@ struct EventRow {
 struct EventPage {
   std::vector<EventRow> rows;         // newest first
   std::optional<MessageId> next;      // pass as `before` for the next page; none: the end
+};
+
+// What is set aside: requests that a source's rules refused and it keeps (`reject`), deliveries for which a transform could make
+// nothing, and stored records that turned out to be damaged.
+enum class KeptKind : uint8_t { refused = 1, unmade = 2, damaged = 3 };
+std::string_view to_string(KeptKind kind);
+struct Kept {
+  KeptKind kind = KeptKind::refused;
+  std::string key;                   // of a damaged one "m-0190…": its table's letter, its key in hex; of others the message's id
+  wire::Event event;                 // of a damaged one only the id, when its key holds one
+  std::optional<Delivery> delivery;  // unmade
+  uint64_t bytes = 0;                // of the record, or of the request's body
+};
+struct KeptQuery {
+  EventQuery filter;                 // without a state
+  std::optional<KeptKind> kind;
+};
+struct KeptPage {
+  std::vector<Kept> rows;            // newest first, then those that are damaged
+  std::string next;                  // pass as `before` for the next page; empty: the end
 };
 
 // Ages that a backlog is counted by, in seconds.
@@ -173,6 +199,12 @@ class Store {
   // Those of `ids` that answer the query, in order of ids: lines as they are, deliveries as they are now. Unknown ids are left
   // out. An engine that cannot look single ones up refuses.
   virtual void rows(const EventQuery& query, std::vector<MessageId> ids, Done<std::vector<EventRow>> done);
+  // The three below: an engine that cannot refuses.
+  virtual void kept(const KeptQuery& query, std::string before, uint32_t max, Done<KeptPage> done);
+  // The audit log, newest first.
+  virtual void acts(std::optional<MessageId> before, uint32_t max, Done<ActPage> done);
+  // Counts all again and compares (P11). One at a time: `refused` while another is under way.
+  virtual void recount(Done<BooksReport> done);
   virtual StoreStats stats() const = 0;
   // Time of the greatest id it holds: the clock cannot be before it.
   virtual std::optional<WallTime> newest() const = 0;

@@ -18,6 +18,7 @@
 #include "spool/store_reader.h"
 #include "spool/tables.h"
 #include "spool/task_thread.h"
+#include "spool/upgrade.h"
 
 namespace belay::spool {
 
@@ -73,6 +74,13 @@ class LmdbStore final : public Store {
   }
   void events(const EventQuery& query, std::optional<MessageId> before, uint32_t max, Done<EventPage> done) override;
   void rows(const EventQuery& query, std::vector<MessageId> ids, Done<std::vector<EventRow>> done) override;
+  void kept(const KeptQuery& query, std::string before, uint32_t max, Done<KeptPage> done) override {
+    ask<KeptPage>(query_thread_, [this, query, before = std::move(before), max] { return reader_.kept(query, before, max); }, done);
+  }
+  void acts(std::optional<MessageId> before, uint32_t max, Done<ActPage> done) override {
+    ask<ActPage>(query_thread_, [this, before, max] { return reader_.acts(before, max); }, done);
+  }
+  void recount(Done<BooksReport> done) override;
   StoreStats stats() const override;
   std::optional<WallTime> newest() const override { return reader_.newest_message(); }
   void prune(WallTime messages, WallTime history, uint32_t max, Done<Pruned> done) override;
@@ -84,6 +92,7 @@ class LmdbStore final : public Store {
   }
   void look_after(DestinationId to, WallTime now, uint32_t max, Duration lease, Leases found, std::vector<DueEntry> care,
                   const Done<Leases>& done);
+  void count_on(const Done<BooksReport>& done);
   Error refusal_error() const;
   void write();
   void write_group(std::vector<Work> group);
@@ -112,6 +121,7 @@ class LmdbStore final : public Store {
   SpaceWatch space_;
   std::string prune_from_;  // writer only
   bool pruned_ = false;     // writer only: there may be room again
+  std::atomic<bool> recounting_{false};
   StoreReader reader_;
   CommitQueue queue_;
   std::thread writer_;
@@ -375,6 +385,31 @@ void LmdbStore::rows(const EventQuery& query, std::vector<MessageId> ids, Done<s
   ask<std::vector<EventRow>>(query_thread_, search, done);
 }
 
+void LmdbStore::recount(Done<BooksReport> done) {
+  if (recounting_.exchange(true)) return done(Error{ErrorKind::refused, "the books are being counted already; ask again in a moment"});
+  count_on(done);
+}
+
+// Piece after piece on the writer's thread, each behind what waits by then: nothing waits longer than a piece takes.
+void LmdbStore::count_on(const Done<BooksReport>& done) {
+  const auto report = std::make_shared<std::optional<BooksReport>>();
+  Work work;
+  work.task = [report](Change& change) { *report = change.recount(Recount::kStep); };
+  work.done = [this, report, done](const Result<Committed>& result) {
+    if (result && !*report) return count_on(done);
+    if (!result) {
+      const std::lock_guard lock(state_mutex_);
+      books_.recount.reset();
+    }
+    recounting_ = false;
+    result ? done(std::move(**report)) : done(result.error());
+  };
+  if (dead_ || !queue_.offer(std::move(work))) {
+    recounting_ = false;
+    done(refusal_error());
+  }
+}
+
 StoreStats LmdbStore::stats() const {
   StoreStats stats;
   const WallTime now = clock_.wall();
@@ -411,15 +446,18 @@ void LmdbStore::prune(WallTime messages, WallTime history, uint32_t max, Done<Pr
   work.task = [this, messages, history, max, gone](Change& change) {
     const bool full = !accepting_;
     pruned_ = true;
+    // Of `belay spool check` and the like, when they were killed: their snapshots would hold freed pages back for ever.
+    if (const int dead = environment_->clear_dead_readers(); dead > 0) log::info("spool: {} snapshots of processes that are gone were given up", dead);
     gone->messages = change.prune_messages(prune_from_, messages, full, max);
-    const uint32_t blocks =
-        change.prune_journal(full ? WallTime::max() : history, full ? std::min(max, kRoomStep) : max, gone->lines);
+    const uint32_t block_step = std::min(max, kRoomStep);  // each is read whole: the books forget its lines one by one
+    const uint32_t blocks = change.prune_journal(full ? WallTime::max() : history, block_step, gone->lines);
     const uint32_t failed = change.prune_failed(clock_.wall() - StoreOptions::kFailedKept, kFailedStep);
     const uint32_t claims = change.prune_claims(kClaimStep);
+    const uint32_t acts = change.prune_acts(history, max);
     gone->claims = claims;
     gone->expired = change.expire(max);
     // Young lines make room a little at a time: messages may make it, too.
-    gone->more = !prune_from_.empty() || blocks == max || failed == kFailedStep || claims == kClaimStep || gone->expired == max;
+    gone->more = !prune_from_.empty() || blocks == block_step || acts == max || failed == kFailedStep || claims == kClaimStep || gone->expired == max;
   };
   work.done = [done, gone](const Result<Committed>& result) { result ? done(*gone) : done(result.error()); };
   if (dead_ || !queue_.offer(std::move(work))) done(refusal_error());
@@ -434,6 +472,7 @@ Result<std::unique_ptr<Store>> open_lmdb_store(const StoreOptions& options, cons
   if (!environment) return environment.error();
   auto tables = Tables::open(**environment, options.folder);
   if (!tables) return tables.error();
+  if (auto upgraded = upgrade(**environment, *tables); !upgraded) return upgraded.error();
   if (auto synced = sync_folder(options.folder); !synced) return synced.error();
   auto books = Books::load(**environment, *tables, clock.wall());
   if (!books) return books.error();

@@ -11,6 +11,7 @@
 #include "spool/books.h"
 #include "spool/event_filter.h"
 #include "spool/groups.h"
+#include "spool/kept_filter.h"
 #include "spool/leases.h"
 #include "spool/store.h"
 
@@ -53,6 +54,9 @@ class MemoryStore final : public Store, private GroupStore {
   void deliveries(MessageId id, Done<std::vector<Delivery>> done) override;
   void events(const EventQuery& query, std::optional<MessageId> before, uint32_t max, Done<EventPage> done) override;
   void rows(const EventQuery& query, std::vector<MessageId> ids, Done<std::vector<EventRow>> done) override;
+  void kept(const KeptQuery& query, std::string before, uint32_t max, Done<KeptPage> done) override;
+  void acts(std::optional<MessageId> before, uint32_t max, Done<ActPage> done) override;
+  void recount(Done<BooksReport> done) override;
   StoreStats stats() const override;
   std::optional<WallTime> newest() const override;
   void prune(WallTime messages, WallTime history, uint32_t max, Done<Pruned> done) override;
@@ -88,6 +92,8 @@ class MemoryStore final : public Store, private GroupStore {
   void take_claims(const std::vector<wire::Claim>& claims, const MessageId& id, uint16_t status);
   bool first_time(const EventBatch& batch);
   void add_lines(const wire::EventLines& lines);
+  void add_line(wire::Event event);
+  bool drop(const MessageId& refused);
   std::vector<Delivery> deliveries_of(const MessageId& id) const;
   std::optional<EventRow> row_of(const wire::Event& event, const EventFilter& filter, const std::optional<MessageId>& before) const;
 
@@ -98,6 +104,8 @@ class MemoryStore final : public Store, private GroupStore {
   std::set<DueKey> due_;
   std::multimap<MessageId, wire::Event> lines_;
   std::map<DestinationId, DestinationCounts> counts_;
+  std::map<std::string, SourceCounts> sources_;
+  std::map<MessageId, Act> acts_;
   std::unordered_map<ClientId, uint64_t, ClientHash> clients_;
   struct TakenClaim {
     wire::ClaimedBy by;
@@ -146,6 +154,8 @@ void MemoryStore::commit(Batch batch, Done<Committed> done) {
       committed.stops.back().stop = stop;
       if (!stop.any()) stops_.erase(one.destination);
     }
+    for (const Act& act : batch.acts) acts_[act.id] = act;
+    for (const std::string& one : batch.drops) committed.dropped.push_back(drop(MessageId::parse(one).value_or(MessageId{})));
     ++commits_;
   }
   done(std::move(committed));
@@ -166,13 +176,14 @@ bool MemoryStore::failed(const MessageId& id) const {
 bool MemoryStore::store(NewMessage& put, Duration lease) {
   const MessageId& id = put.message->event.id;
   if (messages_.contains(id)) return false;
-  lines_.emplace(id, put.message->event);
+  add_line(put.message->event);
   if (put.deliveries.empty()) {
     if (rejected_ >= StoreOptions::kMaxQuarantined) return true;
     ++rejected_;
   }
   messages_.emplace(id, put.message);
   take_claims(put.claims, id, put.message->event.status);
+  static_cast<void>(drop(put.in_place_of));
   for (Delivery& delivery : put.deliveries) store_delivery(delivery, put.message->body(delivery.shape).size(), lease);
   return true;
 }
@@ -288,8 +299,13 @@ void MemoryStore::add_lines(const wire::EventLines& lines) {
     BELAY_CHECK(event.ok());
     const bool refused = event->outcome == wire::Outcome::failed || event->outcome == wire::Outcome::rejected;
     if (refused && messages_.contains(event->id)) continue;  // its own line counts
-    lines_.emplace(event->id, event->copy());
+    add_line(event->copy());
   }
+}
+
+void MemoryStore::add_line(wire::Event event) {
+  ++sources_[event.source].received[static_cast<size_t>(event.outcome)];
+  lines_.emplace(event.id, std::move(event));
 }
 
 void MemoryStore::lease_due(DestinationId to, WallTime now, uint32_t max, Duration lease, Done<Leases> done) {
@@ -438,6 +454,77 @@ void MemoryStore::rows(const EventQuery& query, std::vector<MessageId> ids, Done
   done(std::move(rows));
 }
 
+bool MemoryStore::drop(const MessageId& refused) {
+  const auto at = messages_.find(refused);
+  if (at == messages_.end() || !deliveries_of(refused).empty()) return false;
+  messages_.erase(at);
+  --rejected_;
+  return true;
+}
+
+void MemoryStore::kept(const KeptQuery& query, std::string before, uint32_t max, Done<KeptPage> done) {
+  if (closed_) return done(closed_error());
+  KeptPage page;
+  {
+    const std::lock_guard lock(mutex_);
+    const KeptFilter filter(query);
+    for (auto at = messages_.rbegin(); at != messages_.rend(); ++at) {
+      if (!before.empty() && at->first.to_string() >= before) continue;
+      std::vector<Kept> rows;
+      const std::string id = at->first.to_string();
+      const auto deliveries = deliveries_of(at->first);
+      if (deliveries.empty()) rows.push_back({KeptKind::refused, id, at->second->event, std::nullopt, at->second->request.body.size()});
+      for (const Delivery& delivery : deliveries) {
+        if (delivery.unmade && delivery.state == DeliveryState::dead) rows.push_back({KeptKind::unmade, id, at->second->event, delivery, at->second->request.body.size()});
+      }
+      std::erase_if(rows, [&](const Kept& row) { return !filter.takes(row); });
+      if (rows.empty()) continue;
+      if (page.rows.size() >= max) {
+        page.next = page.rows.back().key;
+        break;
+      }
+      page.rows.insert(page.rows.end(), rows.begin(), rows.end());
+    }
+  }
+  done(std::move(page));
+}
+
+void MemoryStore::acts(std::optional<MessageId> before, uint32_t max, Done<ActPage> done) {
+  if (closed_) return done(closed_error());
+  ActPage page;
+  {
+    const std::lock_guard lock(mutex_);
+    for (auto at = acts_.rbegin(); at != acts_.rend(); ++at) {
+      if (before && at->first >= *before) continue;
+      if (page.rows.size() == max) {
+        page.next = page.rows.back().id;
+        break;
+      }
+      page.rows.push_back(at->second);
+    }
+  }
+  done(std::move(page));
+}
+
+void MemoryStore::recount(Done<BooksReport> done) {
+  if (closed_) return done(closed_error());
+  BooksReport report;
+  {
+    const std::lock_guard lock(mutex_);
+    report.messages = messages_.size();
+    report.deliveries = deliveries_.size();
+    report.lines = lines_.size();
+    std::map<DestinationId, std::array<uint64_t, 8>> by_destination;
+    std::map<std::string, std::array<uint64_t, 8>> by_source;
+    for (const auto& [key, delivery] : deliveries_) ++by_destination[key.second][static_cast<size_t>(delivery.state)];
+    for (const auto& [id, line] : lines_) ++by_source[line.source][static_cast<size_t>(line.outcome)];
+    for (const auto& [id, counts] : counts_) report.destinations.push_back(account_of(counts, by_destination[id]));
+    for (const auto& [name, counts] : sources_) report.sources.push_back(account_of(name, counts, by_source[name]));
+  }
+  std::sort(report.destinations.begin(), report.destinations.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
+  done(std::move(report));
+}
+
 StoreStats MemoryStore::stats() const {
   StoreStats stats;
   const std::lock_guard lock(mutex_);
@@ -484,15 +571,18 @@ void MemoryStore::prune(WallTime messages, WallTime history, uint32_t max, Done<
         if (delivery.state == DeliveryState::dead && delivery.grouping.kind == wire::GroupKind::order_wait) {
           Groups(*this, clock_.wall()).gone(delivery);
         }
+        ++counts_[delivery.destination].forgotten(delivery.state);
         deliveries_.erase({delivery.message, delivery.destination});
       }
       at = messages_.erase(at);
       ++gone.messages;
     }
     std::erase_if(claims_, [this](const auto& claim) { return claim.second.until <= clock_.wall(); });
-    const size_t lines = lines_.size();
-    lines_.erase(lines_.begin(), lines_.lower_bound(MessageId::first_at(history)));
-    gone.lines = lines - lines_.size();
+    std::erase_if(acts_, [&](const auto& act) { return act.first.time() < history; });
+    for (auto line = lines_.begin(); line != lines_.end() && line->first.time() < history; line = lines_.erase(line)) {
+      ++sources_[line->second.source].forgotten[static_cast<size_t>(line->second.outcome)];
+      ++gone.lines;
+    }
   }
   done(gone);
 }

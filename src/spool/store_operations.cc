@@ -16,114 +16,109 @@ void StoreOperations::message(MessageId id, Done<MessageDetail> done) {
   });
 }
 
-// One replay under way. Its steps follow each other through the store's callbacks, so it needs no lock.
-struct StoreOperations::Replay : std::enable_shared_from_this<Replay> {
-  Replay(StoreOperations& operations, ReplayRequest asked, Done<ReplayResult> answer)
-      : owner(operations), request(std::move(asked)), done(std::move(answer)) {
-    if (!request.filter || !request.filter->state) return;
-    for (const auto end : {DeliveryState::delivered, DeliveryState::dead, DeliveryState::cancelled}) {
-      if (to_string(end) == *request.filter->state) only = end;
-    }
-  }
-
-  void next_id();
-  void next_page();
-  // Queues again what ended of these deliveries and was asked for; false when there was nothing.
-  bool choose(const std::vector<Delivery>& deliveries);
-  void commit(std::function<void()> then);
-  void finish() { done(std::move(result)); }
-
-  StoreOperations& owner;
-  ReplayRequest request;
-  Done<ReplayResult> done;
-  ReplayResult result;
-  std::optional<DeliveryState> only;
-  size_t at = 0;
-  std::optional<MessageId> before;
-  Batch batch;
-};
-
-bool StoreOperations::Replay::choose(const std::vector<Delivery>& deliveries) {
-  size_t chosen = 0;
-  for (const Delivery& delivery : deliveries) {
-    if (!may_become(delivery.state, DeliveryState::queued) || delivery.unmade) continue;
-    if (only && delivery.state != *only) continue;
-    if (request.filter && !request.filter->destination.empty() &&
-        delivery.destination_name != request.filter->destination) {
-      continue;
-    }
-    ++chosen;
-    if (request.dry_run) continue;
-    Delivery again = delivery;
-    again.state = DeliveryState::queued;
-    again.due = owner.clock_.wall();
-    again.attempts_before = again.attempts;
-    again.reason.clear();
-    batch.settlements.push_back({std::move(again)});
-  }
-  if (chosen == 0) return false;
-  ++result.messages;
-  result.deliveries += chosen;
-  if (result.ids.size() < ReplayResult::kMaxListed) result.ids.push_back(deliveries.front().message);
-  return true;
+MessageId StoreOperations::next_id() {
+  const std::lock_guard lock(mutex_);
+  return ids_.next();
 }
 
-void StoreOperations::Replay::commit(std::function<void()> then) {
-  if (batch.settlements.empty()) return then();
-  std::vector<DestinationId> wake;
-  for (const Settlement& settlement : batch.settlements) wake.push_back(settlement.delivery.destination);
-  std::sort(wake.begin(), wake.end());
-  wake.erase(std::unique(wake.begin(), wake.end()), wake.end());
-  owner.store_.commit(std::exchange(batch, Batch()), [self = shared_from_this(), wake = std::move(wake),
-                                                      then = std::move(then)](Result<Committed> committed) mutable {
-    if (!committed) return self->done(committed.error());
-    // Refused: somebody else queued it in between, which is what was asked for.
-    const auto refused = std::count(committed->refused.begin(), committed->refused.end(), true);
-    self->result.deliveries -= static_cast<uint64_t>(refused);
-    self->owner.wake_(std::move(wake));
-    then();
+// The store is closed by now, so each ends with its next step; until then it may be with the rules, on their thread.
+StoreOperations::~StoreOperations() {
+  std::vector<std::shared_ptr<Bulk>> left;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& one : under_way_) {
+      if (auto bulk = one.lock()) left.push_back(std::move(bulk));
+    }
+  }
+  for (const auto& bulk : left) bulk->wait();
+}
+
+void StoreOperations::set_rerun(Rerun rerun) {
+  const std::lock_guard lock(mutex_);
+  rerun_ = std::move(rerun);
+}
+
+Result<std::shared_ptr<Bulk>> StoreOperations::make(const BulkRequest& request) {
+  const bool named = !request.ids.empty() || !request.keys.empty();
+  if (request.filter.has_value() == named) return invalid("ids or a filter, one of them");
+  if (std::max(request.ids.size(), request.keys.size()) > BulkRequest::kMaxIds) {
+    return invalid("at most " + std::to_string(BulkRequest::kMaxIds) + " ids at once; use a filter");
+  }
+  const std::lock_guard lock(mutex_);
+  const auto running = std::count_if(bulks_.begin(), bulks_.end(), [](const auto& one) { return one.second->snapshot().running(); });
+  if (running >= kMaxRunning) return Error{ErrorKind::refused, std::to_string(kMaxRunning) + " of these run already; wait for one, or stop it"};
+  if (static_cast<size_t>(running) + kMaxKnown <= bulks_.size()) {
+    std::erase_if(bulks_, [](const auto& one) { return !one.second->snapshot().running(); });
+  }
+  const auto bulk = std::make_shared<Bulk>(Bulk::Parts{store_, clock_, wake_, rerun_}, request, request.dry_run ? MessageId{} : ids_.next());
+  if (!request.dry_run) bulks_.emplace(bulk->snapshot().id, bulk);
+  std::erase_if(under_way_, [](const std::weak_ptr<Bulk>& one) { return one.expired(); });
+  under_way_.push_back(bulk);
+  return bulk;
+}
+
+void StoreOperations::act(const BulkRequest& request, Done<BulkResult> done) {
+  auto bulk = make(request);
+  if (!bulk) return done(bulk.error());
+  (*bulk)->run(std::move(done));
+}
+
+void StoreOperations::begin(const BulkRequest& request, Done<BulkResult> done) {
+  auto bulk = make(request);
+  if (!bulk) return done(bulk.error());
+  (*bulk)->begin(std::move(done));
+}
+
+std::shared_ptr<Bulk> StoreOperations::find(const MessageId& id) const {
+  const std::lock_guard lock(mutex_);
+  const auto at = bulks_.find(id);
+  return at == bulks_.end() ? nullptr : at->second;
+}
+
+// One that nobody runs although the log says so was under way when the spool ended.
+void StoreOperations::correct(Act& act) const {
+  if (act.outcome != Act::kRunning) return;
+  const auto bulk = find(act.id);
+  act.outcome = bulk == nullptr ? "interrupted: the spool ended meanwhile" : bulk->snapshot().outcome;
+}
+
+void StoreOperations::acts(std::optional<MessageId> before, uint32_t max, Done<ActPage> done) {
+  store_.acts(before, max, [this, done = std::move(done)](Result<ActPage> page) {
+    if (page) {
+      for (Act& act : page->rows) correct(act);
+    }
+    done(std::move(page));
   });
 }
 
-void StoreOperations::Replay::next_id() {
-  if (at == request.ids.size()) return commit([self = shared_from_this()] { self->finish(); });
-  const MessageId id = request.ids[at++];
-  owner.store_.deliveries(id, [self = shared_from_this(), id](Result<std::vector<Delivery>> deliveries) {
-    if (!deliveries) {
-      self->result.skipped.emplace_back(id, deliveries.error().message);
-    } else if (deliveries->empty()) {
-      self->result.skipped.emplace_back(id, "no message of this id is stored");
-    } else if (!self->choose(*deliveries)) {
-      const auto any = [&](auto is) { return std::any_of(deliveries->begin(), deliveries->end(), is); };
-      self->result.skipped.emplace_back(
-          id, any([](const Delivery& one) { return one.unmade; })                                        ? "its transform failed: there is nothing to send"
-              : any([](const Delivery& one) { return one.state == DeliveryState::superseded; }) ? "a newer one of its key went in its place"
-                                                                                                 : "it is still waiting to be delivered");
-    }
-    self->next_id();
-  });
-}
-
-void StoreOperations::Replay::next_page() {
-  owner.store_.events(*request.filter, before, kReplayPage, [self = shared_from_this()](Result<EventPage> page) {
-    if (!page) return self->done(page.error());
-    for (const EventRow& row : page->rows) static_cast<void>(self->choose(row.deliveries));
-    self->before = page->next;
-    self->commit([self] {
-      if (self->before) self->next_page();
-      else self->finish();
-    });
-  });
-}
-
-void StoreOperations::replay(const ReplayRequest& request, Done<ReplayResult> done) {
-  if (request.filter.has_value() == !request.ids.empty()) return done(invalid("replay takes ids or a filter, one of them"));
-  if (request.ids.size() > ReplayRequest::kMaxIds) {
-    return done(invalid("at most " + std::to_string(ReplayRequest::kMaxIds) + " ids at once; use a filter"));
+void StoreOperations::bulk(MessageId id, Done<BulkResult> done) {
+  if (const auto bulk = find(id)) return done(bulk->snapshot());
+  // The log's entry at `id` itself: the first one before the id that follows.
+  MessageId next = id;
+  for (size_t i = next.bytes.size(); i-- > 0 && ++next.bytes[i] == 0;) {
   }
-  const auto replay = std::make_shared<Replay>(*this, request, std::move(done));
-  if (request.filter) replay->next_page();
-  else replay->next_id();
+  acts(next, 1, [id, done = std::move(done)](Result<ActPage> page) {
+    if (!page) return done(page.error());
+    if (page->rows.empty() || page->rows.front().id != id) return done(invalid("nothing of the id " + id.to_string() + " was begun"));
+    const Act& act = page->rows.front();
+    BulkResult result;
+    result.id = id;
+    for (const Deed deed : {Deed::replay, Deed::reapply, Deed::cancel, Deed::release, Deed::drop}) {
+      if (to_string(deed) == act.action) result.deed = deed;
+    }
+    result.who = act.who;
+    result.what = act.target;
+    result.outcome = act.outcome;
+    result.messages = act.messages;
+    result.deliveries = act.deliveries;
+    result.left_out = act.left_out;
+    done(std::move(result));
+  });
+}
+
+void StoreOperations::halt(MessageId id, std::string who, Done<BulkResult> done) {
+  if (const auto bulk = find(id)) bulk->halt(std::move(who));
+  this->bulk(id, std::move(done));
 }
 
 void StoreOperations::announce(const Announcement& announcement, Done<MessageId> done) {

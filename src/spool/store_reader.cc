@@ -222,6 +222,23 @@ std::optional<Leased> StoreReader::lease(lmdb::Transaction& transaction, const D
   return wire::is_batch(leased.delivery.grouping.kind) ? lease_batch(transaction, entry, std::move(leased), loads) : std::move(leased);
 }
 
+Result<ActPage> StoreReader::acts(std::optional<MessageId> before, uint32_t max) const {
+  ActPage page;
+  lmdb::ReadTransaction transaction(environment_);
+  lmdb::Cursor cursor(transaction, tables_.acts);
+  for (bool more = before ? cursor.seek_before(before->view()) : cursor.last(); more; more = cursor.previous()) {
+    if (page.rows.size() == max) {
+      page.next = page.rows.back().id;
+      break;
+    }
+    auto act = read_act(cursor.value());
+    if (act) page.rows.push_back(std::move(*act));
+    else page.rows.push_back({MessageId::from_bytes(cursor.key()).value_or(MessageId{}), {}, {}, {}, "its record is damaged", 0, 0, 0});
+  }
+  if (transaction.failed()) return transaction.error();
+  return page;
+}
+
 std::optional<WallTime> StoreReader::oldest(DestinationId to) const {
   std::string prefix;
   put_be64(prefix, to);

@@ -40,6 +40,8 @@ class StoreReader {
                            uint64_t waiting, int64_t widest_ms) const;
   Result<std::vector<EventRow>> rows(const EventQuery& query, std::vector<MessageId> ids, WallTime now, int64_t widest_ms) const;
   Result<std::vector<std::optional<wire::ClaimedBy>>> find_claims(const std::vector<wire::ClaimKey>& keys, WallTime now) const;
+  Result<KeptPage> kept(const KeptQuery& query, const std::string& before, uint32_t max) const;
+  Result<ActPage> acts(std::optional<MessageId> before, uint32_t max) const;
   std::optional<WallTime> oldest(DestinationId to) const;
   std::optional<WallTime> newest_message() const;
 

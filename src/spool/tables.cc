@@ -8,26 +8,38 @@ namespace {
 
 constexpr std::string_view kSchemaKey = "schema";
 
-Result<void> check_schema(lmdb::Environment& environment, lmdb::Table meta, const std::string& folder) {
+Result<void> write_schema(lmdb::Environment& environment, lmdb::Table meta, bool older) {
   lmdb::WriteTransaction transaction(environment);
-  const auto write = [&]() -> Result<void> {
-    std::string sealed;
-    std::string version;
-    put_be32(version, Tables::kSchema);
-    append_sealed(sealed, version);
-    transaction.put(meta, kSchemaKey, sealed);
-    return transaction.commit();
-  };
+  std::string sealed;
+  std::string version;
+  put_be32(version, Tables::kSchema);
+  append_sealed(sealed, version);
+  transaction.put(meta, kSchemaKey, sealed);
+  if (older) transaction.put(meta, Tables::kUpgradeKey, sealed);
+  return transaction.commit();
+}
+
+// What is stored, in a snapshot that ends here.
+std::optional<std::string> stored_schema(lmdb::Environment& environment, lmdb::Table meta) {
+  lmdb::ReadTransaction transaction(environment);
   const auto stored = transaction.get(meta, kSchemaKey);
-  if (transaction.failed()) return transaction.error();
-  if (!stored) return write();
+  return stored ? std::optional(std::string(*stored)) : std::nullopt;
+}
+
+Result<void> check_schema(lmdb::Environment& environment, lmdb::Table meta, const std::string& folder) {
+  const auto stored = stored_schema(environment, meta);
+  if (!stored) return environment.read_only() ? invalid("spool path " + folder + " holds no spool") : write_schema(environment, meta, false);
   auto payload = unseal(*stored);
   if (!payload || payload->size() != 4) {
     return Error{ErrorKind::corrupt, "spool path " + folder + ": the schema record is damaged"};
   }
   const uint64_t version = get_be(payload->data(), 4);
   // Tables that a newer schema adds are made when they are opened. Written first: an older release must not find them.
-  if (version >= Tables::kOldestSchema && version < Tables::kSchema) return write();
+  if (version >= Tables::kOldestSchema && version < Tables::kSchema) {
+    if (!environment.read_only()) return write_schema(environment, meta, true);
+    return invalid("spool path " + folder + ": schema " + std::to_string(version) + " is older than this release's (" +
+                   std::to_string(Tables::kSchema) + "); start the spool on it once, which brings it up to date");
+  }
   if (version != Tables::kSchema) {
     return Error{ErrorKind::corrupt, "spool path " + folder + ": schema " + std::to_string(version) +
                                          " is " + (version > Tables::kSchema ? "newer" : "older") +
@@ -38,6 +50,15 @@ Result<void> check_schema(lmdb::Environment& environment, lmdb::Table meta, cons
 }
 
 }  // namespace
+
+std::string kept_key_text(std::string_view key) { return std::string(1, key.front()).append("-").append(hex_encode(key.substr(1))); }
+
+std::optional<std::string> read_kept_key(std::string_view text) {
+  if (text.size() < 3 || text[1] != '-') return std::nullopt;
+  auto key = hex_decode(text.substr(2));
+  if (!key) return std::nullopt;
+  return std::string(1, text.front()).append(*key);
+}
 
 void append_sealed(std::string& out, const GroupHead& head) {
   std::string payload(head.first.view());
@@ -81,7 +102,7 @@ Result<Tables> Tables::open(lmdb::Environment& environment, const std::string& f
       {"due", &tables.due},           {"ended", &tables.ended},   {"groups", &tables.groups},
       {"members", &tables.members},   {"expiries", &tables.expiries}, {"journal", &tables.journal},
       {"failed", &tables.failed},     {"clients", &tables.clients}, {"claims", &tables.claims},
-      {"claim_ends", &tables.claim_ends}, {"counts", &tables.counts}, {"stops", &tables.stops}, {"quarantine", &tables.quarantine}};
+      {"claim_ends", &tables.claim_ends}, {"counts", &tables.counts}, {"stops", &tables.stops}, {"sources", &tables.sources}, {"acts", &tables.acts}, {"kept", &tables.kept}, {"quarantine", &tables.quarantine}};
   for (const auto& [name, table] : named) {
     auto opened = environment.table(name);
     if (!opened) return opened.error();

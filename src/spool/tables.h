@@ -15,6 +15,9 @@
 //   claim_ends  until ms (8), key           → nothing: claims in the order in which they end
 //   counts      destination, or "totals"    → sealed counters (books.h)
 //   stops       destination (8)             → sealed stop (stop.h): who stands still, who said so
+//   sources     "s", name                → sealed counters of a source (books.h)
+//   acts        id                          → sealed act: the audit log (act.h)
+//   kept        id, or id and destination   → nothing: requests kept for quarantine, deliveries for which nothing could be made
 //   quarantine  table letter, key           → what was damaged, as it was
 //   meta        "schema"                    → version of all this
 #pragma once
@@ -35,9 +38,10 @@ struct Tables {
   static constexpr uint32_t kSchema = 3;         // what is written
   static constexpr uint32_t kOldestSchema = 2;   // brought up to kSchema when it is opened: its records are read as they are
   lmdb::Table messages{}, chunks{}, deliveries{}, due{}, ended{}, groups{}, members{}, expiries{}, journal{}, failed{}, clients{}, claims{}, claim_ends{}, counts{},
-      stops{}, quarantine{}, meta{};
+      stops{}, sources{}, acts{}, kept{}, quarantine{}, meta{};
+  static constexpr std::string_view kUpgradeKey = "upgrade";  // in `meta`: an older schema's records have yet to be looked through
 
-  // Opens or creates them. corrupt: the schema is newer than kSchema or cannot be read.
+  // Opens or creates them. corrupt: the schema is newer than kSchema or cannot be read. To be read only they must be there already.
   static Result<Tables> open(lmdb::Environment& environment, const std::string& folder);
 };
 
@@ -66,6 +70,10 @@ inline std::string due_key(DestinationId destination, WallTime due, const Messag
   key.append(id.view());
   return key;
 }
+// A key of `quarantine` as people see it: "m-0190…".
+std::string kept_key_text(std::string_view key);
+std::optional<std::string> read_kept_key(std::string_view text);
+inline std::string source_key(std::string_view name) { return std::string(1, 's').append(name.substr(0, 500)); }  // LMDB: no empty keys, none above 511
 inline std::string ended_key(DeliveryState state, const MessageId& id, DestinationId destination) {
   std::string key(1, static_cast<char>(state));
   key.append(id.view());

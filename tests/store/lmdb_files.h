@@ -29,7 +29,7 @@ inline std::unique_ptr<Store> open(const Folder& folder, const Clock& clock, uin
 inline void behind(const Folder& folder, const char* table, const std::function<void(MDB_txn*, MDB_dbi)>& change) {
   MDB_env* env = nullptr;
   REQUIRE(mdb_env_create(&env) == 0);
-  REQUIRE(mdb_env_set_maxdbs(env, 16) == 0);
+  REQUIRE(mdb_env_set_maxdbs(env, 32) == 0);
   REQUIRE(mdb_env_open(env, folder.path().c_str(), 0, 0600) == 0);
   MDB_txn* txn = nullptr;
   REQUIRE(mdb_txn_begin(env, nullptr, 0, &txn) == 0);

@@ -162,7 +162,7 @@ TEST_CASE("failures_of_the_spool_have_their_own_statuses") {
 TEST_CASE("replay_takes_ids_or_a_filter") {
   RunningServer server;
   server.operations.held_replay =
-      spool::ReplayResult{.messages = 1, .deliveries = 2, .ids = {*MessageId::parse(kId)}, .skipped = {{*MessageId::parse(kId), "it waits"}}};
+      spool::BulkResult{.messages = 1, .deliveries = 2, .ids = {kId}, .skipped = {{kId, "it waits"}}};
   Answer answer = server.ask("POST", "/v1/replay", std::string(R"({"ids": [")") + kId + R"("]})");
   CHECK(answer.status == 200);
   CHECK(server.operations.asked_replay.ids.size() == 1);
@@ -225,8 +225,8 @@ TEST_CASE("a_replay_is_bounded_in_ids_and_bytes") {
     for (size_t i = 0; i < count; ++i) body += std::string(i == 0 ? "" : ",") + "\"" + kId + "\"";
     return body + "]}";
   };
-  CHECK(server.ask("POST", "/v1/replay", ids(spool::ReplayRequest::kMaxIds)).status == 200);
-  const Answer more = server.ask("POST", "/v1/replay", ids(spool::ReplayRequest::kMaxIds + 1));
+  CHECK(server.ask("POST", "/v1/replay", ids(spool::BulkRequest::kMaxIds)).status == 200);
+  const Answer more = server.ask("POST", "/v1/replay", ids(spool::BulkRequest::kMaxIds + 1));
   CHECK(more.status == 400);
   const Answer large = server.ask("POST", "/v1/replay", std::string((size_t{256} << 10) + 1, ' '));
   CHECK(large.status == 413);

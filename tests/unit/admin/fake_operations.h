@@ -47,11 +47,36 @@ class FakeOperations final : public spool::Operations {
     asked_id = id;
     answer<spool::MessageDetail>(held_message, std::move(done));
   }
-  void replay(const spool::ReplayRequest& request, spool::Done<spool::ReplayResult> done) override {
+  void act(const spool::BulkRequest& request, spool::Done<spool::BulkResult> done) override {
     asked_replay = request;
     ++replays;
-    answer<spool::ReplayResult>(held_replay, std::move(done));
+    answer<spool::BulkResult>(held_replay, std::move(done));
   }
+  void begin(const spool::BulkRequest& request, spool::Done<spool::BulkResult> done) override {
+    asked_replay = request;
+    ++begun;
+    answer<spool::BulkResult>(held_replay, std::move(done));
+  }
+  void bulk(MessageId id, spool::Done<spool::BulkResult> done) override {
+    asked_id = id;
+    answer<spool::BulkResult>(held_replay, std::move(done));
+  }
+  void halt(MessageId id, std::string who, spool::Done<spool::BulkResult> done) override {
+    asked_id = id;
+    halted_by = std::move(who);
+    answer<spool::BulkResult>(held_replay, std::move(done));
+  }
+  void kept(const spool::KeptQuery& query, std::string, uint32_t max, spool::Done<spool::KeptPage> done) override {
+    asked_kept = query;
+    asked_max = max;
+    answer<spool::KeptPage>(held_kept, std::move(done));
+  }
+  void acts(std::optional<MessageId> before, uint32_t max, spool::Done<spool::ActPage> done) override {
+    asked_before = before;
+    asked_max = max;
+    answer<spool::ActPage>(held_acts, std::move(done));
+  }
+  void recount(spool::Done<spool::BooksReport> done) override { answer<spool::BooksReport>(held_books, std::move(done)); }
 
   void stop(const spool::StopRequest& request, spool::Done<spool::StopResult> done) override {
     asked_stop = request;
@@ -77,7 +102,10 @@ class FakeOperations final : public spool::Operations {
   std::vector<wire::Counters> held_counters;
   Result<spool::EventPage> held_events = spool::EventPage{};
   Result<spool::MessageDetail> held_message = invalid("no such message");
-  Result<spool::ReplayResult> held_replay = spool::ReplayResult{};
+  Result<spool::BulkResult> held_replay = spool::BulkResult{};
+  Result<spool::KeptPage> held_kept = spool::KeptPage{};
+  Result<spool::ActPage> held_acts = spool::ActPage{};
+  Result<spool::BooksReport> held_books = spool::BooksReport{};
   Result<spool::StopResult> held_stop = spool::StopResult{};
   spool::DestinationReports held_reports;
   std::vector<spool::AttemptTimes::Row> held_attempts;
@@ -93,8 +121,10 @@ class FakeOperations final : public spool::Operations {
   uint32_t asked_max = 0;
   MessageId asked_id;
   spool::StopRequest asked_stop;
-  spool::ReplayRequest asked_replay;
-  int replays = 0;
+  spool::BulkRequest asked_replay;
+  spool::KeptQuery asked_kept;
+  std::string halted_by;
+  int replays = 0, begun = 0;
 
  private:
   template <typename T>

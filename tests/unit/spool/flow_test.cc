@@ -196,8 +196,8 @@ TEST_CASE("used_up_attempts_make_a_dead_letter_that_replay_sends_again") {
     flow.loop.post([&flow, ids = std::move(ids)] { flow.dispatcher->wake(ids); });
   });
   std::atomic<uint64_t> queued{0};
-  operations.replay({.ids = {}, .filter = EventQuery{.state = "dead"}, .dry_run = false},
-                    [&](Result<ReplayResult> result) { queued = result ? result->deliveries : 99; });
+  operations.act({.filter = EventQuery{.state = "dead"}, .dry_run = false},
+                    [&](Result<BulkResult> result) { queued = result ? result->deliveries : 99; });
   REQUIRE(flow.until([&] { return flow.count("crm", &DestinationBacklog::delivered) == 1; }));
   CHECK(queued == 1);
   CHECK(flow.seen.back().body == "dead");
@@ -319,8 +319,8 @@ TEST_CASE("a_replay_under_way_when_the_store_closes_is_answered_before_the_dispa
   std::atomic<int> answers{0}, late{0};
   StoreOperations operations(*flow.store, flow.clock, [&](const std::vector<DestinationId>&) { late += gone ? 1 : 0; });
   for (int i = 0; i < 20; ++i) {
-    operations.replay({.ids = {}, .filter = EventQuery{.state = "dead"}, .dry_run = false},
-                      [&](Result<ReplayResult>) { ++answers; });
+    operations.act({.filter = EventQuery{.state = "dead"}, .dry_run = false},
+                      [&](Result<BulkResult>) { ++answers; });
   }
   flow.store->close();
   gone = true;
