@@ -39,6 +39,7 @@ Bulk::Bulk(Parts parts, BulkRequest request, MessageId id)
   result_.deed = request_.deed;
   result_.who = request_.who;
   result_.what = request_.what;
+  ids_ = request_.ids;
   if (!request_.filter || !request_.filter->state) return;
   for (auto state = DeliveryState::queued; state <= DeliveryState::superseded; state = static_cast<DeliveryState>(static_cast<int>(state) + 1)) {
     if (to_string(state) == *request_.filter->state) only_ = state;
@@ -102,7 +103,7 @@ void Bulk::next_page() {
   }
   if (!halted_by.empty()) return finish("stopped by " + halted_by);
   if (last_page_) return finish(std::string(Act::kDone));
-  if (!request_.ids.empty()) return page_of_ids();
+  if (!ids_.empty() && (chosen_ || !request_.filter)) return page_of_ids();
   if (!request_.keys.empty()) return page_of_keys();
   const auto self = shared_from_this();
   if (request_.deed == Deed::release || request_.deed == Deed::drop) {
@@ -117,8 +118,27 @@ void Bulk::next_page() {
     if (!page) return self->finish("failed: " + page.error().message);
     self->before_ = page->next;
     self->last_page_ = !page->next;
-    self->add_page(std::move(*page));
+    self->goes_by_age() ? self->choose(*page) : self->add_page(std::move(*page));
   });
+}
+
+bool Bulk::goes_by_age() const {
+  return !request_.dry_run && (request_.deed == Deed::replay || request_.deed == Deed::reapply);
+}
+
+// Pages come with the newest first.
+void Bulk::choose(const EventPage& page) {
+  for (const EventRow& row : page.rows) {
+    if (!row.deliveries.empty()) ids_.push_back(row.event.id);
+    else if (row.event.outcome == wire::Outcome::spooled) leave_out(row.event.id.to_string(), why_gone(&row.event));
+  }
+  if (ids_.size() > kMaxChosen) return finish("failed: the filter chooses more than " + std::to_string(kMaxChosen) + " webhooks; narrow it by --since and --until");
+  if (last_page_) {
+    std::reverse(ids_.begin(), ids_.end());
+    chosen_ = true;
+    last_page_ = ids_.empty();
+  }
+  next_page();
 }
 
 void Bulk::add_page(EventPage page) {
@@ -145,28 +165,36 @@ void Bulk::add_kept(KeptPage page) {
 }
 
 void Bulk::page_of_ids() {
-  const size_t end = std::min(at_ + kPage, request_.ids.size());
-  last_page_ = end == request_.ids.size();
+  const size_t end = std::min(at_ + kPage, ids_.size());
+  last_page_ = end == ids_.size();
   look_up(std::exchange(at_, end), end);
 }
 
+// A store may answer before it returns: then the loop goes on, else the answer does.
 void Bulk::look_up(size_t at, size_t end) {
-  if (at == end) return next();
-  const MessageId id = request_.ids[at];
-  parts_.store.deliveries(id, [self = shared_from_this(), id, at, end](Result<std::vector<Delivery>> deliveries) {
-    Candidate one{id, id.to_string(), {}, std::nullopt};
-    if (deliveries && !deliveries->empty()) {
-      one.deliveries = std::move(*deliveries);
-      self->page_.push_back(std::move(one));
-      return self->look_up(at + 1, end);
-    }
-    // Whether it was ever there, the books know.
-    self->parts_.store.events({}, behind(id), 1, [self, id, at, end](const Result<EventPage>& page) {
-      const bool known = page && !page->rows.empty() && page->rows.front().event.id == id;
-      self->leave_out(id.to_string(), self->why_gone(known ? &page->rows.front().event : nullptr));
-      self->look_up(at + 1, end);
+  enum : int { asked, left, answered };
+  const auto self = shared_from_this();
+  for (; at < end; ++at) {
+    const MessageId id = ids_[at];
+    const auto step = std::make_shared<std::atomic<int>>(asked);
+    const auto go_on = [self, step, at, end] {
+      if (step->exchange(answered) == left) self->look_up(at + 1, end);
+    };
+    parts_.store.deliveries(id, [self, id, go_on](Result<std::vector<Delivery>> deliveries) {
+      if (deliveries && !deliveries->empty()) {
+        self->page_.push_back({id, id.to_string(), std::move(*deliveries), std::nullopt});
+        return go_on();
+      }
+      // Whether it was ever there, the books know.
+      self->parts_.store.events({}, behind(id), 1, [self, id, go_on](const Result<EventPage>& page) {
+        const bool known = page && !page->rows.empty() && page->rows.front().event.id == id;
+        self->leave_out(id.to_string(), self->why_gone(known ? &page->rows.front().event : nullptr));
+        go_on();
+      });
     });
-  });
+    if (step->exchange(left) != answered) return;
+  }
+  next();
 }
 
 void Bulk::page_of_keys() {

@@ -1,7 +1,8 @@
 // One act of an operator on many: a replay, a cancellation, a release from quarantine. It goes through what was chosen page by
 // page; each page is one commit, which also brings its entry in the audit log up to date. So nothing is held for longer than a
 // page takes, what is said to be done is durable, and it can be stopped between two pages. An end of the process interrupts it: what
-// was done stays done, and asking for the same again does the rest. Steps follow each other through the store's callbacks, one
+// was done stays done, and asking for the same again does the rest. A replay by filter first notes whom it has chosen and then goes
+// from the oldest to the newest, so that a backend's last word on a thing is the newest one. Steps follow each other through the store's callbacks, one
 // at a time; snapshot() and halt() are for any thread. Must not outlive the store.
 #pragma once
 
@@ -26,6 +27,7 @@ using Rerun = std::function<void(std::shared_ptr<const Message> stored, MessageI
 class Bulk : public std::enable_shared_from_this<Bulk> {
  public:
   static constexpr uint32_t kPage = 500;               // webhooks in a commit
+  static constexpr size_t kMaxChosen = 4'000'000;      // webhooks of one replay by filter: their ids are in memory
   static constexpr size_t kPageBytes = size_t{4} << 20;  // of bodies that rules made anew; one more may go over
 
   struct Parts {
@@ -52,6 +54,8 @@ class Bulk : public std::enable_shared_from_this<Bulk> {
   };
 
   void next_page();
+  bool goes_by_age() const;
+  void choose(const EventPage& page);
   void page_of_ids();
   void page_of_keys();
   void look_up(size_t at, size_t end);
@@ -86,6 +90,8 @@ class Bulk : public std::enable_shared_from_this<Bulk> {
   Done<BulkResult> done_;
   std::optional<DeliveryState> only_;
   std::deque<Candidate> page_;
+  std::vector<MessageId> ids_;           // asked for, or chosen by a filter
+  bool chosen_ = false;
   size_t at_ = 0;                        // of ids or keys
   std::optional<MessageId> before_;
   std::string kept_before_;

@@ -127,6 +127,19 @@ TEST_CASE("a_filter_chooses_single_deliveries_over_many_pages_and_a_dry_run_chan
   CHECK_FALSE(wait_for<BulkResult>([&](Done<BulkResult> done) { desk.operations.bulk(all[0], std::move(done)); }).ok());
 }
 
+TEST_CASE("a_replay_by_filter_queues_the_oldest_first_over_all_pages") {
+  Desk desk;
+  std::vector<MessageId> all, sent;
+  for (int i = 0; i < 1200; ++i) all.push_back(desk.put({"crm"}, DeliveryState::dead));
+  StoreOperations operations(*desk.store, desk.clock, [&](const std::vector<DestinationId>&) {  // a backend that takes each at once
+    for (const Leased& one : lease(*desk.store, "crm", desk.clock.wall(), 1000)->leased) sent.push_back(one.delivery.message);
+  });
+  BulkRequest request = by_filter(Deed::replay, {.state = "dead"});
+  request.who = "alice";
+  REQUIRE(wait_for<BulkResult>([&](Done<BulkResult> done) { operations.act(request, std::move(done)); }).ok());
+  CHECK(sent == all);
+}
+
 TEST_CASE("a_cancellation_takes_what_waits_and_what_is_dead_and_nothing_else") {
   Desk desk;
   const MessageId dead = desk.put({"crm"}, DeliveryState::dead), waiting = desk.put({"crm"}), delivered = desk.put({"crm"}, DeliveryState::delivered);
