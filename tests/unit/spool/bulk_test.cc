@@ -132,7 +132,8 @@ TEST_CASE("a_replay_by_filter_queues_the_oldest_first_over_all_pages") {
   std::vector<MessageId> all, sent;
   for (int i = 0; i < 1200; ++i) all.push_back(desk.put({"crm"}, DeliveryState::dead));
   StoreOperations operations(*desk.store, desk.clock, [&](const std::vector<DestinationId>&) {  // a backend that takes each at once
-    for (const Leased& one : lease(*desk.store, "crm", desk.clock.wall(), 1000)->leased) sent.push_back(one.delivery.message);
+    const auto leases = lease(*desk.store, "crm", desk.clock.wall(), 1000);
+    for (const Leased& one : leases->leased) sent.push_back(one.delivery.message);
   });
   BulkRequest request = by_filter(Deed::replay, {.state = "dead"});
   request.who = "alice";
