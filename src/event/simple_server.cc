@@ -24,9 +24,10 @@ namespace {
 constexpr size_t kMaxHeaders = size_t{64} << 10;
 constexpr int kIdleSeconds = 60;
 
-// A request that waits for its answer. evhttp frees the request when its connection goes away; then `request` is null.
+// A request that waits for its answer; when its connection goes away `request` is null.
 struct Pending {
   evhttp_request* request = nullptr;
+  const bool* ending = nullptr;  // the server's
 };
 
 const char* method_name(evhttp_cmd_type type) {
@@ -69,7 +70,7 @@ constexpr size_t kMaxUnread = size_t{64} << 10;  // of what a peer sends while i
 
 class OpenAnswer final : public SimpleStream {
  public:
-  explicit OpenAnswer(evhttp_request* request) : pending_{request} {
+  explicit OpenAnswer(Pending pending) : pending_(pending) {
     bufferevent* buffers = connection();
     // It has nothing to say any more; that it goes away is seen all the same.
     const timeval limit{kWriteSeconds, 0};
@@ -117,20 +118,27 @@ struct SimpleServer::Impl {
   evhttp* http = nullptr;
   std::string unix_path;
   uint16_t port = 0;
+  bool ending = false;
 
   ~Impl() {
+    ending = true;
     if (http != nullptr) evhttp_free(http);
     if (!unix_path.empty()) ::unlink(unix_path.c_str());
   }
 
-  static void connection_closed(evhttp_connection*, void* pending) { static_cast<Pending*>(pending)->request = nullptr; }
+  // evhttp lets go of a request that is not answered before it drops the connection, but frees it itself when the server ends.
+  static void connection_closed(evhttp_connection*, void* pointer) {
+    auto* pending = static_cast<Pending*>(pointer);
+    evhttp_request* request = std::exchange(pending->request, nullptr);
+    if (request != nullptr && !*pending->ending) evhttp_request_free(request);
+  }
 
   // From here on the stream is what knows the request.
   static void open(const std::shared_ptr<Pending>& pending, const SimpleResponse& response) {
     evkeyvalq* fields = evhttp_request_get_output_headers(pending->request);
     for (const auto& [name, value] : response.headers) evhttp_add_header(fields, name.c_str(), value.c_str());
     evhttp_request* request = std::exchange(pending->request, nullptr);
-    auto stream = std::make_unique<OpenAnswer>(request);
+    auto stream = std::make_unique<OpenAnswer>(Pending{request, pending->ending});
     evhttp_connection_set_closecb(evhttp_request_get_connection(request), &Impl::connection_closed, stream->pending());
     evhttp_send_reply_start(request, response.status, nullptr);
     response.opened(std::move(stream));
@@ -159,7 +167,7 @@ struct SimpleServer::Impl {
   static void arrived(evhttp_request* request, void* self_pointer) {
     auto* self = static_cast<Impl*>(self_pointer);
     self->loop.entered();
-    const auto pending = std::make_shared<Pending>(Pending{request});
+    const auto pending = std::make_shared<Pending>(Pending{request, &self->ending});
     // The connection's callback needs the Pending as long as the answer may come: `respond` keeps it alive, and the last
     // copy of it to go takes the callback away.
     const auto waiting = std::make_shared<Waiting>(pending);

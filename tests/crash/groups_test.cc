@@ -70,7 +70,9 @@ void check_everything_ends(const Folder& folder, Said& said) {
   CHECK(counts.dead == 0);
   CHECK(counts.spooled == counts.delivered + counts.superseded);
   CHECK((*store)->stats().quarantined == 0);
-  for (const auto& [key, ids] : said.stored) {
+  for (const auto& stored : said.stored) {
+    const auto& key = stored.first;
+    const auto& ids = stored.second;
     for (const std::string& id : ids) {
       const auto found = deliveries(**store, *MessageId::parse(id));
       REQUIRE(found->size() == 1);

@@ -95,7 +95,8 @@ TEST_CASE("every_described_path_is_closed_without_a_token_and_by_its_role_with_o
   const auto calls = described(gateway);
   CHECK(calls.size() >= 10);
   size_t operating = 0;
-  for (const auto& [method, path] : calls) {
+  for (const auto& call : calls) {
+    const std::string method(call.first), path(call.second);
     CAPTURE(path);
     if (path == "/health") {
       CHECK_EQ(ask(gateway, "", method, path).status, 200);
@@ -124,7 +125,8 @@ TEST_CASE("wrong_parameters_are_answered_400_in_one_line_on_every_path") {
   const TempFolder folder;
   Backend backend(folder);
   Gateway gateway(folder, options(backend));
-  for (const auto& [method, path] : described(gateway)) {
+  for (const auto& call : described(gateway)) {
+    const std::string method(call.first), path(call.second);
     CAPTURE(path);
     const Answer unknown = ask(gateway, kOperates, method, path + "?no_such_parameter=1");
     CHECK_EQ(unknown.status, 400);

@@ -111,7 +111,7 @@ TEST_CASE("every_call_of_the_table_needs_a_token_of_its_role") {
   RunningServer server;
   const auto calls = every_call();
   for (size_t i = 0; i < calls.size(); ++i) {
-    const auto& [method, path] = calls[i];
+    const std::string method(calls[i].first), path(calls[i].second);
     CAPTURE(path);
     const admin::Role role = admin::routes()[i]->role;
     const auto with = [&](const Headers& headers) { return server.send(headers, method, path).status; };

@@ -99,7 +99,7 @@ TEST_CASE("of_several_tokens_one_that_is_valid_now_is_used") {
 }
 
 TEST_CASE("what_listen_gets_is_one_line_for_people_and_one_of_json") {
-  event::SimpleRequest request{.method = "POST", .path = "/a", .query = "b=\x1b", .peer = "127.0.0.1", .headers = {}, .body = "{\n  \"x\": 1\x07\n}"};
+  belay::event::SimpleRequest request{.method = "POST", .path = "/a", .query = "b=\x1b", .peer = "127.0.0.1", .headers = {}, .body = "{\n  \"x\": 1\x07\n}"};
   request.headers = {{"X-B", "1"}, {"webhook-id", "abc"}, {"Webhook-Attempt", "2"}, {"x-a", "\"q\""}};
   const Received received{.number = 3, .at = kNow, .request = &request, .answered = 503};
   const std::string line = received_line(received, false);
