@@ -328,7 +328,11 @@ TEST_CASE("metrics_are_well_formed_and_hold_every_name_that_alert_rules_and_dash
   REQUIRE(wait_for([&] {
     families = parse_metrics(ask(gateway, kReads, "GET", "/metrics").body);
     return value("belay_attempts_total", "{destination=\"crm\",result=\"success\"}") == 1 &&
-           value("belay_rejected_total", "{source=\"signed\",by=\"verify\"}") == 1;
+           value("belay_rejected_total", "{source=\"signed\",by=\"verify\"}") == 1 &&  // each worker tells its own once a second
+           value("belay_requests_total", "{source=\"now\",outcome=\"forwarded\"}") == 1 &&
+           value("belay_requests_total", "{source=\"later\",outcome=\"duplicate\"}") == 1 &&
+           families["belay_request_duration_seconds"].samples["belay_request_duration_seconds_count{source=\"later\"}"] == 2 &&
+           families["belay_request_duration_seconds"].samples["belay_request_duration_seconds_count{source=\"none\"}"] == 1;
   }));
   CHECK_EQ(value("belay_requests_total", "{source=\"now\",outcome=\"forwarded\"}"), 1);
   CHECK_EQ(value("belay_requests_total", "{source=\"later\",outcome=\"duplicate\"}"), 1);
