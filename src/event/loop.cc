@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/check.h"
+#include "event/alarms.h"
 
 namespace belay::event {
 
@@ -107,6 +108,13 @@ Loop::Loop() : state_(std::make_unique<State>()) {
   fresh_ = false;
 }
 
+Loop::Loop(const Clock& clock) : Loop() {
+  alarms_ = std::make_unique<Alarms>(clock);
+  state_->thread = std::this_thread::get_id();
+  refresh();
+  fresh_ = false;
+}
+
 Loop::~Loop() {
   for (const auto& [number, watch] : state_->signals) {
     SignalSlot& slot = signal_slots[static_cast<size_t>(number)];
@@ -123,18 +131,36 @@ Loop::~Loop() {
 }
 
 void Loop::refresh() {
+  fresh_ = true;
+  if (alarms_ != nullptr) {
+    now_ = alarms_->clock.monotonic();
+    wall_ = alarms_->clock.wall();
+    return;
+  }
   now_ = std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::steady_clock::now());
   wall_ = std::chrono::time_point_cast<std::chrono::milliseconds>(std::chrono::system_clock::now());
-  fresh_ = true;
 }
 
-void Loop::turn() {
-  const bool work_waits = !state_->tasks.empty();
+// True when a callback ran.
+bool Loop::turn(bool wait) {
+  const bool work_waits = !wait || !state_->tasks.empty();
   const int result = event_base_loop(base_, work_waits ? EVLOOP_ONCE | EVLOOP_NONBLOCK : EVLOOP_ONCE);
   BELAY_CHECK_NOTE(result >= 0, "event_base_loop failed");
-  if (work_waits || state_->woken) run_tasks();
-  if (fresh_) run_hooks();
+  if (!state_->tasks.empty() || state_->woken) run_tasks();
+  const bool ran = fresh_;
+  if (ran) run_hooks();
   fresh_ = false;
+  return ran;
+}
+
+bool Loop::step() {
+  BELAY_CHECK_NOTE(alarms_ != nullptr, "a loop without a clock of its own runs");
+  alarms_->fire_due();
+  return turn(false);
+}
+
+std::optional<MonotonicTime> Loop::next_timer() const {
+  return alarms_->list.empty() ? std::nullopt : std::optional(alarms_->list.begin()->first);
 }
 
 void Loop::run_tasks() {
@@ -173,7 +199,7 @@ void Loop::run_hooks() {
 
 void Loop::run() {
   state_->thread = std::this_thread::get_id();
-  while (!state_->stopping) turn();
+  while (!state_->stopping) turn(true);
   state_->stopping = false;
   state_->thread = std::thread::id{};
 }
@@ -190,7 +216,7 @@ bool Loop::run_until(const std::function<bool()>& done, Duration limit) {
   bool finished = done();
   while (!finished && std::chrono::steady_clock::now() < end) {
     if (!look.running()) look.start(kLook);
-    turn();
+    turn(true);
     finished = done();
   }
   state_->thread = std::thread::id{};

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 
 #include "base/clock.h"
 
@@ -17,6 +18,8 @@ namespace belay::event {
 class Loop {
  public:
   Loop();
+  // On a clock that somebody else moves (the simulator): timers expire by it, and turns are made by step(). Lives on one thread.
+  explicit Loop(const Clock& clock);
   ~Loop();
   Loop(const Loop&) = delete;
   Loop& operator=(const Loop&) = delete;
@@ -26,6 +29,9 @@ class Loop {
   void stop();  // from a callback or a posted task; before run(): run() returns at once
   // For tests: turns until `done` says so or `limit` passes; false when the limit passed first.
   bool run_until(const std::function<bool()>& done, Duration limit);
+  // Of a loop with a clock: one turn that waits for nothing: what is due and ready now. False: there was nothing.
+  bool step();
+  std::optional<MonotonicTime> next_timer() const;  // when the clock makes one due
 
   // Time of this turn: read once a turn, cheap.
   MonotonicTime now() const { return now_; }
@@ -61,6 +67,8 @@ class Loop {
 
   // For src/event only. Every callback from libevent begins with entered(): it makes now() this turn's time.
   event_base* base() const { return base_; }
+  struct Alarms;
+  Alarms* alarms() const { return alarms_.get(); }  // null: libevent keeps the timers
   void entered() {
     if (!fresh_) refresh();
   }
@@ -68,7 +76,7 @@ class Loop {
  private:
   friend class TurnEnd;
   struct State;
-  void turn();
+  bool turn(bool wait);
   void refresh();
   void run_tasks();
   void run_hooks();
@@ -76,6 +84,7 @@ class Loop {
   MonotonicTime now_{};
   WallTime wall_{};
   bool fresh_ = false;  // a callback ran in this turn and the time has been read
+  std::unique_ptr<Alarms> alarms_;
   std::unique_ptr<State> state_;
 };
 

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "event/alarms.h"
 #include "event/loop.h"
 
 namespace belay::event {
@@ -14,15 +15,31 @@ struct Timer::Impl {
   MonotonicTime due{};
   bool running = false;
   bool* destroyed = nullptr;  // set while `expired` runs
+  std::optional<Loop::Alarms::List::iterator> place;  // of a loop on a clock of its own
 
   void arm(std::chrono::microseconds after) {
+    if (loop.alarms() != nullptr) {
+      disarm();
+      place = loop.alarms()->list.insert({due, {&fired, this}});
+      return;
+    }
     const timeval wait{.tv_sec = static_cast<time_t>(after.count() / 1'000'000),
                        .tv_usec = static_cast<suseconds_t>(after.count() % 1'000'000)};
     BELAY_CHECK(evtimer_add(alarm, &wait) == 0);
   }
 
+  void disarm() {
+    if (alarm != nullptr) {
+      evtimer_del(alarm);
+    } else if (place) {
+      loop.alarms()->list.erase(*place);
+      place.reset();
+    }
+  }
+
   static void fired(int, short, void* self_pointer) {
     auto* self = static_cast<Impl*>(self_pointer);
+    if (self->place) self->disarm();
     self->loop.entered();
     // libevent's clock is the coarse one and may be some milliseconds ahead of ours: a timer is never early.
     if (self->loop.now() < self->due) return self->arm(self->due - self->loop.now() + std::chrono::milliseconds(1));
@@ -38,25 +55,29 @@ struct Timer::Impl {
 };
 
 Timer::Timer(Loop& loop, std::function<void()> expired) : impl_(new Impl{.loop = loop, .expired = std::move(expired)}) {
+  if (loop.alarms() != nullptr) return;
   impl_->alarm = evtimer_new(loop.base(), &Impl::fired, impl_.get());
   BELAY_CHECK(impl_->alarm != nullptr);
 }
 
 Timer::~Timer() {
   if (impl_->destroyed != nullptr) *impl_->destroyed = true;
-  event_free(impl_->alarm);
+  impl_->disarm();
+  if (impl_->alarm != nullptr) event_free(impl_->alarm);
 }
 
 void Timer::start(Duration after) {
   if (after < Duration::zero()) after = Duration::zero();
-  impl_->due = std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::steady_clock::now()) + after;
+  const auto now = impl_->loop.alarms() != nullptr ? impl_->loop.alarms()->clock.monotonic()
+                                                   : std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::steady_clock::now());
+  impl_->due = now + after;
   impl_->running = true;
   impl_->arm(after);
 }
 
 void Timer::cancel() {
   impl_->running = false;
-  evtimer_del(impl_->alarm);
+  impl_->disarm();
 }
 
 bool Timer::running() const { return impl_->running; }

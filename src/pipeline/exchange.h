@@ -153,7 +153,7 @@ class Exchange {
   uint32_t backend_us = 0;
   ClaimHold claim_hold;
   http::Fields sent_fields;                      // of a forward whose request a transform made
-  std::unique_ptr<upstream::Client::Call> call;  // a forward under way; dies with the exchange
+  std::unique_ptr<upstream::Sender::Call> call;  // a forward under way; dies with the exchange
   ForwardPlace place;                            // held while `call` is under way
 
   // What expressions read of this request; made on the first call and kept: one parse for all modules.

@@ -134,7 +134,7 @@ struct Services {
   SharedMemory& shared;
   size_t slot = 0;                        // the worker's row in shared.workers
   wire::SpoolClient* spool = nullptr;     // null: no spool configured
-  upstream::Client* upstream = nullptr;
+  upstream::Sender* upstream = nullptr;
   signature::KeySource* keys = nullptr;   // published keys of senders; null: schemes that need them answer 503
   MemoryBudget* memory = nullptr;         // limits.memory; null: nothing is counted
   OutcomeCounters* counters = nullptr;    // the runner counts; null: nobody does (tests, explain)

@@ -48,8 +48,17 @@ std::vector<Work> CommitQueue::take(Duration idle) {
     if (take_at_ <= now || give_up <= now) break;
     wake_.wait_until(lock, std::min(take_at_, give_up));
   }
+  if (!stopping_ && take_at_ > std::chrono::steady_clock::now()) return {};
+  return take_group();
+}
+
+std::vector<Work> CommitQueue::take_now() {
+  const std::lock_guard lock(mutex_);
+  return take_group();
+}
+
+std::vector<Work> CommitQueue::take_group() {
   std::vector<Work> group;
-  if (!stopping_ && take_at_ > std::chrono::steady_clock::now()) return group;
   size_t bytes = 0;
   while (!waiting_.empty() && group.size() < StoreOptions::kMaxGroup && bytes < StoreOptions::kMaxGroupBytes) {
     bytes += waiting_.front().bytes;

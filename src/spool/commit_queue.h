@@ -29,12 +29,14 @@ class CommitQueue {
   bool offer(Work work);
   // Waits for work and takes a group of it; empty after stop() when nothing is left, or when `idle` passed.
   std::vector<Work> take(Duration idle);
+  std::vector<Work> take_now();  // waits for nothing
   void stop();
   bool stopped() const;
 
  private:
   using Time = std::chrono::steady_clock::time_point;
   static Duration patience(const Work& work);
+  std::vector<Work> take_group();  // under the lock
   mutable std::mutex mutex_;
   std::condition_variable wake_;
   std::deque<Work> waiting_;

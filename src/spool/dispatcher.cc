@@ -36,18 +36,24 @@ struct Dispatcher::Impl {
     bool live;        // the intake handed it over
     std::shared_ptr<const upstream::Destination> destination;
     http::Fields fields;
-    std::unique_ptr<upstream::Client::Call> call;
+    std::unique_ptr<upstream::Sender::Call> call;
   };
   using Flights = std::list<Flight>;
+  struct Network {
+    explicit Network(event::Loop& loop) : resolver(loop), client(loop, resolver) {}
+    event::Resolver resolver;
+    upstream::Client client;
+  };
 
-  Impl(event::Loop& event_loop, Store& the_store, const Clock& the_clock)
+  Impl(event::Loop& event_loop, Store& the_store, const Clock& the_clock, Outside outside)
       : loop(event_loop),
         store(the_store),
         clock(the_clock),
-        resolver(loop),
-        client(loop, resolver),
+        network(outside.sender != nullptr ? nullptr : std::make_unique<Network>(loop)),
+        random(outside.random != nullptr ? *outside.random : system_random),
+        sender(outside.sender != nullptr ? *outside.sender : network->client),
         settlements(loop, store, [this](const std::vector<Settlement>& settled) { committed(settled); }),
-        health(loop, client, [this](DestinationId id, uint64_t down) { heard(id, down); }),
+        health(loop, sender, [this](DestinationId id, uint64_t down) { heard(id, down); }),
         tick_timer(loop, [this] { tick(); }),
         stop_timer(loop, [this] { give_up(); }),
         settle_timer(loop, [this] { end_stop(settlements.pending()); }),
@@ -93,9 +99,10 @@ struct Dispatcher::Impl {
   Store& store;
   const Clock& clock;
   AttemptTimes* times = nullptr;
-  SystemRandom random;
-  event::Resolver resolver;
-  upstream::Client client;
+  SystemRandom system_random;
+  std::unique_ptr<Network> network;
+  Random& random;
+  upstream::Sender& sender;
   Settlements settlements;
   HealthChecks health;
   std::shared_ptr<const upstream::Destinations> destinations = std::make_shared<upstream::Destinations>();
@@ -342,7 +349,7 @@ void Dispatcher::Impl::send(Lane& lane, std::deque<Lane::Pending>& from, uint64_
   outbound.urls_down = lane.urls_down;
   outbound.vouched = true;  // what nobody vouched for was not stored
   flying = flights.size();
-  flight.call = client.send(flight.destination, outbound, [this, at = flights.begin()](const upstream::Attempt& attempt) {
+  flight.call = sender.send(flight.destination, outbound, [this, at = flights.begin()](const upstream::Attempt& attempt) {
     answered(at, attempt);
   });
 }
@@ -498,8 +505,8 @@ void Dispatcher::Impl::end_stop(size_t unsettled) {
   loop.post([tell = std::exchange(stopped, nullptr), unsettled] { tell(unsettled); });
 }
 
-Dispatcher::Dispatcher(event::Loop& loop, Store& store, const Clock& clock)
-    : impl_(std::make_unique<Impl>(loop, store, clock)) {}
+Dispatcher::Dispatcher(event::Loop& loop, Store& store, const Clock& clock, Outside outside)
+    : impl_(std::make_unique<Impl>(loop, store, clock, outside)) {}
 
 Dispatcher::~Dispatcher() = default;
 

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/random.h"
 #include "event/loop.h"
 #include "event/resolver.h"
 #include "spool/destination_report.h"
@@ -37,7 +38,12 @@ class Dispatcher {
   static constexpr Duration kLeaseMargin{60'000};  // past the timeout of what is being sent: its settlement waits, too
   static constexpr Duration kPause{100};        // after "no connection is free"
 
-  Dispatcher(event::Loop& loop, Store& store, const Clock& clock);
+  // What it reaches the world through; null: its own client on the network, the system's randomness.
+  struct Outside {
+    upstream::Sender* sender;
+    Random* random;
+  };
+  Dispatcher(event::Loop& loop, Store& store, const Clock& clock, Outside outside = {nullptr, nullptr});
   ~Dispatcher();
 
   // Any thread.

@@ -67,7 +67,7 @@ void HealthChecks::check(Target& target) {
     upstream::Outbound request;
     request.method = "GET";
     request.fields = &fields_;
-    url.call = client_.send(url.check, request, [this, &target, &url](const upstream::Attempt& attempt) {
+    url.call = sender_.send(url.check, request, [this, &target, &url](const upstream::Attempt& attempt) {
       const auto ended = std::move(url.call);  // until everything of it was read
       answered(target, url, attempt);
     });

@@ -23,8 +23,8 @@ class HealthChecks {
   // A url of this destination went down or came up; `down`: all that are down, by bit.
   using Changed = std::function<void(DestinationId, uint64_t down)>;
 
-  HealthChecks(event::Loop& loop, upstream::Client& client, Changed changed)
-      : loop_(loop), client_(client), changed_(std::move(changed)) {
+  HealthChecks(event::Loop& loop, upstream::Sender& sender, Changed changed)
+      : loop_(loop), sender_(sender), changed_(std::move(changed)) {
     fields_.add("Accept", "*/*");
     fields_.add("User-Agent", "belay-health");
   }
@@ -37,7 +37,7 @@ class HealthChecks {
     std::string text;  // for the log
     int failures = 0;
     bool down = false;
-    std::unique_ptr<upstream::Client::Call> call;
+    std::unique_ptr<upstream::Sender::Call> call;
   };
   struct Target {
     std::shared_ptr<const upstream::Destination> destination;
@@ -51,7 +51,7 @@ class HealthChecks {
   void answered(Target& target, Url& url, const upstream::Attempt& attempt);
 
   event::Loop& loop_;
-  upstream::Client& client_;
+  upstream::Sender& sender_;
   Changed changed_;
   http::Fields fields_;
   std::unordered_map<DestinationId, std::unique_ptr<Target>> targets_;

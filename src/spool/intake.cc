@@ -224,8 +224,8 @@ void Intake::Impl::tell_states() {
   }
 }
 
-Intake::Intake(event::Loop& loop, Store& store, const Clock& clock, IntakeHooks hooks)
-    : impl_(std::make_unique<Impl>(loop, store, clock, std::move(hooks))) {}
+Intake::Intake(event::Loop& loop, Store& store, const Clock& clock, IntakeHooks hooks, Random* random)
+    : impl_(std::make_unique<Impl>(loop, store, clock, std::move(hooks), random)) {}
 
 Intake::~Intake() = default;
 

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "base/clock.h"
+#include "base/random.h"
 #include "event/loop.h"
 #include "spool/store.h"
 #include "upstream/destination.h"
@@ -37,7 +38,8 @@ class Intake {
   static constexpr Duration kStatesEvery{5'000};
   static constexpr Duration kStateEvery{100};  // how soon workers hear that intake is refused, and lines are tried again
 
-  Intake(event::Loop& loop, Store& store, const Clock& clock, IntakeHooks hooks);
+  // `random`: for the jitter of first attempts; null: the system's.
+  Intake(event::Loop& loop, Store& store, const Clock& clock, IntakeHooks hooks, Random* random = nullptr);
   ~Intake();
   // Makes the folder when it is missing.
   Result<void> listen(const std::string& socket_path);

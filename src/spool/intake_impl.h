@@ -59,11 +59,12 @@ struct Intake::Impl {
     wire::FrameStream stream;
   };
 
-  Impl(event::Loop& event_loop, Store& the_store, const Clock& the_clock, IntakeHooks the_hooks)
+  Impl(event::Loop& event_loop, Store& the_store, const Clock& the_clock, IntakeHooks the_hooks, Random* the_random)
       : loop(event_loop),
         store(the_store),
         clock(the_clock),
         hooks(std::move(the_hooks)),
+        random(the_random != nullptr ? *the_random : system_random),
         state_timer(loop, [this] { tell_state(); }),
         turn_end(loop, [this] { end_turn(); }) {
     state_timer.start(kStateEvery);
@@ -102,7 +103,8 @@ struct Intake::Impl {
   Store& store;
   const Clock& clock;
   IntakeHooks hooks;
-  SystemRandom random;
+  SystemRandom system_random;
+  Random& random;
   int listen_fd = -1;
   std::unique_ptr<event::Listener> listener;
   std::shared_ptr<const upstream::Destinations> destinations = std::make_shared<upstream::Destinations>();

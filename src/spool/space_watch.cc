@@ -8,6 +8,7 @@
 namespace belay::spool {
 
 double SpaceWatch::disk_used() const {
+  if (told_disk_used_) return told_disk_used_();
   struct statvfs disk {};
   if (statvfs(folder_.c_str(), &disk) != 0) return 0;  // the commit itself will tell
   // As df says it: what is kept for root, or beyond a quota, is neither used nor to be had.
@@ -17,7 +18,7 @@ double SpaceWatch::disk_used() const {
 }
 
 const std::string& SpaceWatch::refusal(bool now_please) {
-  const auto now = std::chrono::steady_clock::now();
+  const MonotonicTime now = clock_.monotonic();
   if (!now_please && now < next_) return reason_;
   next_ = now + kEvery;
   const auto map = static_cast<double>(environment_.map_bytes());

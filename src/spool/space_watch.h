@@ -3,9 +3,10 @@
 // Writer thread.
 #pragma once
 
-#include <chrono>
+#include <functional>
 #include <string>
 
+#include "base/clock.h"
 #include "spool/environment.h"
 #include "spool/store.h"
 
@@ -13,9 +14,10 @@ namespace belay::spool {
 
 class SpaceWatch {
  public:
-  static constexpr std::chrono::milliseconds kEvery{100};
+  static constexpr Duration kEvery{100};
 
-  SpaceWatch(lmdb::Environment& environment, std::string folder) : environment_(environment), folder_(std::move(folder)) {}
+  SpaceWatch(lmdb::Environment& environment, const Clock& clock, const StoreOptions& options)
+      : environment_(environment), clock_(clock), folder_(options.folder), told_disk_used_(options.disk_used) {}
   // Looks again when kEvery has passed or `now_please`; the reason to refuse, or empty.
   const std::string& refusal(bool now_please = false);
   void refuse(std::string reason) { reason_ = std::move(reason); }  // the disk itself said so
@@ -26,11 +28,13 @@ class SpaceWatch {
  private:
   double disk_used() const;
   lmdb::Environment& environment_;
+  const Clock& clock_;
   std::string folder_;
+  std::function<double()> told_disk_used_;
   std::string reason_;
   uint64_t used_ = 0;
   double part_ = 0;  // of map or disk, what is fuller
-  std::chrono::steady_clock::time_point next_{};
+  MonotonicTime next_{};
 };
 
 }  // namespace belay::spool

@@ -21,6 +21,8 @@
 
 namespace belay::spool {
 
+class Executor;
+
 template <typename T>
 using Done = std::function<void(Result<T>)>;
 
@@ -224,6 +226,8 @@ struct StoreOptions {
   // Called on the engine's thread after a commit, with the ids of lines that were added and of messages whose deliveries were
   // added or took another step.
   std::function<void(const std::vector<MessageId>& changed)> on_changed;
+  Executor* executor = nullptr;       // null: threads of its own
+  std::function<double()> disk_used;  // the part of the disk that is in use; none: as the system says
   static constexpr double kIntakeStops = 0.85;    // of map or disk
   static constexpr double kIntakeResumes = 0.80;
   static constexpr double kLinesStop = 0.92;      // the rest is for settlements and for making room

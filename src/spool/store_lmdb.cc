@@ -10,6 +10,7 @@
 #include "spool/books.h"
 #include "spool/change.h"
 #include "spool/commit_queue.h"
+#include "spool/executor.h"
 #include "spool/folder_lock.h"
 #include "spool/leases.h"
 #include "spool/environment.h"
@@ -46,9 +47,14 @@ class LmdbStore final : public Store {
         environment_(std::move(environment)),
         tables_(tables),
         books_(std::move(books)),
-        space_(*environment_, options.folder),
+        executor_(options.executor),
+        space_(*environment_, clock, options),
         reader_(*environment_, tables_, leases_, [this](Damage damage) { repair(std::move(damage)); }),
-        writer_([this] { write(); }) {}
+        lease_thread_(executor_),
+        query_thread_(executor_),
+        claim_thread_(executor_) {
+    if (executor_ == nullptr) writer_ = std::thread([this] { write(); });
+  }
 
   ~LmdbStore() override { close(); }
 
@@ -94,7 +100,9 @@ class LmdbStore final : public Store {
                   const Done<Leases>& done);
   void count_on(const Done<BooksReport>& done);
   Error refusal_error() const;
+  bool offer(Work work);
   void write();
+  void write_and_look(std::vector<Work> group);
   void write_group(std::vector<Work> group);
   void make_room();
   bool attempt(std::vector<Work*>& group, std::vector<Result<Committed>>& results);
@@ -118,6 +126,7 @@ class LmdbStore final : public Store {
   std::atomic<bool> accepting_{true}, taking_lines_{true};
   std::atomic<bool> dead_{false}, closed_{false};
   std::atomic<uint64_t> commits_{0}, last_commit_us_{0}, used_bytes_{0};
+  Executor* const executor_;
   SpaceWatch space_;
   std::string prune_from_;  // writer only
   bool pruned_ = false;     // writer only: there may be room again
@@ -133,6 +142,11 @@ void LmdbStore::close() {
   // What a callback of one thread asks of another that has ended is refused there, so the order does not matter.
   queue_.stop();
   if (writer_.joinable()) writer_.join();
+  while (executor_ != nullptr && !executor_->killed()) {
+    std::vector<Work> group = queue_.take_now();
+    if (group.empty()) break;
+    write_group(std::move(group));
+  }
   lease_thread_.stop();
   query_thread_.stop();
   claim_thread_.stop();
@@ -156,7 +170,7 @@ void LmdbStore::commit(Batch batch, Done<Committed> done) {
     return done(Error{ErrorKind::full, "no room left for lines of the books"});
   }
   Work work{std::move(batch), done, {}, 0};
-  if (!queue_.offer(std::move(work))) done(refusal_error());
+  if (!offer(std::move(work))) done(refusal_error());
 }
 
 bool LmdbStore::accepting(std::string* because) const {
@@ -202,18 +216,28 @@ void LmdbStore::look_after(DestinationId to, WallTime now, uint32_t max, Duratio
   work.done = [this, second_pass, answer](const Result<Committed>& result) {
     if (!result || !lease_thread_.post(second_pass)) answer();
   };
-  if (dead_ || !queue_.offer(std::move(work))) answer();
+  if (dead_ || !offer(std::move(work))) answer();
 }
 
 void LmdbStore::write() {
   while (true) {
     std::vector<Work> group = queue_.take(kIdle);
     if (group.empty() && queue_.stopped()) return;
-    if (!group.empty()) write_group(std::move(group));
-    if (!dead_) set_refusal(space_.refusal(std::exchange(pruned_, false)));
-    taking_lines_ = space_.lines_fit();
-    used_bytes_ = space_.used_bytes();
+    write_and_look(std::move(group));
   }
+}
+
+void LmdbStore::write_and_look(std::vector<Work> group) {
+  if (!group.empty()) write_group(std::move(group));
+  if (!dead_) set_refusal(space_.refusal(std::exchange(pruned_, false)));
+  taking_lines_ = space_.lines_fit();
+  used_bytes_ = space_.used_bytes();
+}
+
+bool LmdbStore::offer(Work work) {
+  if (!queue_.offer(std::move(work))) return false;
+  if (executor_ != nullptr) executor_->run([this] { write_and_look(queue_.take_now()); });
+  return true;
 }
 
 void LmdbStore::set_refusal(const std::string& reason) {
@@ -334,7 +358,7 @@ void LmdbStore::repair(Damage damage) {
       case Damage::Kind::member: change.mend_member(damage.entry, damage.member); break;
     }
   };
-  static_cast<void>(queue_.offer(std::move(work)));  // refused when much waits: it will be found again
+  static_cast<void>(offer(std::move(work)));  // refused when much waits: it will be found again
 }
 
 std::vector<DestinationId> LmdbStore::waiting_destinations() const {
@@ -460,7 +484,7 @@ void LmdbStore::prune(WallTime messages, WallTime history, uint32_t max, Done<Pr
     gone->more = !prune_from_.empty() || blocks == block_step || acts == max || failed == kFailedStep || claims == kClaimStep || gone->expired == max;
   };
   work.done = [done, gone](const Result<Committed>& result) { result ? done(*gone) : done(result.error()); };
-  if (dead_ || !queue_.offer(std::move(work))) done(refusal_error());
+  if (dead_ || !offer(std::move(work))) done(refusal_error());
 }
 
 }  // namespace

@@ -579,7 +579,8 @@ void MemoryStore::prune(WallTime messages, WallTime history, uint32_t max, Done<
     }
     std::erase_if(claims_, [this](const auto& claim) { return claim.second.until <= clock_.wall(); });
     std::erase_if(acts_, [&](const auto& act) { return act.first.time() < history; });
-    for (auto line = lines_.begin(); line != lines_.end() && line->first.time() < history; line = lines_.erase(line)) {
+    const auto kept = lines_.lower_bound(MessageId::first_at(std::max(history, WallTime{})));
+    for (auto line = lines_.begin(); line != kept; line = lines_.erase(line)) {
       ++sources_[line->second.source].forgotten[static_cast<size_t>(line->second.outcome)];
       ++gone.lines;
     }

@@ -98,17 +98,26 @@ struct ClientLimits {
   MemoryBudget* memory = nullptr;           // what answers that come in pieces take is counted there; null: nowhere
 };
 
-class Client {
+// Who takes what is to be sent to where it goes: the client, or the simulator's network.
+class Sender {
  public:
   using Done = std::function<void(const Attempt&)>;
-
-  Client(event::Loop& loop, event::Resolver& resolver, ClientLimits limits = {});
-  ~Client();
-
   // A request under way; destroying it before `done` ran cancels it and closes its connection.
-  class Call;
+  class Call {
+   public:
+    virtual ~Call() = default;
+  };
+  virtual ~Sender() = default;
   // `done` runs exactly once, never before send() returned, unless the Call is destroyed first.
-  std::unique_ptr<Call> send(std::shared_ptr<const Destination> to, const Outbound& request, Done done);
+  virtual std::unique_ptr<Call> send(std::shared_ptr<const Destination> to, const Outbound& request, Done done) = 0;
+};
+
+class Client final : public Sender {
+ public:
+  Client(event::Loop& loop, event::Resolver& resolver, ClientLimits limits = {});
+  ~Client() override;
+
+  std::unique_ptr<Call> send(std::shared_ptr<const Destination> to, const Outbound& request, Done done) override;
 
   size_t in_flight() const;
 
@@ -116,11 +125,6 @@ class Client {
 
  private:
   std::unique_ptr<Impl> impl_;
-};
-
-class Client::Call {
- public:
-  virtual ~Call() = default;
 };
 
 // Fields by which a proxy names the sender in front of it: Forwarded, X-Real-IP, X-Forwarded-*, also with '_' for '-'.

@@ -107,7 +107,8 @@ Client::Client(event::Loop& loop, const ClientOptions& options)
       turn_end_(loop, [this] { flush(); }) {
   address_.unix_path = options.socket_path;
   hello_.process = static_cast<uint64_t>(getpid());
-  SystemRandom random;
+  SystemRandom system;
+  Random& random = options.random != nullptr ? *options.random : system;
   for (size_t i = 0; i < hello_.client.size(); i += sizeof(uint64_t)) {
     const uint64_t bits = random.next();
     std::memcpy(hello_.client.data() + i, &bits, sizeof bits);

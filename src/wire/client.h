@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 
+#include "base/random.h"
 #include "base/result.h"
 #include "event/loop.h"
 #include "wire/messages.h"
@@ -49,6 +50,7 @@ struct ClientOptions {
   // What the spool says of destinations, whenever it says it; and that the connection to it is lost. Either may be empty.
   std::function<void(const DestinationStates&)> destinations;
   std::function<void()> away;
+  Random* random = nullptr;  // what its number is drawn from; null: the system's
 };
 
 std::unique_ptr<SpoolClient> connect_spool(event::Loop& loop, const ClientOptions& options);
