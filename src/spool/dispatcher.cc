@@ -79,6 +79,7 @@ struct Dispatcher::Impl {
   void tell_hot(Lane& lane);
   void pump();
   bool expire(Lane& lane, std::deque<Lane::Pending>& from);
+  bool ended(Lane& lane, std::deque<Lane::Pending>& from);
   void look_again(Lane& lane);
   void send(Lane& lane, std::deque<Lane::Pending>& from, uint64_t ticket);
   bool has_its_share(const Lane& lane) const;
@@ -305,7 +306,7 @@ void Dispatcher::Impl::pump() {
     if (has_its_share(lane)) continue;
     std::deque<Lane::Pending>* const from = lane.next(now);
     if (from == nullptr) continue;  // an answer, a tick or a scan brings it back
-    if (expire(lane, *from)) continue;
+    if (expire(lane, *from) || ended(lane, *from)) continue;
     const auto ticket = lane.enter(now);
     if (!ticket) continue;
     send(lane, *from, *ticket);
@@ -327,7 +328,6 @@ void Dispatcher::Impl::send(Lane& lane, std::deque<Lane::Pending>& from, uint64_
   if (lane.in_flight == 0) ++busy;
   Flight& flight = flights.front();
   flight.drains = lane.sent(live);
-  store.extend(flight.leased.delivery.message, lane.id, clock.wall() + lane.destination->timeout + kLeaseMargin);
   const wire::StoredRequest& request = flight.leased.message->shape(flight.leased.delivery.shape);
   if (!lane.told_hot || lane.more_in_store) {
     tell_hot(lane);
@@ -364,6 +364,17 @@ bool Dispatcher::Impl::expire(Lane& lane, std::deque<Lane::Pending>& from) {
   leased.delivery.state = DeliveryState::dead;
   leased.delivery.reason = Groups::kExpired;
   settlements.add(std::move(leased.delivery));
+  if (!lane.nothing_in_hand()) mark_ready(lane);
+  return true;
+}
+
+// An operator has cancelled the next one while it waited in hand: its lease went with it, and nothing is sent. Every other lease
+// holds now until its attempt has ended.
+bool Dispatcher::Impl::ended(Lane& lane, std::deque<Lane::Pending>& from) {
+  const Leased& next = from.front().leased;
+  if (store.extend(next.delivery.message, lane.id, clock.wall() + lane.destination->timeout + kLeaseMargin)) return false;
+  let_go(lane, next);
+  from.pop_front();
   if (!lane.nothing_in_hand()) mark_ready(lane);
   return true;
 }

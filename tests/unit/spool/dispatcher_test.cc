@@ -1,6 +1,7 @@
 // The dispatcher alone, on a store in memory whose commits a test can hold back or refuse: leases, stopping.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <set>
 
 #include "event/simple_server.h"
@@ -168,6 +169,25 @@ TEST_CASE("what_became_too_old_while_it_waited_in_hand_is_dead_and_not_sent") {
   REQUIRE(sending.until([&] { return backlog(sending.store, "crm").dead == 1; }));
   CHECK(sending.seen.size() == 8);
   CHECK(deliveries(sending.store, message.message->event.id)->front().reason == "expired");
+}
+
+TEST_CASE("what_an_operator_cancels_while_it_waits_in_hand_is_not_sent") {
+  Sending sending;
+  sending.put_messages(8);  // all slots are taken
+  REQUIRE(sending.until([&] { return sending.held.size() == 8; }));
+  NewMessage message = sending.maker.message({"crm"});
+  REQUIRE(commit(sending.store, put(message)).ok());
+  sending.dispatcher->wake({destination_id("crm")});
+  REQUIRE(sending.until([&] { return backlog(sending.store, "crm").sending == 9; }));
+  REQUIRE(commit(sending.store, settle(with_state(message.deliveries[0], DeliveryState::cancelled)))->refused == std::vector<bool>{false});
+  sending.at_once = true;
+  sending.answer_all(200);
+  REQUIRE(sending.until([&] { return backlog(sending.store, "crm").delivered == 8 && sending.dispatcher->in_flight() == 0; }));
+  sending.put_messages(1);  // it would have had its turn before this one
+  REQUIRE(sending.until([&] { return backlog(sending.store, "crm").delivered == 9; }));
+  CHECK(sending.seen.size() == 9);
+  CHECK(std::count(sending.seen.begin(), sending.seen.end(), message.message->event.id.to_string()) == 0);
+  CHECK(backlog(sending.store, "crm").cancelled == 1);
 }
 
 TEST_CASE("without_a_valid_credential_nothing_is_sent_no_attempt_is_counted_and_the_wait_grows_to_a_minute") {
