@@ -71,7 +71,7 @@ Committed Change::apply(Batch& batch) {
     if (!books_.first_time(events.client, events.number)) continue;
     add_lines(events.lines);
     for (const wire::Confirmed& one : events.confirmed) {
-      take_claims(transaction_, tables_, one.claims, one.id, one.status, one.id.time(), now_);
+      take_claims(transaction_, tables_, one.claims, one.id, one.status, now_);
     }
   }
   for (const Act& act : batch.acts) put_act(act);
@@ -146,7 +146,7 @@ Change::Stored Change::store(NewMessage& put, Duration lease) {
     const auto shape = static_cast<uint16_t>(i);
     if (message.shape(shape).body.size() > StoreOptions::kInlineBody) store_chunks(id, shape, message.shape(shape).body);
   }
-  take_claims(transaction_, tables_, put.claims, id, message.event.status, id.time(), now_);
+  take_claims(transaction_, tables_, put.claims, id, message.event.status, now_);
   forget_kept(put.in_place_of);
   for (Delivery& delivery : put.deliveries) {
     if (delivery.destination_name != message.event.destination) block_.add_destination(delivery.destination_name);

@@ -54,14 +54,14 @@ std::optional<wire::ClaimedBy> find_claims(lmdb::Transaction& transaction, const
 }
 
 void take_claims(lmdb::WriteTransaction& transaction, const Tables& tables, const std::vector<wire::Claim>& claims, const MessageId& id,
-                 uint16_t status, WallTime from, WallTime now) {
+                 uint16_t status, WallTime now) {
   for (const wire::Claim& claim : claims) {
     const std::string_view key = claim_key(claim.key);
     if (const auto before = read(transaction, tables, key)) {
       if (before->until > now) continue;
       transaction.remove(tables.claim_ends, claim_end_key(before->until, key));
     }
-    const WallTime until = from + Duration(claim.window_ms);
+    const WallTime until = now + Duration(claim.window_ms);
     std::string payload(id.view());
     put_be64(payload, static_cast<uint64_t>(to_ms(until)));
     put_be16(payload, status);

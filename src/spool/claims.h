@@ -19,9 +19,9 @@ std::optional<wire::ClaimedBy> find_claims(lmdb::Transaction& transaction, const
                                            const MessageId& id, WallTime now);
 // Of a claim as it is stored; nothing when it is damaged.
 std::optional<WallTime> claim_until(std::string_view stored);
-// Takes each key that nobody has at `now`, until `from` + its window.
+// Takes each key that nobody has at `now`, until `now` + its window: whatever the clock of the worker said that received it.
 void take_claims(lmdb::WriteTransaction& transaction, const Tables& tables, const std::vector<wire::Claim>& claims, const MessageId& id,
-                 uint16_t status, WallTime from, WallTime now);
+                 uint16_t status, WallTime now);
 // Forgets up to `max` claims that have ended; how many.
 uint32_t prune_claims(lmdb::WriteTransaction& transaction, const Tables& tables, WallTime now, uint32_t max);
 

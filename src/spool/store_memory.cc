@@ -250,7 +250,7 @@ std::optional<wire::ClaimedBy> MemoryStore::claimed(const std::vector<wire::Clai
 void MemoryStore::take_claims(const std::vector<wire::Claim>& claims, const MessageId& id, uint16_t status) {
   for (const wire::Claim& claim : claims) {
     TakenClaim& taken = claims_[claim.key];
-    if (taken.until <= clock_.wall()) taken = {{id, status, 0}, id.time() + Duration(claim.window_ms)};
+    if (taken.until <= clock_.wall()) taken = {{id, status, 0}, clock_.wall() + Duration(claim.window_ms)};
   }
 }
 

@@ -67,7 +67,7 @@ struct Event {
 using ClaimKey = std::array<uint8_t, 16>;  // hash of the source and of what it names
 struct Claim {
   ClaimKey key{};
-  int64_t window_ms = 0;  // from the receipt of who claims it
+  int64_t window_ms = 0;  // from the commit that takes it, by the spool's clock
 };
 inline constexpr size_t kMaxClaims = 4;  // of one request
 

@@ -62,6 +62,26 @@ TEST_CASE_TEMPLATE("a_claim_ends_with_its_window_and_can_be_taken_again", Engine
   CHECK_FALSE(find(*f.store, 1, WallTime{}));
 }
 
+TEST_CASE_TEMPLATE("a_claim_holds_for_its_window_although_the_clock_of_the_worker_is_wrong", Engine, ENGINES) {
+  for (const Duration off : {Duration(-3'600'000), Duration(3'600'000)}) {
+    Fixture<Engine> f;
+    ManualClock of_worker;
+    of_worker.set_wall(f.now() + off);
+    Maker worker(of_worker, 2);
+    REQUIRE(commit(*f.store, put(with_claim(worker.message({"crm"}), claim(1)))).ok());
+    const wire::Event forwarded = worker.event(wire::Outcome::forwarded);
+    Batch batch = lines({forwarded});
+    batch.events[0].confirmed = {{forwarded.id, 200, {claim(2)}}};
+    REQUIRE(commit(*f.store, std::move(batch)).ok());
+    f.clock.advance(Duration(59'999));
+    CHECK(find(*f.store, 1, f.now()));
+    CHECK(find(*f.store, 2, f.now()));
+    f.clock.advance(Duration(1));
+    CHECK_FALSE(find(*f.store, 1, f.now()));
+    CHECK_FALSE(find(*f.store, 2, f.now()));
+  }
+}
+
 TEST_CASE_TEMPLATE("a_confirmed_forward_holds_its_claim_unless_another_message_has_it", Engine, ENGINES) {
   Fixture<Engine> f;
   const wire::Event forwarded = f.maker.event(wire::Outcome::forwarded);
