@@ -82,7 +82,10 @@ class Builder {
     if (section.has("balanced") && to->urls.size() < 2) section.wrong("balanced", "there is one url", "write urls: [...], or remove balanced");
     if (section.has("ramp")) to->ramp = section.duration("ramp");
     if (section.has("health")) to->health = read_health(section.node("health"), problems_);
-    if (section.has("breaker")) to->breaker = read_breaker(section.node("breaker"), problems_);
+    if (section.has("breaker")) {
+      to->breaker = read_breaker(section.node("breaker"), problems_);
+      to->breaker.probe_for = to->timeout + BreakerRule::kProbeMargin;
+    }
     to->disable_on_dead = section.text("on_dead") == "disable";
     if (section.has("headers")) read_headers(section.node("headers"), secrets, problems_, *to);
     if (section.has("network")) read_network(section.node("network"), *to);

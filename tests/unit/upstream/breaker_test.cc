@@ -1,6 +1,8 @@
 // The breaker alone, on a clock of the test's own.
 #include <doctest/doctest.h>
 
+#include <vector>
+
 #include "upstream/breaker.h"
 
 namespace belay::upstream::test {
@@ -95,6 +97,47 @@ TEST_CASE("a_probe_that_was_not_sent_frees_its_place_and_one_that_nobody_answers
   REQUIRE(third.has_value());
   CHECK(tried.breaker.leave(kRule, *second, true, tried.now()) == Turn::none);  // too late to say anything
   CHECK(tried.breaker.state(tried.now()) == State::half_open);
+}
+
+TEST_CASE("a_backend_that_answers_later_than_open_for_closes_it_all_the_same") {
+  constexpr BreakerRule kSlow{.failures = 2, .of_last = 2, .open_for = Duration(10'000), .probe_for = Duration(35'000)};
+  Breaker breaker;
+  ManualClock clock;
+  for (int i = 0; i < 2; ++i) breaker.leave(kSlow, *breaker.enter(kSlow, clock.monotonic()), true, clock.monotonic());
+  clock.advance(kSlow.open_for);
+  for (int i = 0; i < 3; ++i) {
+    const auto probe = breaker.enter(kSlow, clock.monotonic());
+    REQUIRE(probe.has_value());
+    clock.advance(Duration(12'000));
+    CHECK_FALSE(breaker.enter(kSlow, clock.monotonic()).has_value());  // its answer is still to come
+    CHECK(breaker.leave(kSlow, *probe, false, clock.monotonic()) == (i < 2 ? Turn::none : Turn::closed));
+  }
+  CHECK(breaker.state(clock.monotonic()) == State::closed);
+}
+
+TEST_CASE("failures_of_what_passed_before_it_opened_do_not_count_once_it_has_closed") {
+  Tried tried;
+  std::vector<uint64_t> early;
+  for (int i = 0; i < kRule.failures; ++i) early.push_back(*tried.enter());
+  tried.open();
+  tried.clock.advance(kRule.open_for);
+  for (int i = 0; i < 3; ++i) tried.request(false);
+  REQUIRE(tried.breaker.state(tried.now()) == State::closed);
+  for (const uint64_t ticket : early) CHECK(tried.breaker.leave(kRule, ticket, true, tried.now()) == Turn::none);
+  CHECK(tried.breaker.state(tried.now()) == State::closed);
+}
+
+TEST_CASE("a_probe_that_comes_too_late_forgets_no_failures_of_those_who_came_after_it") {
+  Tried tried;
+  tried.open();
+  tried.clock.advance(kRule.open_for);
+  for (int i = 0; i < 2; ++i) tried.request(false);
+  const auto lapsed = tried.enter();
+  tried.clock.advance(kRule.open_for);
+  CHECK(tried.request(false) == Turn::closed);
+  for (int i = 0; i < 4; ++i) tried.request(true);
+  CHECK(tried.breaker.leave(kRule, *lapsed, false, tried.now()) == Turn::none);
+  CHECK(tried.request(true) == Turn::opened);
 }
 
 TEST_CASE("answers_to_what_passed_before_it_opened_do_not_move_it") {
