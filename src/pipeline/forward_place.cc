@@ -62,7 +62,8 @@ ForwardPlace::Taken ForwardPlace::pass(DestinationStates& states, const upstream
   if (!to.breaker.on()) return Taken::yes;
   const auto ticket = entry->breaker.enter(to.breaker, now);
   if (!ticket) return Taken::broken;
-  breaker_ = &entry->breaker;
+  entry_ = entry;
+  destination_ = to.key;
   rule_ = to.breaker;
   ticket_ = *ticket;
   return Taken::yes;
@@ -72,8 +73,9 @@ upstream::Breaker::Turn ForwardPlace::give_back(std::optional<bool> failed, Mono
   if (shared_ == nullptr) return upstream::Breaker::Turn::none;
   shared_->forwards.remove(worker_, place_);
   shared_ = nullptr;
-  if (breaker_ == nullptr) return upstream::Breaker::Turn::none;
-  return std::exchange(breaker_, nullptr)->leave(rule_, ticket_, failed, now);
+  DestinationStates::Entry* const entry = std::exchange(entry_, nullptr);
+  if (entry == nullptr || !entry->is_of(destination_)) return upstream::Breaker::Turn::none;
+  return entry->breaker.leave(rule_, ticket_, failed, now);
 }
 
 }  // namespace belay::pipeline

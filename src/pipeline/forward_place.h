@@ -39,7 +39,8 @@ class ForwardPlace {
   SharedMemory* shared_ = nullptr;  // null: holds none
   size_t worker_ = 0;
   uint32_t place_ = 0;
-  upstream::Breaker* breaker_ = nullptr;
+  DestinationStates::Entry* entry_ = nullptr;  // of a destination with a breaker
+  uint64_t destination_ = 0;
   upstream::BreakerRule rule_;
   uint64_t ticket_ = 0;
   uint64_t urls_down_ = 0;

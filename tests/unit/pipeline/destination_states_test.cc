@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include "base/random.h"
 #include "pipeline/forward_place.h"
 #include "pipeline/shared_memory.h"
 
@@ -92,4 +93,61 @@ TEST_CASE("a_probe_that_finds_no_place_under_concurrency_frees_the_breaker_again
   CHECK(f.take(to) == Taken::too_many);
   f.shared.forwards.remove(1, *other);
   CHECK(f.take(to) == Taken::yes);
+}
+
+TEST_CASE("a_full_table_gives_places_of_which_nothing_is_known_to_others_and_keeps_the_rest") {
+  Forwards f;
+  auto& states = f.shared.states;
+  constexpr uint64_t kAll = DestinationStates::kDestinations;
+  std::vector<Told> paused;
+  for (uint64_t key = 1; key <= kAll; ++key) REQUIRE(states.place(key) != nullptr);
+  for (uint64_t key = 1; key <= DestinationStates::kProbe; ++key) paused.push_back({key, Told::kPaused, 0});
+  states.tell(paused);
+  CHECK(f.take(destination(1 + kAll, true)) == Taken::yes);
+  CHECK(states.find(1 + kAll) == nullptr);  // all that it may have are in use
+  CHECK(f.take(destination(1)) == Taken::paused);
+  REQUIRE(states.place(2 + kAll) != nullptr);
+  CHECK(states.find(DestinationStates::kProbe + 1) == nullptr);  // the one place in reach of which nothing is known
+  states.tell({});
+  REQUIRE(states.place(1 + kAll) != nullptr);
+  CHECK(states.find(1) == nullptr);
+}
+
+TEST_CASE("the_end_of_a_request_says_nothing_to_the_breaker_of_whoever_has_its_place_now") {
+  Forwards f;
+  const upstream::Destination to = destination(5, true);
+  ForwardPlace ours[2];
+  for (ForwardPlace& place : ours) REQUIRE(place.take(f.shared, 0, to, f.clock.monotonic()) == Taken::yes);
+  for (uint64_t i = 1; i < DestinationStates::kProbe; ++i) REQUIRE(f.shared.states.place(5 + i) != nullptr);
+  const upstream::Destination other = destination(5 + DestinationStates::kDestinations, true);
+  REQUIRE(f.take(other) == Taken::yes);
+  for (ForwardPlace& place : ours) CHECK(place.give_back(true, f.clock.monotonic()) == upstream::Breaker::Turn::none);
+  CHECK(f.take(other) == Taken::yes);
+}
+
+TEST_CASE("breakers_of_destinations_that_left_the_rules_are_forgotten") {
+  Forwards f;
+  for (const uint64_t key : {5, 6}) {
+    for (int i = 0; i < 2; ++i) f.request(destination(key, true), true);
+    REQUIRE(f.take(destination(key, true)) == Taken::broken);
+  }
+  f.shared.states.forget_others([](uint64_t key) { return key == 6; });
+  CHECK(f.take(destination(5, true)) == Taken::yes);
+  CHECK(f.take(destination(6, true)) == Taken::broken);
+}
+
+TEST_CASE("as_many_states_as_a_frame_holds_are_told_in_a_few_milliseconds") {
+  Forwards f;
+  std::vector<Told> states;
+  SeededRandom random(1);
+  for (size_t i = 0; i < wire::kMaxDestinationStates; ++i) states.push_back({random.next(), Told::kBroken, 0});
+  SystemClock clock;
+  const MonotonicTime start = clock.monotonic();
+  for (int i = 0; i < 10; ++i) f.shared.states.tell(states);
+  const auto took = std::chrono::duration<double, std::milli>(clock.monotonic() - start).count() / 10;
+  MESSAGE("a frame of " << states.size() << " states: " << took << " ms");
+  CHECK(took < 50);  // entries times states would be seconds
+  size_t placed = 0;
+  for (const Told& state : states) placed += f.shared.states.find(state.destination) != nullptr ? 1 : 0;
+  CHECK(placed == states.size());
 }
