@@ -266,7 +266,7 @@ bool Deliver::forward(Exchange& exchange) {
 // The breaker of all workers learns what became of the request.
 void give_back_place(Exchange& exchange, const upstream::Destination& to, const upstream::Attempt& attempt) {
   using Turn = upstream::Breaker::Turn;
-  const Turn turn = exchange.place.give_back(attempt.backend_failed(to), exchange.services.clock.monotonic());
+  const Turn turn = exchange.place.give_back(attempt.destination_failed(to), exchange.services.clock.monotonic());
   if (turn == Turn::opened) {
     log::warn("deliver: {}: the breaker opens for {} s; webhooks go to the spool at once", to.name,
               std::chrono::duration<double>(to.breaker.open_for).count());

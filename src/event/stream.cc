@@ -24,8 +24,16 @@ void no_delay(int fd) {
   ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);  // fails on unix sockets, which need no such thing
 }
 
+// This machine has none left of what a connection takes: that says nothing about the peer.
+bool is_shortage(int error) {
+  return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM || error == EADDRNOTAVAIL;
+}
+
 Error connect_error(int error) {
-  const ErrorKind kind = error == ETIMEDOUT ? ErrorKind::timeout : error == ECONNREFUSED ? ErrorKind::refused : ErrorKind::unavailable;
+  const ErrorKind kind = error == ETIMEDOUT       ? ErrorKind::timeout
+                         : error == ECONNREFUSED  ? ErrorKind::refused
+                         : is_shortage(error)     ? ErrorKind::io
+                                                  : ErrorKind::unavailable;
   return {kind, std::string("connect: ") + std::strerror(error)};
 }
 

@@ -40,7 +40,8 @@ class StreamHandler {
  public:
   virtual void on_readable() = 0;            // bytes, end of stream or an error wait to be read
   virtual void on_writable() = 0;            // after a blocked write, and once when a connect or handshake is done
-  // connect or TLS handshake failed; no other call follows. `reason` is one line without secrets.
+  // connect or TLS handshake failed; no other call follows. `reason` is one line without secrets; io: this machine has no
+  // descriptor, port or memory left for it.
   virtual void on_open_failed(const Error& reason) = 0;
 
  protected:

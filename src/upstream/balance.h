@@ -4,6 +4,7 @@
 // none, ejection is forgotten first and then what the caller knows: a request is never refused here.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -41,6 +42,16 @@ class Balancer {
     const bool was = one.ejected_until > now;
     one.ejected_until = now + kEjectFor;
     return !was;
+  }
+  // Another one is not known to be down, and its last request did not fail.
+  bool another_is_well(size_t url, uint64_t down) const {
+    for (size_t i = 0; i < urls_.size(); ++i) {
+      if (i != url && (down >> i & 1) == 0 && urls_[i].failures == 0) return true;
+    }
+    return false;
+  }
+  bool remembers() const {
+    return std::any_of(urls_.begin(), urls_.end(), [](const Url& url) { return url.failures > 0; });
   }
   bool ejected(size_t url, MonotonicTime now) const { return urls_[url].ejected_until > now; }
   int pending(size_t url) const { return urls_[url].pending; }

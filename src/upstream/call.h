@@ -50,6 +50,7 @@ class CallState final : public Client::Call {
   std::string error, peer;
   bool failed = false;
   bool unfit = false;  // Attempt::unfit
+  bool local = false;  // Attempt::local
 
   CallState* next = nullptr;     // in the client's list
   CallState* previous = nullptr;

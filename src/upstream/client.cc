@@ -60,6 +60,7 @@ Client::Impl::~Impl() {
 Pool& Client::Impl::pool_of(std::shared_ptr<const Destination> to) {
   if (const auto known = pools.find(to.get()); known != pools.end()) return *known->second;
   const Destination* const key = to.get();
+  if (pools.size() >= sweep_at) sweep();
   return *pools.emplace(key, std::make_unique<Pool>(std::move(to))).first->second;
 }
 
@@ -145,6 +146,7 @@ void Client::Impl::ended(Connection& connection, Outcome why, std::string error)
   const bool sent = connection.exchanges() > 0;
   const bool lost_the_race = why == Outcome::reset && connection.exchanges() > 1 && !connection.reader().started();
   const std::string peer = connection.peer();
+  call->local = connection.failed_here();
   remove(connection);
   if (lost_the_race && !call->repeated) {
     call->repeated = true;
@@ -168,8 +170,9 @@ void Client::Impl::finish(CallState& call, Attempt& attempt) {
   done(attempt);
 }
 
-void Client::Impl::learn(CallState& call, const Attempt& attempt) {
+void Client::Impl::learn(CallState& call, Attempt& attempt) {
   const Destination& to = *call.pool->to;
+  attempt.another_is_well = call.pool->balancer.another_is_well(call.url, call.request.urls_down);
   const auto failed = attempt.backend_failed(to);
   if (failed && call.pool->balancer.learn(call.url, *failed, loop.now())) {
     log::warn("{}: {} fails and is left out for {} s", to.name, to.urls[call.url].authority(), std::chrono::duration<double>(Balancer::kEjectFor).count());
@@ -177,7 +180,7 @@ void Client::Impl::learn(CallState& call, const Attempt& attempt) {
 }
 
 void Client::Impl::fail(CallState& call, Outcome outcome, std::string error, std::string peer) {
-  Attempt attempt{.outcome = outcome, .error = std::move(error), .peer = std::move(peer), .connect = call.connect_took, .unfit = call.unfit};
+  Attempt attempt{.outcome = outcome, .error = std::move(error), .peer = std::move(peer), .connect = call.connect_took, .unfit = call.unfit, .local = call.local};
   finish(call, attempt);
 }
 
@@ -234,8 +237,14 @@ void Client::Impl::remove(Connection& connection) {
   drop_if_unused(pool);
 }
 
+// What is kept for its memory only goes when its destination has left the rules.
+void Client::Impl::sweep() {
+  std::erase_if(pools, [](const auto& one) { return one.second->unused() && one.second->to.use_count() == 1; });
+  sweep_at = std::max(kSweepAt, 2 * pools.size());
+}
+
 void Client::Impl::drop_if_unused(Pool& pool) {
-  if (!pool.unused()) return;
+  if (!pool.unused() || pool.balancer.remembers()) return;
   const auto found = pools.find(pool.to.get());
   // Out of the map before it dies: its Destination, the key, dies with it.
   const std::unique_ptr<Pool> last = std::move(found->second);

@@ -74,18 +74,25 @@ struct Attempt {
   Duration connect{}, total{};
   Duration retry_after{-1};                  // -1: none
   bool unfit = false;                        // refused: this request cannot be sent to anybody (what its sender wrote)
+  bool local = false;                        // refused: by this machine, which has no descriptor, port or memory left
+  bool another_is_well = false;              // of the destination's urls, one that was not asked
   int status() const { return head != nullptr ? head->status : 0; }
   bool success(const Destination& to) const { return head != nullptr && to.success.contains(head->status); }
   bool retryable(const Destination& to) const {
     if (head != nullptr) return to.retry_on.contains(head->status);
     return to.retry_on_network || outcome == Outcome::no_token;
   }
-  // What a breaker learns: none when the backend was not asked.
+  // Of the url that was asked: none when none was.
   std::optional<bool> backend_failed(const Destination& to) const {
     if (head != nullptr) return !success(to) && to.retry_on.contains(head->status);
     const bool asked = outcome != Outcome::over_limit && outcome != Outcome::no_credential && outcome != Outcome::no_token &&
-                       outcome != Outcome::no_memory && !unfit;
+                       outcome != Outcome::no_memory && !unfit && !local;
     return asked ? std::optional<bool>(true) : std::nullopt;
+  }
+  // Of the destination, for its breaker: a url that fails beside one that is well says nothing, it will be left out.
+  std::optional<bool> destination_failed(const Destination& to) const {
+    const auto failed = backend_failed(to);
+    return failed && *failed && another_is_well ? std::nullopt : failed;
   }
 };
 

@@ -40,13 +40,14 @@ struct Client::Impl final : ConnectionOwner {
   MonotonicTime connect_deadline(const CallState& call) const;
   // The end.
   void finish(CallState& call, Attempt& attempt);
-  void learn(CallState& call, const Attempt& attempt);
+  void learn(CallState& call, Attempt& attempt);
   void fail(CallState& call, Outcome outcome, std::string error, std::string peer = {});
   void fail_later(CallState& call, Outcome outcome, std::string error);
   void tell_failed();
   void keep(Connection& connection);
   void remove(Connection& connection);
   void drop_if_unused(Pool& pool);
+  void sweep();
 
   void opened(Connection& connection) override;
   void answered(Connection& connection) override;
@@ -59,6 +60,8 @@ struct Client::Impl final : ConnectionOwner {
   event::DeadlineList deadlines;
   std::unique_ptr<char[]> buffer;
   std::unordered_map<const Destination*, std::unique_ptr<Pool>> pools;
+  static constexpr size_t kSweepAt = 64;
+  size_t sweep_at = kSweepAt;       // pools
   CallState* first_call = nullptr;  // all that are under way
   size_t calls = 0;
   bool telling = false;             // tell_failed() is posted

@@ -113,6 +113,7 @@ void Connection::on_writable() {
 }
 
 void Connection::on_open_failed(const Error& reason) {
+  failed_here_ = reason.kind == ErrorKind::io;
   owner_.ended(*this, stream_.connected() ? Outcome::tls_failed : reason.kind == ErrorKind::timeout ? Outcome::timeout : Outcome::refused,
                reason.message);
 }

@@ -45,6 +45,7 @@ class Connection final : public event::StreamHandler {
   AnswerReader& reader() { return reader_; }
   const AnswerReader& reader() const { return reader_; }
   const std::string& peer() const { return peer_; }
+  bool failed_here() const { return failed_here_; }  // to open, by this machine: Attempt::local
   uint32_t exchanges() const { return exchanges_; }  // begun on it, the running one included
 
   Pool& pool;
@@ -74,6 +75,7 @@ class Connection final : public event::StreamHandler {
   uint32_t exchanges_ = 0;
   Phase phase_ = Phase::opening;
   bool write_failed_ = false;
+  bool failed_here_ = false;
   event::Stream stream_;       // last: it must go first
 };
 

@@ -111,7 +111,7 @@ void Client::Impl::next_url(CallState& call, Outcome outcome, std::string error)
   call.outcome = outcome;
   call.error = std::move(error);
   Balancer& balancer = call.pool->balancer;
-  balancer.learn(call.url, true, loop.now());
+  if (!std::exchange(call.local, false)) balancer.learn(call.url, true, loop.now());
   balancer.ended(call.url);
   call.url = call.url + 1 < urls ? call.url + 1 : 0;
   balancer.sent(call.url);

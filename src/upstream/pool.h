@@ -1,5 +1,6 @@
-// The connections to one destination. Owned by the Client; lives while any connection or call does, so that a reload's old
-// destination goes away with its last connection.
+// The connections to one destination. Owned by the Client; lives while any connection or call does, and while one of several
+// urls has failed, so that it is not forgotten between two requests; with the destination gone from the rules, until the
+// client's next sweep.
 #pragma once
 
 #include <memory>

@@ -98,3 +98,29 @@ TEST_CASE("a_url_that_refuses_passes_its_request_on_and_urls_known_to_be_down_ar
   REQUIRE(loop.run_until([&] { return done; }, Duration(10'000)));
   CHECK(two.requests.size() == 1);
 }
+
+TEST_CASE("a_url_that_fails_says_nothing_about_the_destination_while_another_is_well") {
+  belay::event::Loop loop;
+  test::Sender sender(loop);
+  const auto busy = [](const std::string&) { return test::Answer{.bytes = "HTTP/1.1 503 Busy\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"}; };
+  test::ScriptedBackend bad(loop, busy), worse(loop, busy);
+  test::ScriptedBackend good(loop, [](const std::string&) { return test::ok(); });
+  const auto failures_of = [&](const std::shared_ptr<upstream::Destination>& to, uint64_t down) {
+    int failures = 0;
+    for (int i = 0; i < 8; ++i) {
+      auto outbound = sender.outbound();
+      outbound.urls_down = down;
+      bool done = false;
+      const auto call = sender.client.send(to, outbound, [&](const Attempt& attempt) {
+        done = true;
+        failures += attempt.destination_failed(*to) == true ? 1 : 0;
+      });
+      REQUIRE(loop.run_until([&] { return done; }, Duration(10'000)));
+    }
+    return failures;
+  };
+  CHECK(failures_of(test::destination({bad.url(), good.url()}), 0) == 0);
+  CHECK(failures_of(test::destination({bad.url(), worse.url()}), 0) == 7);  // the first could not know; no connection is kept between them
+  CHECK(failures_of(test::destination({bad.url(), good.url()}), 0b10) == 8);
+  CHECK(failures_of(test::destination({bad.url()}), 0) == 8);
+}

@@ -1,4 +1,5 @@
 #include <doctest/doctest.h>
+#include <sys/resource.h>
 
 #include "tests/unit/event/certificates.h"
 #include "tests/unit/event/name_server.h"
@@ -520,4 +521,26 @@ TEST_CASE("a_large_answer_may_be_moved_out_and_leaves_the_budget") {
   CHECK(all < 200'000);
   CHECK_EQ(sender.send(to)->body, large);
   CHECK_EQ(backend.connections, 1);
+}
+
+TEST_CASE("a_request_for_which_this_machine_has_no_descriptor_says_nothing_about_the_backend") {
+  belay::event::Loop loop;
+  ScriptedBackend backend(loop, always_ok);
+  Sender sender(loop);
+  const auto to = destination({backend.url(), backend.url()});
+  rlimit before{};
+  REQUIRE(getrlimit(RLIMIT_NOFILE, &before) == 0);
+  rlimit none = before;
+  none.rlim_cur = 3;  // what is open stays so
+  REQUIRE(setrlimit(RLIMIT_NOFILE, &none) == 0);
+  bool done = false;
+  const auto call = sender.client.send(to, sender.outbound(), [&](const Attempt& attempt) {
+    done = true;
+    CHECK(attempt.outcome == Outcome::refused);
+    CHECK(attempt.local);
+    CHECK_FALSE(attempt.backend_failed(*to).has_value());
+  });
+  CHECK(loop.run_until([&] { return done; }, 60s));
+  REQUIRE(setrlimit(RLIMIT_NOFILE, &before) == 0);
+  CHECK_EQ(sender.send(to)->status, 200);
 }
