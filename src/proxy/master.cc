@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -16,9 +15,11 @@
 #include <cstring>
 #include <memory>
 #include <optional>
+#include <unordered_set>
 #include <vector>
 
 #include "base/core_dumps.h"
+#include "base/descriptors.h"
 #include "base/log.h"
 #include "base/service_manager.h"
 #include "proxy/generation.h"
@@ -139,13 +140,10 @@ bool Master::start() {
 
 // A connection is a descriptor, and a forwarded request one more.
 void Master::raise_descriptor_limit() const {
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  limit.rlim_cur = limit.rlim_max;
-  ::setrlimit(RLIMIT_NOFILE, &limit);
+  const auto most = raise_descriptors();
   const int64_t wanted = newest().configuration->proxy.limits.connections;
-  if (limit.rlim_max != RLIM_INFINITY && limit.rlim_max < static_cast<rlim_t>(wanted)) {
-    log::warn("limits.connections is {}, but a process may open only {} descriptors: raise LimitNOFILE or ulimit -n", wanted, limit.rlim_max);
+  if (most < wanted) {
+    log::warn("limits.connections is {}, but a process may open only {} descriptors: raise LimitNOFILE or ulimit -n", wanted, most);
   }
 }
 
@@ -271,6 +269,9 @@ void Master::adopt() {
   coming_ = {};
   close_unused_sockets();
   const Generation& now_serving = *serving_.generation;
+  std::unordered_set<uint64_t> known;
+  for (const auto& [name, destination] : now_serving.ruleset->destinations) known.insert(destination->key);
+  shared_->states.forget_others([&known](uint64_t destination) { return known.contains(destination); });
   log::init("master", level_of(*now_serving.configuration));
   set_core_dumps(now_serving.configuration->log.core_dumps);
   log::info("ready: {} workers, {} sources, generation {}", workers_of(now_serving, true), now_serving.ruleset->sources.size(),

@@ -40,9 +40,9 @@ struct Dispatcher::Impl {
   };
   using Flights = std::list<Flight>;
   struct Network {
-    explicit Network(event::Loop& loop) : resolver(loop), client(loop, resolver) {}
+    explicit Network(event::Loop& loop) : resolver(loop), client(loop, resolver), health(loop, resolver, HealthChecks::kConnections) {}
     event::Resolver resolver;
-    upstream::Client client;
+    upstream::Client client, health;
   };
 
   Impl(event::Loop& event_loop, Store& the_store, const Clock& the_clock, Outside outside)
@@ -53,7 +53,7 @@ struct Dispatcher::Impl {
         random(outside.random != nullptr ? *outside.random : system_random),
         sender(outside.sender != nullptr ? *outside.sender : network->client),
         settlements(loop, store, [this](const std::vector<Settlement>& settled) { committed(settled); }),
-        health(loop, sender, [this](DestinationId id, uint64_t down) { heard(id, down); }),
+        health(loop, network != nullptr ? network->health : sender, [this](DestinationId id, uint64_t down) { heard(id, down); }),
         tick_timer(loop, [this] { tick(); }),
         stop_timer(loop, [this] { give_up(); }),
         settle_timer(loop, [this] { end_stop(settlements.pending()); }),
