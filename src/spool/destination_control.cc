@@ -20,8 +20,14 @@ void DestinationControl::report(std::shared_ptr<const DestinationReports> report
 }
 
 DestinationReports DestinationControl::reports() const {
-  const std::lock_guard lock(mutex_);
-  return *reports_;
+  std::shared_ptr<const DestinationReports> last;
+  {
+    const std::lock_guard lock(mutex_);
+    last = reports_;
+  }
+  DestinationReports reports = *last;
+  std::sort(reports.begin(), reports.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
+  return reports;
 }
 
 // Of the rules, or one that messages wait for although the rules do not name it any more.

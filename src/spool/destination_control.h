@@ -22,7 +22,7 @@ class DestinationControl {
 
   void use(std::shared_ptr<const upstream::Destinations> destinations);
   void report(std::shared_ptr<const DestinationReports> reports);
-  DestinationReports reports() const;
+  DestinationReports reports() const;  // by name
   void stop(const StopRequest& request, Done<StopResult> done);
 
  private:

@@ -1,5 +1,7 @@
 #include "spool/destination_report.h"
 
+#include <algorithm>
+
 namespace belay::spool {
 
 const std::vector<std::string_view>& destination_states() {
@@ -31,11 +33,17 @@ wire::DestinationState DestinationReport::told() const {
   return state;
 }
 
-wire::DestinationStates told(const DestinationReports& reports) {
+wire::DestinationStates told(const DestinationReports& reports, size_t most, size_t* left_out) {
   wire::DestinationStates states;
   for (const DestinationReport& report : reports) {
     const wire::DestinationState state = report.told();
     if (state.flags != 0 || state.urls_down != 0) states.push_back(state);
+  }
+  if (left_out != nullptr) *left_out = states.size() - std::min(states.size(), most);
+  if (states.size() > most) {
+    const auto stopped = [](const auto& state) { return (state.flags & (wire::DestinationState::kPaused | wire::DestinationState::kDisabled)) != 0; };
+    std::stable_partition(states.begin(), states.end(), stopped);
+    states.resize(most);
   }
   return states;
 }

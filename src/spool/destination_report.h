@@ -35,6 +35,7 @@ using DestinationReports = std::vector<DestinationReport>;
 // Every word that state() knows, the best first.
 const std::vector<std::string_view>& destination_states();
 
-wire::DestinationStates told(const DestinationReports& reports);
+// At most `most`: stops before what the spool found out by itself, which workers may find out, too. `left_out`: how many are not told.
+wire::DestinationStates told(const DestinationReports& reports, size_t most = wire::kMaxDestinationStates, size_t* left_out = nullptr);
 
 }  // namespace belay::spool

@@ -114,7 +114,8 @@ struct Dispatcher::Impl {
   size_t held_bytes = 0;
   size_t busy = 0;  // lanes with something in flight
   std::function<void(std::shared_ptr<const DestinationReports>)> reports_changed;
-  bool report_anyway = false;  // whoever listens is new
+  bool report_wanted = false;
+  MonotonicTime next_report{};
   MonotonicTime next_full_scan{};
   bool stopping = false;
   Duration settle_limit{};
@@ -164,15 +165,21 @@ void Dispatcher::Impl::tick() {
   report();
 }
 
+// The lanes are compared with each tick, the list is made at most every kReportEvery.
 void Dispatcher::Impl::report() {
-  bool changed = std::exchange(report_anyway, false);
-  for (auto& [id, lane] : lanes) changed = std::exchange(lane->signature, lane->sign(loop.now())) != lane->signature || changed;
-  if (!changed || !reports_changed) return;
+  for (auto& [id, lane] : lanes) {
+    auto now = lane->standing(loop.now());
+    if (now == lane->reported) continue;
+    lane->reported = now;
+    report_wanted = true;
+  }
+  if (!report_wanted || !reports_changed || loop.now() < next_report) return;
+  report_wanted = false;
+  next_report = loop.now() + kReportEvery;
   auto reports = std::make_shared<DestinationReports>();
   for (const auto& [id, lane] : lanes) {
-    if (lane->signature != 0) reports->push_back(lane->report(loop.now()));
+    if (lane->reported) reports->push_back(lane->report(loop.now()));
   }
-  std::sort(reports->begin(), reports->end(), [](const auto& a, const auto& b) { return a.name < b.name; });
   reports_changed(std::move(reports));
 }
 
@@ -411,7 +418,7 @@ void Dispatcher::Impl::answered(Flights::iterator flight, const upstream::Attemp
 
 void Dispatcher::Impl::learn(Lane& lane, uint64_t ticket, const upstream::Attempt& attempt, const upstream::Destination& destination) {
   using Turn = upstream::Breaker::Turn;
-  const Turn turn = lane.leave(ticket, attempt.backend_failed(destination), loop.now());
+  const Turn turn = lane.leave(ticket, attempt.destination_failed(destination), loop.now());
   if (turn == Turn::opened) {
     log::warn("spool: {}: the breaker opens for {} s", destination.name, std::chrono::duration<double>(destination.breaker.open_for).count());
     lane.outage();
@@ -451,8 +458,9 @@ void Dispatcher::Impl::reconsider(Lane& lane) {
 // Of its health check.
 void Dispatcher::Impl::heard(DestinationId id, uint64_t down) {
   Lane& lane = lane_of(id);
-  const bool was_down = std::exchange(lane.urls_down, down) != 0 && lane.destination != nullptr;
   if (lane.destination == nullptr) return;
+  const bool was_down = lane.down();
+  lane.urls_down = down;
   if (lane.down()) lane.outage();
   if (was_down && !lane.down()) lane.breaker.try_now();
   reconsider(lane);
@@ -478,7 +486,7 @@ void Dispatcher::Impl::settle(Lane& lane, Delivery delivery, const upstream::Att
   if (verdict.state == DeliveryState::scheduled) delivery.due = clock.wall() + verdict.wait;
   if (delivery.state == DeliveryState::dead && destination.disable_on_dead && !lane.stop.disabled.on) disable(lane, delivery);
   if (attempt.success(destination)) lane.succeeded(loop.now());
-  else if (attempt.retryable(destination)) {
+  else if (attempt.destination_failed(destination) == true) {
     lane.failed();
     release_surplus(lane);
   }
@@ -551,7 +559,7 @@ void Dispatcher::stop_destination(const StopOrder& order) { impl_->apply_stop(or
 
 void Dispatcher::on_reports(std::function<void(std::shared_ptr<const DestinationReports>)> changed) {
   impl_->reports_changed = std::move(changed);
-  impl_->report_anyway = true;
+  impl_->report_wanted = true;
 }
 
 void Dispatcher::take(std::vector<Leased> leased) {

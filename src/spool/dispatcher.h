@@ -34,6 +34,7 @@ class Dispatcher {
   static constexpr uint32_t kMaxScan = 1'024;
   static constexpr Duration kTick{25};          // due times, rates
   static constexpr Duration kFullScan{5'000};
+  static constexpr Duration kReportEvery{250};  // at most, however many destinations change
   static constexpr Duration kLease{600'000};
   static constexpr Duration kLeaseMargin{60'000};  // past the timeout of what is being sent: its settlement waits, too
   static constexpr Duration kPause{100};        // after "no connection is free"
@@ -56,7 +57,8 @@ class Dispatcher {
   // What stands still from the start, and every change of that which somebody else made durable.
   void set_stops(const std::vector<Stop>& stops);
   void stop_destination(const StopOrder& order);
-  // `changed` runs with the whole list whenever something in it has changed, at most a tick after it did.
+  // `changed` runs with the whole list, in no order, when something in it has changed: a tick later, or kReportEvery after the
+  // last time.
   void on_reports(std::function<void(std::shared_ptr<const DestinationReports>)> changed);
   void take(std::vector<Leased> leased);
   void wake(const std::vector<DestinationId>& destinations);

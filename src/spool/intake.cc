@@ -219,8 +219,9 @@ void Intake::Impl::send_states(Connection& connection) {
 
 void Intake::Impl::tell_states() {
   states_again = loop.now() + kStatesEvery;
+  const std::string bytes = wire::encode(states);
   for (auto& [number, connection] : connections) {
-    if (connection->greeted) send_states(*connection);
+    if (connection->greeted) wire::append_frame(connection->stream.out(), FrameType::destinations, 0, bytes);
   }
 }
 
@@ -247,6 +248,7 @@ void Intake::set_destinations(std::shared_ptr<const upstream::Destinations> dest
 }
 
 void Intake::set_states(wire::DestinationStates states) {
+  if (states == impl_->states) return;
   impl_->states = std::move(states);
   impl_->tell_states();
 }

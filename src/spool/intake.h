@@ -44,7 +44,8 @@ class Intake {
   // Makes the folder when it is missing.
   Result<void> listen(const std::string& socket_path);
   void set_destinations(std::shared_ptr<const upstream::Destinations> destinations);
-  // What workers hear of destinations: at once, when they come, and again every kStatesEvery (a worker may have died over it).
+  // What workers hear of destinations: at once, when they are others than before, and again every kStatesEvery (a worker may
+  // have died over it).
   void set_states(wire::DestinationStates states);
   // No connection is accepted and none kept; puts under way are still committed, their answers go nowhere.
   void stop();

@@ -41,6 +41,15 @@ struct Lane {
     Leased leased;
     MonotonicTime since{};  // in hand
   };
+  // What changes in its report, cheap to compare.
+  struct Standing {
+    std::optional<WallTime> paused, disabled;  // since when
+    std::optional<upstream::Breaker::State> breaker;
+    bool ramping = false;
+    uint64_t urls_down = 0;
+    size_t urls = 0;
+    bool operator==(const Standing&) const = default;
+  };
   std::deque<Pending> pending;         // the longest in hand first
   std::deque<Pending> live;            // while a ramp is on: what the intake handed over; else empty
   size_t held = 0;                     // bytes of bodies of all these and of what is in flight
@@ -58,8 +67,9 @@ struct Lane {
   upstream::Breaker breaker;
   uint64_t urls_down = 0;
   Ramp ramp;
+  bool drained_last = false;           // of two that wait while the ramp rises, the other one is next
   int failures_in_a_row = 0;
-  uint32_t signature = 0;              // of what was last reported
+  std::optional<Standing> reported;    // last
   bool ready = false;                  // stands in the dispatcher's round
   bool told_hot = false;               // the intake may hand over directly
 
@@ -67,7 +77,7 @@ struct Lane {
   bool nothing_in_hand() const { return pending.empty() && live.empty(); }
   bool takes_nothing() const { return destination == nullptr || stop.any() || down(); }
   bool down() const {
-    return urls_down != 0 && static_cast<size_t>(std::popcount(urls_down)) >= destination->urls.size();
+    return destination != nullptr && urls_down != 0 && static_cast<size_t>(std::popcount(urls_down)) >= destination->urls.size();
   }
   bool broken_off(MonotonicTime now) const {
     return destination != nullptr && destination->breaker.on() && breaker.state(now) == upstream::Breaker::State::open;
@@ -84,9 +94,11 @@ struct Lane {
   }
   void use(std::shared_ptr<const upstream::Destination> now_known) {
     const bool fresh = destination == nullptr;
-    if (destination != now_known && credential_wait != Duration{0}) paused_until = {};
+    if (destination != now_known) {
+      if (credential_wait != Duration{0}) paused_until = {};
+      urls_down = 0;  // its urls may be others; the health checks say so at once what they know of them
+    }
     destination = std::move(now_known);
-    if (destination == nullptr || !destination->health.on()) urls_down = 0;
     if (!ramps()) ramp = Ramp();
     if (destination == nullptr || !destination->breaker.on()) breaker.reset();
     if (destination != nullptr) allowed = fresh ? concurrency() : std::min(allowed, concurrency());
@@ -105,9 +117,11 @@ struct Lane {
       fill(now);
       if (tokens < 1) return nullptr;
     }
-    if (!live.empty() && (!ramp.on() || ramp.rising())) return &live;
-    if (ramp.on() && !drain_may_send(now)) return nullptr;
-    return live.empty() ? &pending : &live;
+    if (!ramp.on()) return live.empty() ? &pending : &live;
+    const bool live_waits = !live.empty();
+    if (!ramp.rising()) return !drain_may_send(now) ? nullptr : live_waits ? &live : &pending;
+    const bool drains = !pending.empty() && (!live_waits || !drained_last) && drain_may_send(now);
+    return drains ? &pending : live_waits ? &live : nullptr;
   }
   bool drain_may_send(MonotonicTime now) {
     return draining < ramp.slots(destination->ramp, concurrency(), now) && ramp.may_send(destination->ramp, destination->rate_per_second, now);
@@ -122,6 +136,7 @@ struct Lane {
   bool sent(bool from_live) {
     ++in_flight;
     const bool drains = ramp.on() && !(from_live && ramp.rising());
+    drained_last = drains;
     if (drains) {
       ++draining;
       ramp.sent();
@@ -142,11 +157,17 @@ struct Lane {
     paused_until = now + credential_wait;
     return first;
   }
-  // Nothing to be said of it: 0. Else it changes whenever report() would.
-  uint32_t sign(MonotonicTime now) const {
-    const bool breaks = destination != nullptr && destination->breaker.on();
-    const uint32_t urls = static_cast<uint32_t>(urls_down ^ urls_down >> 32) * 0x9E3779B1U;
-    return (urls & ~0xFFU) | (urls_down != 0 || (destination != nullptr && destination->health.on()) ? 32U : 0) | (ramps() ? 64U : 0) | (ramp.on() ? 128U : 0) | (stop.paused.on ? 1U : 0) | (stop.disabled.on ? 2U : 0) | (breaks ? 4U + (static_cast<uint32_t>(breaker.state(now)) << 3) : 0);
+  // None: nobody stopped it and nothing protects it, so that there is nothing to report.
+  std::optional<Standing> standing(MonotonicTime now) const {
+    Standing made;
+    if (stop.paused.on) made.paused = stop.paused.since;
+    if (stop.disabled.on) made.disabled = stop.disabled.since;
+    if (destination != nullptr && destination->breaker.on()) made.breaker = breaker.state(now);
+    if (destination != nullptr) made.urls = destination->urls.size();
+    made.ramping = ramp.on();
+    made.urls_down = urls_down;
+    const bool guarded = destination != nullptr && (destination->health.on() || ramps());
+    return guarded || stop.any() || made.breaker ? std::optional<Standing>(made) : std::nullopt;
   }
   DestinationReport report(MonotonicTime now) const {
     DestinationReport made;

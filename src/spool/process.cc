@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/core_dumps.h"
+#include "base/descriptors.h"
 #include "base/log.h"
 #include "base/service_manager.h"
 #include "spool/dispatcher.h"
@@ -30,6 +31,7 @@ class Process {
   void watch_signals();
   void reload();
   void use(std::shared_ptr<const conf::Configuration> configuration, upstream::Destinations destinations);
+  wire::DestinationStates states_of(const DestinationReports& reports);
   void stop();
   void end();
   void die(const std::string& reason);
@@ -45,6 +47,7 @@ class Process {
   AttemptTimes attempt_times_;
   std::unique_ptr<Store> store_;
   wire::DestinationStates first_states_;  // of what stands still at the start: workers hear it with the first hello
+  size_t states_left_out_ = 0;
   std::unique_ptr<StoreOperations> operations_;
   std::unique_ptr<Retention> retention_;
   std::unique_ptr<Resident<Dispatcher>> dispatcher_;
@@ -100,6 +103,7 @@ Result<void> Process::start(const MakeCompanion& make_companion) {
   auto destinations = upstream::build_destinations(*configuration_, problems);
   if (!problems.empty()) return invalid(problems.to_string());
   destinations_ = std::make_shared<const upstream::Destinations>(std::move(destinations));
+  raise_descriptors();  // every delivery under way has one, and every kept connection and health check
   StoreOptions options;
   options.folder = configuration_->spool.path;
   options.map_bytes = configuration_->spool.size;
@@ -135,7 +139,7 @@ Result<void> Process::start(const MakeCompanion& make_companion) {
   if (make_rerun_) operations_->set_rerun(make_rerun_(configuration_));
   auto first = std::make_shared<DestinationReports>();
   for (const Stop& stop : *stops) first->push_back(DestinationReport{.destination = stop.destination, .name = stop.name, .stop = stop});
-  first_states_ = told(*first);
+  first_states_ = states_of(*first);
   operations_->control().report(std::move(first));
   if (make_companion) {
     auto companion = make_companion(loop_, *operations_, clock_, *configuration_);
@@ -170,11 +174,21 @@ Result<void> Process::start_intake() {
     dispatcher.on_reports([this](std::shared_ptr<const DestinationReports> reports) {
       operations_->control().report(reports);
       loop_.post([this, reports = std::move(reports)] {
-        if (intake_) intake_->post([states = told(*reports)](Intake& intake) { intake.set_states(states); });
+        if (intake_) intake_->post([states = states_of(*reports)](Intake& intake) { intake.set_states(states); });
       });
     });
   });
   return listening;
+}
+
+wire::DestinationStates Process::states_of(const DestinationReports& reports) {
+  const bool warned = states_left_out_ > 0;
+  auto states = told(reports, wire::kMaxDestinationStates, &states_left_out_);
+  if (states_left_out_ > 0 && !warned) {
+    log::warn("spool: of more than {} destinations there is something to say; mode forward does not hear of {} of them, stops are told first",
+              wire::kMaxDestinationStates, states_left_out_);
+  }
+  return states;
 }
 
 void Process::reload() {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/check.h"
 #include "wire/codec.h"
 
 namespace belay::wire {
@@ -464,13 +465,13 @@ Result<State> decode_state(std::string_view bytes) {
 }
 
 void append(std::string& out, const DestinationStates& states) {
-  const size_t count = std::min(states.size(), kMaxDestinationStates);
+  BELAY_CHECK(states.size() <= kMaxDestinationStates);
   put_u8(out, kEncoding);
-  put_be32(out, static_cast<uint32_t>(count));
-  for (size_t i = 0; i < count; ++i) {
-    put_be64(out, states[i].destination);
-    put_u8(out, states[i].flags);
-    put_be64(out, states[i].urls_down);
+  put_be32(out, static_cast<uint32_t>(states.size()));
+  for (const DestinationState& state : states) {
+    put_be64(out, state.destination);
+    put_u8(out, state.flags);
+    put_be64(out, state.urls_down);
   }
 }
 
