@@ -59,6 +59,7 @@ class Worker {
   std::vector<std::string> facts_;   // labels of what the rules of a source prove
   event::Timer counters_timer_, stop_timer_, last_words_timer_, doors_timer_;
   MonotonicTime last_words_until_{}, doors_open_at_{};
+  bool spool_spoke_ = false;  // of destinations
   bool stopping_ = false;
 };
 
@@ -73,7 +74,11 @@ Worker::Worker(const Generation& generation, const WorkerPlace& place)
       spool_(generation.configuration->spool.socket.empty()
                  ? nullptr
                  : wire::connect_spool(loop_, {.socket_path = generation.configuration->spool.socket,
-                                             .destinations = [&states = place.shared.states](const wire::DestinationStates& told) { states.tell(told); },
+                                             .destinations =
+                                                 [this](const wire::DestinationStates& told) {
+                                                   place_.shared.states.tell(told);
+                                                   spool_spoke_ = true;
+                                                 },
                                              .away = [&states = place.shared.states] { states.spool_away(); }})),
       counters_(generation.ruleset->sources.size()),
       services_{.clock = clock_,
@@ -111,10 +116,10 @@ int Worker::run() {
   return 0;
 }
 
-// Accepts once the spool is there, or without it when it does not come.
+// Accepts once the spool is there and has said which destinations stand still, or without it when it does not come.
 void Worker::open_doors() {
   if (stopping_) return;
-  if (spool_ && !spool_->available() && loop_.now() < doors_open_at_) return doors_timer_.start(kLookForSpool);
+  if (spool_ && !(spool_->available() && spool_spoke_) && loop_.now() < doors_open_at_) return doors_timer_.start(kLookForSpool);
   listen();
   tell_ready();
 }

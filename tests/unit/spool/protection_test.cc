@@ -2,8 +2,11 @@
 // breaker, the ramp, health checks.
 #include <doctest/doctest.h>
 
+#include <ctime>
+
 #include "event/simple_server.h"
 #include "spool/dispatcher.h"
+#include "spool/health.h"
 #include "spool/lane.h"
 #include "tests/store/harness.h"
 
@@ -288,6 +291,147 @@ TEST_CASE("a_batch_is_one_request_to_the_breaker_and_one_attempt_of_each_member"
   REQUIRE(p.until([&] { return p.state() == "breaker_open"; }));
   CHECK(p.seen == 2);
   CHECK(p.bodies[0] == p.bodies[1]);
+}
+
+TEST_CASE("while_the_drain_rises_and_both_wait_what_comes_now_leaves_the_drain_its_share") {
+  auto to = std::make_shared<upstream::Destination>();
+  to->concurrency = 8;
+  to->ramp = Duration(60'000);
+  to->rate_per_second = 50;
+  ManualClock clock;
+  Lane lane;
+  lane.use(to);
+  lane.ramp.out();
+  lane.ramp.succeeded(clock.monotonic());
+  clock.advance(Duration(60'000));  // risen: half of the rate
+  int drained = 0, live = 0;
+  for (int ms = 0; ms < 10'000; ms += 25) {
+    clock.advance(Duration(25));
+    lane.pending.resize(100);
+    lane.live.resize(100);
+    while (const auto* from = lane.next(clock.monotonic())) {
+      const bool is_live = from == &lane.live;
+      ++(is_live ? live : drained);
+      if (lane.sent(is_live)) --lane.draining;
+      --lane.in_flight;
+    }
+  }
+  CHECK(drained >= 230);
+  CHECK(drained <= 260);
+  CHECK(live >= 230);
+  to->rate_per_second = 0;
+  to->concurrency = 1;  // nothing but turns is left to share
+  lane.allowed = 1;
+  std::vector<bool> turns;
+  for (int i = 0; i < 4; ++i) {
+    const bool is_live = lane.next(clock.monotonic()) == &lane.live;
+    turns.push_back(is_live);
+    if (lane.sent(is_live)) --lane.draining;
+    --lane.in_flight;
+  }
+  CHECK(turns[0] != turns[1]);
+  CHECK(turns[0] == turns[2]);
+  CHECK(turns[1] == turns[3]);
+}
+
+TEST_CASE("what_the_sender_made_impossible_to_send_is_no_outage_of_the_backend") {
+  Protected p;
+  upstream::Destination to = p.crm();
+  to.append_path = true;
+  to.ramp = Duration(60'000);
+  to.breaker = {.failures = 2, .of_last = 2, .open_for = Duration(60'000)};
+  to.retry.schedule = std::vector<Duration>(4, Duration(0));
+  p.start(to);
+  NewMessage climbs = p.maker.message({"crm"});
+  auto message = std::make_shared<Message>(*climbs.message);
+  message->request.path_rest = "/../secret";
+  climbs.message = message;
+  REQUIRE(commit(*p.store, put(std::move(climbs))).ok());
+  p.dispatcher->wake({destination_id("crm")});
+  REQUIRE(p.until([&] { return backlog(*p.store, "crm").dead == 1; }));
+  p.pass(Duration(50));
+  CHECK(p.state() == "ok");
+  CHECK(p.seen == 0);
+}
+
+TEST_CASE("a_health_check_is_healthy_with_2xx_whatever_success_says_of_webhooks") {
+  Protected p;
+  upstream::Destination to = p.crm();
+  to.success = *upstream::StatusSet::parse({"202"});
+  to.health = {.path = "/healthz", .every = Duration(30), .timeout = Duration(1'000)};
+  p.start(to);
+  REQUIRE(p.until([&] { return p.healthy_requests >= 4; }));
+  CHECK(p.state() == "ok");
+}
+
+TEST_CASE("health_checks_of_many_destinations_are_spread_and_keep_no_connection") {
+  Protected p;
+  event::Resolver resolver(p.loop);
+  HealthChecks checks(p.loop, resolver, [](DestinationId, uint64_t) {});
+  std::unordered_map<DestinationId, std::shared_ptr<const upstream::Destination>> all;
+  constexpr size_t kMany = 100;
+  for (size_t i = 0; i < kMany; ++i) {
+    auto to = std::make_shared<upstream::Destination>(p.crm());
+    to->key = i + 1;
+    to->health = {.path = "/healthz", .every = Duration(2'000), .timeout = Duration(1'000)};
+    all[to->key] = std::move(to);
+  }
+  const MonotonicTime start = p.loop.now();
+  checks.use(all);
+  REQUIRE(p.until([&] { return p.seen >= kMany; }));
+  CHECK(p.loop.now() - start >= Duration(1'500));
+  CHECK(checks.under_way() <= 2);
+}
+
+TEST_CASE("ten_thousand_destinations_that_change_all_the_time_are_reported_four_times_a_second") {
+  Protected p;
+  auto made = std::make_shared<upstream::Destinations>();
+  constexpr size_t kMany = 10'000;
+  std::vector<StopOrder> orders;
+  for (size_t i = 0; i < kMany; ++i) {
+    auto to = std::make_shared<upstream::Destination>(p.crm());
+    to->name = "tenant-" + std::to_string(i);
+    to->key = destination_id(to->name);
+    to->breaker = {.failures = 2, .of_last = 2, .open_for = Duration(60'000)};
+    orders.push_back({to->key, to->name, StopKind::paused, true, "anna", "an outage", p.clock.wall()});
+    (*made)[to->name] = std::move(to);
+  }
+  Dispatcher dispatcher(p.loop, *p.store, p.clock);
+  size_t reports = 0, told_of = 0, next = 0;
+  dispatcher.on_reports([&](std::shared_ptr<const DestinationReports> now) {
+    ++reports;
+    told_of = told(*now).size();
+  });
+  dispatcher.set_destinations(made);
+  p.pass(Duration(300));
+  reports = 0;
+  event::Timer changes(p.loop, [&] {
+    dispatcher.stop_destination(orders[next++]);
+    changes.start(Duration(5));
+  });
+  changes.start(Duration(0));
+  const std::clock_t before = std::clock();
+  p.pass(Duration(1'000));
+  MESSAGE("1 s of 10,000 lanes, 40 ticks: " << 1'000.0 * static_cast<double>(std::clock() - before) / CLOCKS_PER_SEC << " ms of processor time");
+  CHECK(reports >= 1);
+  CHECK(reports <= 5);
+  changes.cancel();
+  REQUIRE(p.until([&] { return told_of == next; }));  // the last of them, too
+}
+
+TEST_CASE("when_more_is_to_be_told_than_a_frame_holds_stops_are_told_first") {
+  DestinationReports reports(4);
+  for (size_t i = 0; i < reports.size(); ++i) reports[i].destination = i;
+  for (const size_t broken : {0, 1, 2}) reports[broken].breaker = upstream::Breaker::State::open;
+  reports[3].stop.disabled.on = true;
+  size_t left_out = 0;
+  CHECK(told(reports, 4, &left_out).size() == 4);
+  CHECK(left_out == 0);
+  const auto states = told(reports, 2, &left_out);
+  REQUIRE(states.size() == 2);
+  CHECK(left_out == 2);
+  CHECK(states[0].destination == 3);
+  CHECK(states[1].destination == 0);
 }
 
 TEST_CASE("what_workers_hear_is_what_they_need_to_hold_back") {
