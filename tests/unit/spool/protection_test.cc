@@ -322,7 +322,7 @@ TEST_CASE("while_the_drain_rises_and_both_wait_what_comes_now_leaves_the_drain_i
   to->rate_per_second = 0;
   to->concurrency = 1;  // nothing but turns is left to share
   lane.allowed = 1;
-  std::vector<bool> turns;
+  std::vector<int> turns;
   for (int i = 0; i < 4; ++i) {
     const bool is_live = lane.next(clock.monotonic()) == &lane.live;
     turns.push_back(is_live);
