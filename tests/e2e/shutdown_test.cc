@@ -4,18 +4,16 @@
 #include <signal.h>
 
 #include <algorithm>
-#include <atomic>
 #include <chrono>
-#include <mutex>
-#include <optional>
 #include <set>
 #include <stdexcept>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "support/backend.h"
 #include "support/gateway.h"
+#include "support/senders.h"
+#include "support/skip.h"
 
 using namespace belay::test;
 
@@ -27,49 +25,6 @@ std::string rules(const Backend& backend) {
          "  later: { match: { path: /later }, trust: open, mode: spool, routes: [{ to: later }] }\n"
          "destinations:\n  now: " + url + " }\n  later: " + url + ", concurrency: 1 }\n";
 }
-
-// Senders that note which of their webhooks, each with a body of its own, got a 2xx.
-class Senders {
- public:
-  Senders(const std::string& address, int count) {
-    for (int i = 0; i < count; ++i) threads_.emplace_back([this, address, i] { run(address, i); });
-  }
-  ~Senders() { finish(); }
-  void finish() {
-    stop_ = true;
-    for (std::thread& thread : threads_) thread.join();
-    threads_.clear();
-  }
-  std::set<std::string> acknowledged() {
-    const std::lock_guard lock(mutex_);
-    return acknowledged_;
-  }
-
- private:
-  void run(const std::string& address, int sender) {
-    std::optional<Connection> connection;
-    for (int number = 0; !stop_; ++number) {
-      const std::string body = "{\"sender\":" + std::to_string(sender) + ",\"number\":" + std::to_string(number) + "}";
-      std::optional<Answer> answer;
-      try {
-        if (!connection) connection.emplace(address);
-        if (connection->send(request("POST", number % 2 == 0 ? "/now" : "/later", {}, body))) answer = connection->read_answer();
-      } catch (const std::runtime_error&) {  // refused: it has stopped
-      }
-      if (answer && answer->status / 100 == 2) {
-        const std::lock_guard lock(mutex_);
-        acknowledged_.insert(body);
-      }
-      if (!answer || answer->field("Connection") == "close") connection.reset();
-      std::this_thread::sleep_for(Milliseconds(2));  // the pace of the sender
-    }
-  }
-
-  std::atomic<bool> stop_{false};
-  std::mutex mutex_;
-  std::set<std::string> acknowledged_;
-  std::vector<std::thread> threads_;
-};
 
 bool refuses(const std::string& address) {
   try {
@@ -172,7 +127,7 @@ TEST_CASE("a_proxy_that_does_not_stop_in_time_is_killed_with_its_workers") {
 
 TEST_CASE("a_disk_that_fails_right_after_the_start_leaves_forwarding_alone_and_the_spool_comes_back") {
   if (run({"strace", "-f", "-o", "/dev/null", "true"}).code != 0) {
-    MESSAGE("strace cannot trace here: skipped");
+    skip("strace cannot trace here");
     return;
   }
   const TempFolder folder;

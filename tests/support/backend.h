@@ -28,6 +28,7 @@ class Backend {
   std::vector<Seen> seen() const;
   std::vector<std::string> delivered_ids() const;  // of what it answered 200, in the order of arrival: for very many
   size_t seen_count() const;
+  std::string record_file() const { return base_ + ".record"; }  // lines as backend_main.cc describes
 
  private:
   std::string base_;
