@@ -2,6 +2,7 @@
 
 #include <lmdb.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -21,6 +22,7 @@ std::string_view to_view(const MDB_val& value) { return {static_cast<const char*
 
 // RULE: ENOSPC is `full`, not `io`, although it comes from the commit: LMDB writes the pages before it syncs and before the
 // meta page, so nothing refers to what was not written, and a disk that is full must not end the process.
+// A write that found room for its first pages only is EIO to LMDB: WriteTransaction::commit() looks at the disk then.
 bool is_full(int code) {
   return code == MDB_MAP_FULL || code == MDB_TXN_FULL || code == ENOSPC || code == EDQUOT;
 }
@@ -152,6 +154,12 @@ Result<Table> Environment::table(const char* name) {
   return Table{dbi};
 }
 
+bool Environment::disk_is_full() const {
+  mdb_filehandle_t file = -1;
+  struct statvfs disk {};
+  return mdb_env_get_fd(env_, &file) == 0 && fstatvfs(file, &disk) == 0 && disk.f_bavail * disk.f_frsize < kNoRoom;
+}
+
 uint64_t Environment::map_bytes() const {
   MDB_envinfo info{};
   mdb_env_info(env_, &info);
@@ -255,7 +263,8 @@ Result<void> WriteTransaction::commit() {
   if (failed()) return error();
   MDB_txn* txn = txn_;
   txn_ = nullptr;  // gone whatever happens
-  if (!check(mdb_txn_commit(txn))) return error();
+  const int code = mdb_txn_commit(txn);
+  if (!check(code == EIO && environment_.disk_is_full() ? ENOSPC : code)) return error();
   return {};
 }
 

@@ -25,6 +25,7 @@ class Environment {
  public:
   static constexpr unsigned kMaxTables = 32;
   static constexpr unsigned kMaxReaders = 126;
+  static constexpr uint64_t kNoRoom = 64 << 10;  // a disk with less is full
 
   // Opens or creates `folder`/data.mdb and lock.mdb. corrupt: not an LMDB file, or pages in use are
   // missing at its end.
@@ -45,6 +46,7 @@ class Environment {
   uint64_t map_bytes() const;
   uint64_t touched_bytes() const;  // up to the last page ever used: an upper bound of used_bytes(), cheap
   uint64_t used_bytes() const;     // without free pages; reads the free list
+  bool disk_is_full() const;
   MDB_env* raw() const { return env_; }
 
  private:

@@ -118,6 +118,7 @@ struct Intake::Impl {
   wire::State told;
   wire::DestinationStates states;
   MonotonicTime states_again{};
+  bool lines_wait = false;  // the store does not take them: said once
   event::Timer state_timer;
   event::Loop::TurnEnd turn_end;
   // Outlives the intake in callbacks of the store.

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <utility>
 
 #include "base/log.h"
 #include "spool/intake_impl.h"
@@ -42,10 +43,11 @@ void Intake::Impl::lines_committed(uint64_t number, bool ok) {
   Lines& done = at->second;
   const size_t count = std::exchange(done.committing, 0);
   if (!ok) {
-    log::warn("spool: lines of the books could not be committed; they are kept and tried again");
+    if (!std::exchange(lines_wait, true)) log::warn("spool: lines of the books could not be committed; they are kept and tried again");
     done.failed = true;
     return;
   }
+  if (std::exchange(lines_wait, false)) log::info("spool: lines of the books are committed again");
   Connection* const connection = find(number);
   if (connection != nullptr) {
     wire::append_frame(connection->stream.out(), FrameType::events_ack, static_cast<uint32_t>(done.waiting[count - 1].number), {});

@@ -7,14 +7,16 @@
 
 namespace belay::spool {
 
-double SpaceWatch::disk_used() const {
+double SpaceWatch::disk_used(uint64_t free_in_file) const {
   if (told_disk_used_) return told_disk_used_();
   struct statvfs disk {};
   if (statvfs(folder_.c_str(), &disk) != 0) return 0;  // the commit itself will tell
-  // As df says it: what is kept for root, or beyond a quota, is neither used nor to be had.
+  // As df says it: what is kept for root, or beyond a quota, is neither used nor to be had. The file never gets shorter: what
+  // is free in it is room, or a spool that filled its disk would refuse for ever.
   const auto used = static_cast<double>(disk.f_blocks - disk.f_bfree);
   const double all = used + static_cast<double>(disk.f_bavail);
-  return all > 0 ? used / all : 0;
+  const double own = static_cast<double>(free_in_file) / static_cast<double>(disk.f_frsize);
+  return all > 0 ? std::max(0.0, used - own) / all : 0;
 }
 
 const std::string& SpaceWatch::refusal(bool now_please) {
@@ -23,11 +25,12 @@ const std::string& SpaceWatch::refusal(bool now_please) {
   next_ = now + kEvery;
   const auto map = static_cast<double>(environment_.map_bytes());
   const double limit = reason_.empty() ? StoreOptions::kIntakeStops : StoreOptions::kIntakeResumes;
-  used_ = environment_.touched_bytes();
-  // The free list is only read when the file has ever been that large.
-  if (static_cast<double>(used_) >= limit * map) used_ = environment_.used_bytes();
+  const uint64_t touched = environment_.touched_bytes();
+  used_ = touched;
+  // The free list is only read when the file has ever been that large, or the disk is that full.
+  if (static_cast<double>(touched) >= limit * map || disk_used(0) >= limit) used_ = environment_.used_bytes();
   const double map_part = static_cast<double>(used_) / map;
-  const double disk_part = disk_used();
+  const double disk_part = disk_used(touched - std::min(touched, used_));
   part_ = std::max(map_part, disk_part);
   if (map_part >= limit) {
     reason_ = fmt::format("map {:.0f}% full", map_part * 100);

@@ -26,7 +26,7 @@ class SpaceWatch {
   double part() const { return part_; }  // of map or disk that is in use, what is fuller
 
  private:
-  double disk_used() const;
+  double disk_used(uint64_t free_in_file) const;  // as a part of what there is
   lmdb::Environment& environment_;
   const Clock& clock_;
   std::string folder_;

@@ -26,7 +26,7 @@ int free_port() {
 Gateway::Gateway(const TempFolder& folder, GatewayOptions options)
     : folder_(folder.path()), command_(options.command), port_(free_port()), admin_port_(free_port()), expect_alerts_(options.expect_alerts) {
   const std::string listen = options.listen.empty() ? "    - " + address() + "\n    - unix:run/proxy.sock\n" : options.listen;
-  folder.write("belay.yaml", "proxy:\n  listen:\n" + listen + options.proxy + "spool: { size: 1GB }\nadmin: { listen: \"127.0.0.1:" +
+  folder.write("belay.yaml", "proxy:\n  listen:\n" + listen + options.proxy + "spool: " + options.spool + "\nadmin: { listen: \"127.0.0.1:" +
                                  std::to_string(admin_port_) + "\", token: " + options.admin_token + (options.admin.empty() ? "" : ", " + options.admin) + " }\nrules: [\"rules.d/*.yaml\"]\n" + options.main);
   folder.write("rules.d/test.yaml", options.rules);
   process_ = std::make_unique<Process>(

@@ -15,6 +15,7 @@ struct GatewayOptions {
   std::string rules;          // content of rules.d/test.yaml
   std::string proxy = {};     // further lines under proxy: ("  workers: 2\n")
   std::string listen = {};    // list items instead of the default 127.0.0.1:PORT and unix socket
+  std::string spool = "{ size: 1GB }";
   std::string main = {};      // further top-level sections of belay.yaml
   std::string admin_token = "test-token";
   std::string admin = {};     // further settings of admin, as in a flow mapping ("tokens: { … }")

@@ -1,0 +1,88 @@
+#include "faults/disk.h"
+
+#include <sched.h>
+#include <signal.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+
+#include "faults/fault.h"
+#include "support/skip.h"
+
+namespace belay::test {
+
+bool own_mounts() {
+  static const bool allowed = unshare(CLONE_NEWNS) == 0 && ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0;
+  if (!allowed) skip(std::string("file systems cannot be mounted here (root is needed): ") + std::strerror(errno));
+  return allowed;
+}
+
+MemoryDisk::MemoryDisk(const std::string& folder, const std::string& size) : folder_(folder) {
+  std::filesystem::create_directories(folder);
+  if (::mount("tmpfs", folder.c_str(), "tmpfs", 0, ("size=" + size).c_str()) != 0) throw std::runtime_error("tmpfs cannot be mounted");
+}
+
+MemoryDisk::~MemoryDisk() { umount2(folder_.c_str(), MNT_DETACH); }
+
+bool LoopDisk::make(const std::string& image) {
+  if (!has_tool("mkfs.ext4") || !has_tool("xfs_io")) return false;
+  if (!std::filesystem::exists(image)) {
+    std::ofstream(image).close();
+    std::filesystem::resize_file(image, 96u << 20);
+  }
+  const Finished made = run({"sh", "-c", "PATH=$PATH:/sbin:/usr/sbin mkfs.ext4 -q -F " + image});
+  if (made.code != 0) skip("mkfs.ext4 failed: " + made.err);
+  return made.code == 0;
+}
+
+bool LoopDisk::mount() {
+  std::filesystem::create_directories(folder_);
+  const Finished done = run({"mount", "-o", "loop", image_, folder_});
+  mounted_ = done.code == 0;
+  if (!mounted_) skip("a file cannot be mounted through a loop device here: " + done.err);
+  return mounted_;
+}
+
+bool LoopDisk::cut() { return run({"sh", "-c", "PATH=$PATH:/sbin:/usr/sbin xfs_io -x -c shutdown " + folder_}).code == 0; }
+
+void LoopDisk::unmount() {
+  if (mounted_ && umount(folder_.c_str()) != 0) umount2(folder_.c_str(), MNT_DETACH);
+  mounted_ = false;
+}
+
+bool BlockDevice::possible() {
+  if (!has_tool("nbdkit") || !has_tool("nbdfuse")) return false;
+  if (access("/dev/fuse", R_OK | W_OK) != 0) skip("there is no /dev/fuse here");
+  return access("/dev/fuse", R_OK | W_OK) == 0;
+}
+
+BlockDevice::BlockDevice(const TempFolder& folder) : folder_(folder.path()) {
+  const std::string socket = folder / "nbd.sock";
+  server_ = std::make_unique<Process>(std::vector<std::string>{"nbdkit", "-f", "-U", socket, "--filter=error", "memory", "96M", "error-pwrite-rate=100%",
+                                                               "error-file=" + (folder / "errors")},
+                                      folder / "nbdkit");
+  folder.write("device/disk", "");
+  wait_for([&] { return std::filesystem::exists(socket); });
+  file_ = std::make_unique<Process>(std::vector<std::string>{"nbdfuse", image(), "--unix", socket}, folder / "nbdfuse");
+  ready_ = wait_for([&] { return std::filesystem::file_size(image()) > 0; });
+}
+
+BlockDevice::~BlockDevice() {
+  stalled(false);
+  umount2(image().c_str(), MNT_DETACH);
+}
+
+void BlockDevice::errors(bool on) const {
+  const std::string trigger = folder_ + "/errors";
+  if (on) std::ofstream(trigger).close();
+  else unlink(trigger.c_str());
+}
+
+void BlockDevice::stalled(bool on) const { server_->signal(on ? SIGSTOP : SIGCONT); }
+
+}  // namespace belay::test
