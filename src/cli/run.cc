@@ -10,6 +10,8 @@
 //   a half dies       at once again after a life of kStable, else after a wait that doubles up to kBackOffMax. When it refuses
 //                     its first start (exit code 1: a port in use, a foreign store), everything stops with exit code 1. A
 //                     disk that fails (spool::kStorageFailed) does not count as that: the proxy forwards without a spool.
+//   a store that is damaged (spool::kStoreDamaged, or kCrashes deaths by a bad page right after the start)
+//                     refuses its first start the same way; later the spool stays stopped and the proxy forwards
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/prctl.h>
@@ -40,12 +42,14 @@
 #include "conf/configuration.h"
 #include "modules/modules.h"
 #include "proxy/generation.h"
+#include "spool/process.h"
 
 namespace belay::cli {
 
 namespace {
 
 constexpr Duration kStable{5'000};
+constexpr int kCrashes = 5;
 constexpr Duration kBackOff{100};
 constexpr Duration kBackOffMax{5'000};
 constexpr Duration kSpoolFirst{10'000};
@@ -58,6 +62,8 @@ struct Half {
   std::string command;  // "spool" | "proxy"
   pid_t pid = 0;
   bool started_before = false;
+  bool was_stable = false;
+  int crashes = 0;  // in a row, none of them after a life of kStable
   MonotonicTime started{};
   MonotonicTime start_again_at{};
   Duration back_off{0};
@@ -81,6 +87,8 @@ class Supervisor {
   [[noreturn]] void become(const Half& half, pid_t supervisor);
   void reap();
   void half_ended(Half& half, int status);
+  bool finds_damage(Half& half, int status, bool stable) const;
+  void leave_stopped(Half& half);
   void stop(int code);
   void stop_at_once();
   void go_on_stopping();
@@ -248,6 +256,8 @@ void Supervisor::half_ended(Half& half, int status) {
   const bool stable = now() - half.started >= kStable;
   if (WIFEXITED(status) && WEXITSTATUS(status) == 1 && !half.started_before && !stable) return stop(1);  // it has said why
   half.started_before = true;
+  half.was_stable = half.was_stable || stable;
+  if (finds_damage(half, status, stable)) return half.was_stable ? leave_stopped(half) : stop(1);
   half.back_off = stable ? Duration{0} : std::clamp(half.back_off * 2, kBackOff, kBackOffMax);
   half.start_again_at = now() + half.back_off;
   if (WIFSIGNALED(status)) {
@@ -256,6 +266,25 @@ void Supervisor::half_ended(Half& half, int status) {
   } else {
     log::error("belay {} ({}) ended with exit code {} and is started again", half.command, pid, WEXITSTATUS(status));
   }
+}
+
+// What a spool finds in its file it finds again: that must not go round for ever. Pages that are damaged so that LMDB does not
+// see it show as an access to memory that is not there.
+bool Supervisor::finds_damage(Half& half, int status, bool stable) const {
+  if (&half != &spool_) return false;
+  if (WIFEXITED(status) && WEXITSTATUS(status) == spool::kStoreDamaged) return true;
+  const bool bad_page = WIFSIGNALED(status) && (WTERMSIG(status) == SIGSEGV || WTERMSIG(status) == SIGBUS);
+  half.crashes = bad_page && !stable ? half.crashes + 1 : 0;
+  if (half.crashes < kCrashes) return false;
+  log::alert("belay spool was ended by signal {} ({}) {} times right after its start: its store is damaged", WTERMSIG(status),
+             ::strsignal(WTERMSIG(status)), kCrashes);
+  return true;
+}
+
+void Supervisor::leave_stopped(Half& half) {
+  half.start_again_at = MonotonicTime::max();
+  log::alert("belay {} finds its store damaged and stays stopped; webhooks are forwarded, what must be stored gets 503. Restore "
+             "the folder of spool.path from a copy or move it away, then start belay again", half.command);
 }
 
 void Supervisor::stop(int code) {

@@ -7,9 +7,11 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <vector>
 
 #include "base/check.h"
+#include "base/log.h"
 
 namespace belay::spool::lmdb {
 
@@ -27,8 +29,20 @@ bool is_full(int code) {
   return code == MDB_MAP_FULL || code == MDB_TXN_FULL || code == ENOSPC || code == EDQUOT;
 }
 
+// Pages of the file that do not fit together: no disk says so, what was written is not what is read.
+bool is_damage(int code) {
+  return code == MDB_CORRUPTED || code == MDB_PAGE_NOTFOUND || code == MDB_CURSOR_FULL;
+}
+
 Error to_error(int code) {
+  if (is_damage(code)) return {ErrorKind::corrupt, std::string("store: data.mdb is damaged: ") + mdb_strerror(code)};
   return {is_full(code) ? ErrorKind::full : ErrorKind::io, std::string("store: ") + mdb_strerror(code)};
+}
+
+// LMDB found its pages wrong where it cannot return an error; by itself it would abort() without a line in our log.
+void end_damaged(MDB_env* /*env*/, const char* what) {
+  log::alert("spool ends: store: data.mdb is damaged: {}", what);
+  std::_Exit(kDamagedExit);
 }
 
 Error open_error(int code, const std::string& folder) {
@@ -52,6 +66,7 @@ Result<std::unique_ptr<Environment>> Environment::open(const std::string& folder
   int code = mdb_env_set_mapsize(env, map_bytes);
   if (code == 0) code = mdb_env_set_maxdbs(env, kMaxTables);
   if (code == 0) code = mdb_env_set_maxreaders(env, kMaxReaders);
+  if (code == 0) code = mdb_env_set_assert(env, end_damaged);
   // MDB_NOTLS: a read transaction belongs to its object, not to the thread. No flag that weakens syncing (P1).
   if (code == 0) code = mdb_env_open(env, folder.c_str(), MDB_NOTLS, 0600);
   if (code != 0) return open_error(code, folder);

@@ -20,6 +20,8 @@ struct MDB_cursor;
 namespace belay::spool::lmdb {
 
 using Table = unsigned int;
+// The process ends with it where LMDB finds damage that it cannot report.
+inline constexpr int kDamagedExit = 4;
 
 class Environment {
  public:
@@ -67,7 +69,7 @@ class Transaction {
   std::optional<std::string_view> get(Table table, std::string_view key);
   uint64_t entries(Table table);
   bool failed() const { return code_ != 0; }
-  Error error() const;  // full: no room in map or on disk; io: everything else
+  Error error() const;  // full: no room in map or on disk; corrupt: its pages do not fit together; io: everything else
 
  protected:
   friend class Cursor;

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/service_manager.h"
 #include "spool/dispatcher.h"
+#include "spool/environment.h"
 #include "spool/intake.h"
 #include "spool/resident.h"
 #include "spool/retention.h"
@@ -18,6 +19,13 @@
 namespace belay::spool {
 
 namespace {
+
+static_assert(kStoreDamaged == lmdb::kDamagedExit);
+
+int exit_code(const Error& error) {
+  if (error.kind == ErrorKind::io) return kStorageFailed;
+  return error.kind == ErrorKind::corrupt ? kStoreDamaged : 1;
+}
 
 class Process {
  public:
@@ -34,7 +42,7 @@ class Process {
   wire::DestinationStates states_of(const DestinationReports& reports);
   void stop();
   void end();
-  void die(const std::string& reason);
+  void die(const Error& error);
 
   const conf::LoadOptions load_;
   const MakeRerun make_rerun_;
@@ -54,7 +62,7 @@ class Process {
   std::unique_ptr<Resident<Intake>> intake_;
   std::unique_ptr<Companion> companion_;
   bool stopping_ = false;
-  bool storage_failed_ = false;  // at start
+  int start_failed_ = 1;  // the exit code then
 };
 
 int Process::run(std::shared_ptr<const conf::Configuration> configuration, const MakeCompanion& make_companion) {
@@ -62,7 +70,7 @@ int Process::run(std::shared_ptr<const conf::Configuration> configuration, const
   if (auto started = start(make_companion); !started) {
     log::error("{}", started.error().message);
     end();
-    return storage_failed_ ? kStorageFailed : 1;
+    return start_failed_;
   }
   watch_signals();
   retention_ = std::make_unique<Retention>(loop_, *store_, clock_);
@@ -108,10 +116,10 @@ Result<void> Process::start(const MakeCompanion& make_companion) {
   options.folder = configuration_->spool.path;
   options.map_bytes = configuration_->spool.size;
   options.on_changed = [this](const std::vector<MessageId>& changed) { feed_.add(changed); };
-  options.on_fatal = [this](const std::string& reason) { die(reason); };
+  options.on_fatal = [this](const Error& error) { die(error); };
   auto store = open_lmdb_store(options, clock_);
   if (!store) {
-    storage_failed_ = store.error().kind == ErrorKind::io;
+    start_failed_ = exit_code(store.error());
     return store.error();
   }
   store_ = std::move(*store);
@@ -230,8 +238,8 @@ void Process::stop() {
   dispatcher_->post([this](Dispatcher& dispatcher) {
     dispatcher.stop(kStopLimit, kSettleLimit, [this](size_t unsettled) {
       if (unsettled > 0) {
-        die("the store does not take what became of " + std::to_string(unsettled) +
-            " deliveries; they are sent again after the start");
+        die(io_error("the store does not take what became of " + std::to_string(unsettled) +
+                     " deliveries; they are sent again after the start"));
       }
       loop_.post([this] { loop_.stop(); });
     });
@@ -240,9 +248,9 @@ void Process::stop() {
 
 // On the store's or the dispatcher's thread. Nothing is saved by an orderly end: what is not committed was not acknowledged, and other threads may
 // wait for a disk that does not answer.
-void Process::die(const std::string& reason) {
-  log::alert("spool ends: {}", reason);
-  std::_Exit(kStorageFailed);
+void Process::die(const Error& error) {
+  log::alert("spool ends: {}", error.message);
+  std::_Exit(exit_code(error));
 }
 
 }  // namespace

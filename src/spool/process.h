@@ -3,7 +3,8 @@
 // again; a wrong one is logged and the old one stays. SIGTERM, SIGINT: intake closes, what is in flight ends or is given
 // back within kStopLimit, the store closes; answers that cannot be committed within kSettleLimit after that are a storage
 // error. A storage error ends the process at once with exit code kStorageFailed (P10), so that a supervisor can tell a disk
-// that failed from a configuration that cannot work (1).
+// that failed from a configuration that cannot work (1). A store that is damaged beyond setting records aside, or is no store of
+// ours, ends it with kStoreDamaged: to start it again would find the same.
 #pragma once
 
 #include <functional>
@@ -19,6 +20,7 @@
 namespace belay::spool {
 
 inline constexpr int kStorageFailed = 3;
+inline constexpr int kStoreDamaged = 4;
 inline constexpr Duration kStopLimit{20'000};
 inline constexpr Duration kSettleLimit{10'000};
 

@@ -220,9 +220,9 @@ class Store {
 struct StoreOptions {
   std::string folder;
   uint64_t map_bytes = uint64_t{20} << 30;
-  // Called once, on the engine's thread, when the disk failed: everything waiting has failed, nothing is taken any more, the
-  // process must end (P10).
-  std::function<void(const std::string& reason)> on_fatal;
+  // Called once, on a thread of the engine's, when the disk failed (io) or the file is damaged (corrupt): everything waiting has
+  // failed, nothing is taken any more, the process must end (P10).
+  std::function<void(const Error& error)> on_fatal;
   // Called on the engine's thread after a commit, with the ids of lines that were added and of messages whose deliveries were
   // added or took another step.
   std::function<void(const std::vector<MessageId>& changed)> on_changed;

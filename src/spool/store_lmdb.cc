@@ -112,7 +112,7 @@ class LmdbStore final : public Store {
 
   FolderLock lock_;
   const Clock& clock_;
-  std::function<void(const std::string&)> on_fatal_;
+  std::function<void(const Error&)> on_fatal_;
   std::function<void(const std::vector<MessageId>&)> on_changed_;
   std::vector<MessageId> touched_;  // writer only: by the commit under way
   std::unique_ptr<lmdb::Environment> environment_;
@@ -185,6 +185,8 @@ void LmdbStore::lease_due(DestinationId to, WallTime now, uint32_t max, Duration
   const auto task = [this, to, now, max, lease, done] {
     std::vector<DueEntry> care;
     auto found = reader_.lease_due(to, now, max, lease, care);
+    // Without its due times nothing would ever be sent: that is no error to try again.
+    if (!found && found.error().kind == ErrorKind::corrupt) fail(found.error());
     if (!found || care.empty()) return done(std::move(found));
     look_after(to, now, max, lease, std::move(*found), std::move(care), done);
   };
@@ -317,7 +319,7 @@ bool LmdbStore::attempt(std::vector<Work*>& group, std::vector<Result<Committed>
   if (auto committed = change.commit(); !committed) {
     for (auto& result : results) result = committed.error();
     if (committed.error().kind == ErrorKind::full) return false;
-    fail(committed.error());
+    fail({committed.error().kind, "commit failed: " + committed.error().message});
     return true;
   }
   {
@@ -337,10 +339,9 @@ bool LmdbStore::attempt(std::vector<Work*>& group, std::vector<Result<Committed>
 
 void LmdbStore::fail(const Error& error) {
   if (dead_.exchange(true)) return;
-  const std::string reason = "commit failed: " + error.message;
-  set_refusal(reason);
-  log::alert("spool: {}; nothing is taken any more and the spool ends", reason);
-  if (on_fatal_) on_fatal_(reason);
+  set_refusal(error.message);
+  log::alert("spool: {}; nothing is taken any more and the spool ends", error.message);
+  if (on_fatal_) on_fatal_(error);
 }
 
 void LmdbStore::repair(Damage damage) {

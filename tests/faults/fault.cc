@@ -81,7 +81,7 @@ const std::set<std::string>& Arrived::update() {
   for (std::string line; std::getline(in, line) && !in.eof();) {  // the last one may still be growing
     read_ += line.size() + 1;
     const auto parts = split(line, '\t');
-    if (parts.size() != 8) continue;
+    if (parts.size() < 8) continue;
     ++attempts_;
     ids_.emplace(parts[3]);
     if (parts[0].starts_with('2') && !bodies_.emplace(parts[5]).second) ++repeated_;

@@ -421,7 +421,7 @@ TEST_CASE("a_storage_error_stops_everything_and_is_told_once") {
   Maker maker(clock);
   StoreOptions options = options_of(folder);
   std::atomic<int> told{0};
-  options.on_fatal = [&](const std::string&) { ++told; };
+  options.on_fatal = [&](const belay::Error&) { ++told; };
   auto store = std::move(open_lmdb_store(options, clock)).value();
   REQUIRE(commit(*store, put(maker.message({"crm"}))).ok());
   rlimit before{};

@@ -33,7 +33,7 @@ std::map<int, int> Senders::statuses() const {
 }
 
 void Senders::run(const std::string& address, int sender) {
-  const std::string rest = options_.padding == 0 ? "}" : ",\"padding\":\"" + std::string(options_.padding, 'x') + "\"}";
+  const std::string rest = ",\"tag\":\"" + options_.tag + "\",\"padding\":\"" + std::string(options_.padding, 'x') + "\"}";
   std::optional<Connection> connection;
   for (size_t number = 0; !stop_; ++number) {
     const std::string body = "{\"sender\":" + std::to_string(sender) + ",\"number\":" + std::to_string(number) + rest;

@@ -19,6 +19,7 @@ struct SendersOptions {
   std::vector<std::string> paths = {"/now", "/later"};  // in turn
   Milliseconds pace{2};                                 // between two webhooks of one sender
   size_t padding = 0;                                   // bytes more in each body
+  std::string tag = {};                                 // in each body, where several Senders send to one backend
   std::function<void(const std::string& body)> on_acknowledged = {};  // on the sender's thread, right after the answer
 };
 
