@@ -133,10 +133,7 @@ void Soak::rest(Senders& senders) {
   gateway_.write_rules(rules());
   gateway_.reload();
   senders.finish();
-  for (const auto& [status, count] : senders.statuses()) {
-    const bool ours = status == 0 || status / 100 == 2 || status == 503;
-    CHECK_MESSAGE(ours, count, " senders got ", status);
-  }
+  check_answers(senders);
   const auto acknowledged = senders.acknowledged();
   CHECK_GT(acknowledged.size(), 0);
   size_t missing = 0;
