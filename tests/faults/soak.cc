@@ -75,7 +75,7 @@ void Soak::stretch() {
 
 // A fault, some webhooks while it lasts, and its end.
 void Soak::one_fault(const Senders& senders) {
-  static const char* kModes[] = {"status 500", "status 503", "hang", "reset", "close", "drip 100", "slow 200", "status 429"};
+  static const char* kModes[] = {"status 500", "status 503", "hang", "reset", "close", "drip 100", "slow 200"};
   ++faults_;
   const int kind = any(10);
   if (kind < 3) {
