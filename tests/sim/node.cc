@@ -22,7 +22,7 @@ Result<std::unique_ptr<Store>> SpoolNode::open(Life& life) {
   options.map_bytes = parts_.map_bytes;
   options.executor = life.executor.get();
   options.disk_used = [this] { return disk_full ? 0.99 : 0.1; };
-  options.on_fatal = [this](const std::string& reason) { failure_ = reason; };
+  options.on_fatal = [this](const Error& error) { failure_ = error.message; };
   return spool::open_lmdb_store(options, *life.clock);
 }
 
