@@ -1,5 +1,7 @@
 #include "spool/event_filter.h"
 
+#include <string.h>
+
 #include <algorithm>
 
 namespace belay::spool {
@@ -44,6 +46,15 @@ bool EventFilter::block(const Block& block) const {
   if (query_.since && block.max.time() < *query_.since) return false;
   if (query_.until && block.min.time() > *query_.until) return false;
   return std::all_of(hashes_.begin(), hashes_.end(), [&](uint64_t hash) { return block.may_hold(hash); });
+}
+
+// An id stands in a line as bytes, not as text.
+bool EventFilter::bytes(std::string_view lines) const {
+  return query_.text.empty() || text_id_ || memmem(lines.data(), lines.size(), query_.text.data(), query_.text.size()) != nullptr;
+}
+
+bool EventFilter::reads_lines() const {
+  return !query_.source.empty() || !query_.type.empty() || !query_.resource.empty() || !query_.text.empty();
 }
 
 bool EventFilter::line(const wire::EventView& event, const std::optional<MessageId>& before) const {

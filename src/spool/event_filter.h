@@ -16,12 +16,15 @@ class EventFilter {
   explicit EventFilter(const EventQuery& query);
 
   bool block(const Block& block) const;  // false: no line of it can match
+  bool bytes(std::string_view lines) const;  // the same of its lines before they are taken apart
   // `before` and every part of the query that needs no delivery.
   bool line(const wire::EventView& event, const std::optional<MessageId>& before) const;
   // True when the line alone does not decide.
   bool needs_deliveries(const wire::EventView& event) const;
   bool deliveries(const std::vector<Delivery>& deliveries) const;
 
+  // True when more than deliveries and times decides.
+  bool reads_lines() const;
   // The delivery state asked for, if any.
   std::optional<DeliveryState> delivery_state() const { return state_; }
   bool impossible() const { return impossible_; }  // an unknown state

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <mutex>
 #include <unordered_map>
+#include <utility>
+#include <vector>
 
 #include "base/clock.h"
 #include "spool/record.h"
@@ -40,6 +42,14 @@ class LeaseTable {
     const std::lock_guard lock(mutex_);
     const auto at = held_.find({message, destination});
     return at != held_.end() && at->second > now;
+  }
+  std::vector<std::pair<MessageId, DestinationId>> all(WallTime now) const {
+    const std::lock_guard lock(mutex_);
+    std::vector<std::pair<MessageId, DestinationId>> all;
+    for (const auto& [key, until] : held_) {
+      if (until > now) all.emplace_back(key.message, key.destination);
+    }
+    return all;
   }
   uint64_t sending(DestinationId destination) const {
     const std::lock_guard lock(mutex_);

@@ -386,14 +386,12 @@ Result<std::vector<Stop>> LmdbStore::stops() const {
 
 void LmdbStore::events(const EventQuery& query, std::optional<MessageId> before, uint32_t max, Done<EventPage> done) {
   const auto search = [this, query, before, max] {
-    uint64_t waiting = 0;
-    int64_t widest_ms = 0;
+    EventTotals totals;
     {
       const std::lock_guard lock(state_mutex_);
-      waiting = books_.waiting();
-      widest_ms = books_.totals.widest_ms;
+      totals = {.messages = books_.totals.messages, .waiting = books_.waiting(), .widest_ms = books_.totals.widest_ms};
     }
-    return reader_.events(query, before, max, clock_.wall(), waiting, widest_ms);
+    return reader_.events(query, before, max, clock_.wall(), totals);
   };
   ask<EventPage>(query_thread_, search, done);
 }

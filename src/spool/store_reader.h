@@ -25,6 +25,12 @@ struct Damage {
   std::string reason;
 };
 
+// What there is in all, to choose the shortest way of a search.
+struct EventTotals {
+  uint64_t messages = 0, waiting = 0;  // waiting: deliveries
+  int64_t widest_ms = 0;               // Totals::widest_ms
+};
+
 class StoreReader {
  public:
   using Report = std::function<void(Damage)>;
@@ -35,9 +41,8 @@ class StoreReader {
   Result<Leases> lease_due(DestinationId to, WallTime now, uint32_t max, Duration lease, std::vector<DueEntry>& care) const;
   Result<Message> load(const MessageId& id) const;
   Result<std::vector<Delivery>> deliveries(const MessageId& id, WallTime now) const;
-  // `waiting`: how many deliveries wait in all, to choose the shorter way; `widest_ms`: Totals::widest_ms.
   Result<EventPage> events(const EventQuery& query, std::optional<MessageId> before, uint32_t max, WallTime now,
-                           uint64_t waiting, int64_t widest_ms) const;
+                           const EventTotals& totals) const;
   Result<std::vector<EventRow>> rows(const EventQuery& query, std::vector<MessageId> ids, WallTime now, int64_t widest_ms) const;
   Result<std::vector<std::optional<wire::ClaimedBy>>> find_claims(const std::vector<wire::ClaimKey>& keys, WallTime now) const;
   Result<KeptPage> kept(const KeptQuery& query, const std::string& before, uint32_t max) const;
@@ -58,7 +63,10 @@ class StoreReader {
   void search_journal(Search& search, int64_t widest_ms) const;
   void search_block(Search& search, const Block& block, std::string_view key) const;
   void search_ended(Search& search, DeliveryState state) const;
-  void search_waiting(Search& search) const;
+  void search_waiting(Search& search, DeliveryState state) const;
+  void search_sending(Search& search) const;
+  bool search_deliveries(Search& search, DeliveryState state, uint64_t most) const;
+  void search_these(Search& search, std::vector<MessageId> ids) const;
   void search_lines(Search& search, const std::vector<MessageId>& ids, int64_t widest_ms) const;
   Result<void> add_deliveries(Search& search, std::vector<EventRow>& rows) const;
   void consider(Search& search, const MessageId& id) const;

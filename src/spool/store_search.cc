@@ -1,5 +1,11 @@
-// StoreReader::rows: looks given ids up. StoreReader::events: finds the newest lines that answer a query. Three ways, the shortest is taken: through the index of
-// what ended (dead, cancelled), through the index of what waits when few do, else backwards through the blocks of the books.
+// StoreReader::rows: looks given ids up. StoreReader::events: finds the newest lines that answer a query. Of the ways there are
+// the shortest is taken:
+//   dead, cancelled       through the index of what ended
+//   sending               through the leases
+//   queued, scheduled     through the indexes of what waits, when few of all messages do
+//   any state             backwards through the records of the deliveries, of which only the state is looked at, unless
+//                         there are many and most are of no interest
+//   everything else       backwards through the blocks of the books; a block is read when it may hold what is wanted
 #include <algorithm>
 #include <queue>
 
@@ -9,7 +15,8 @@ namespace belay::spool {
 
 namespace {
 
-constexpr uint64_t kFewWaiting = 300'000;  // their index is read in about 20 ms
+constexpr uint64_t kFewWaiting = 10;       // one of so many messages: each costs more through the index than as a record among all
+constexpr uint64_t kFewInState = 2'000;    // looked at one by one, when the line decides, too; of more the books find those lines sooner
 constexpr int kStepsPerSnapshot = 4'096;   // then a fresh one, so that a long search does not hold freed pages back
 
 }  // namespace
@@ -31,6 +38,13 @@ struct StoreReader::Search {
   const std::vector<MessageId>* only = nullptr;  // ascending; null: any
   std::priority_queue<EventRow, std::vector<EventRow>, Newer> found;  // the oldest of the newest on top
 
+  // Every id that is wanted is below; none: all may be.
+  std::optional<MessageId> end() const {
+    const auto& until = filter.query().until;
+    if (!until) return before;
+    const MessageId later = MessageId::first_at(*until + Duration(1));
+    return before ? std::min(*before, later) : later;
+  }
   bool enough(const MessageId& id) const { return found.size() == wanted && id < found.top().event.id; }
 };
 
@@ -59,7 +73,7 @@ void StoreReader::consider(Search& search, const MessageId& id) const {
 }
 
 void StoreReader::search_block(Search& search, const Block& block, std::string_view key) const {
-  if (!search.filter.block(block)) return;
+  if (!search.filter.block(block) || !search.filter.bytes(block.guarded_lines)) return;
   auto lines = block.lines();
   if (!lines) {
     report_({Damage::Kind::block, {}, {}, std::string(key), lines.error().message});
@@ -78,8 +92,9 @@ void StoreReader::search_block(Search& search, const Block& block, std::string_v
 // Blocks are keyed by their greatest id, so going backwards nothing newer than the key can come any more. A page that starts
 // at `before` must also see blocks whose greatest id is later but which reach below it: at most the widest block away.
 void StoreReader::search_journal(Search& search, int64_t widest_ms) const {
+  const auto end = search.end();
   std::string at(24, '\xff');
-  if (search.before) at.replace(0, 16, MessageId::first_at(search.before->time() + Duration(widest_ms + 1)).view());
+  if (end) at.replace(0, 16, MessageId::first_at(end->time() + Duration(widest_ms + 1)).view());
   for (bool more = true; more;) {
     lmdb::Cursor cursor(search.transaction, tables_.journal);
     more = cursor.seek_before(at);
@@ -92,7 +107,7 @@ void StoreReader::search_journal(Search& search, int64_t widest_ms) const {
       }
       if (search.enough(block->max)) return;
       if (search.filter.query().since && block->max.time() < *search.filter.query().since) return;
-      if (search.before && block->min >= *search.before) continue;
+      if (end && block->min >= *end) continue;
       search_block(search, *block, at);
     }
     if (more) search.transaction.renew();
@@ -118,22 +133,36 @@ void StoreReader::search_ended(Search& search, DeliveryState state) const {
   }
 }
 
-void StoreReader::search_waiting(Search& search) const {
-  std::string prefix;
-  if (!search.filter.query().destination.empty()) put_be64(prefix, destination_id(search.filter.query().destination));
-  std::vector<MessageId> ids;
-  {
-    lmdb::Cursor cursor(search.transaction, tables_.due);
-    for (bool more = cursor.seek(prefix); more && cursor.key().starts_with(prefix); more = cursor.next()) {
-      const MessageId id = DueEntry::read(cursor.key()).message;
-      if (!search.before || id < *search.before) ids.push_back(id);
+// Each delivery has its record, in the order of the messages. A state without an index is found there at some 50 ns for each
+// delivery that is not in it. False: more than `most` are, too many to look at the lines of all.
+bool StoreReader::search_deliveries(Search& search, DeliveryState state, uint64_t most) const {
+  const EventQuery& query = search.filter.query();
+  const auto end = search.end();
+  std::string at = end ? std::string(end->view()) : std::string(24, '\xff'), first, to;
+  if (query.since) first = MessageId::first_at(*query.since).view();
+  if (!query.destination.empty()) put_be64(to, destination_id(query.destination));
+  MessageId last;
+  for (bool more = true; more;) {
+    lmdb::Cursor cursor(search.transaction, tables_.deliveries);
+    more = cursor.seek_before(at);
+    for (int steps = 0; more && steps < kStepsPerSnapshot; ++steps, more = cursor.previous()) {
+      if (cursor.key() < first) return true;
+      if (read_delivery_state(cursor.value()) != state || !cursor.key().ends_with(to)) continue;
+      const MessageId id = MessageId::from_bytes(cursor.key().substr(0, 16)).value_or(MessageId{});
+      if (search.enough(id)) return true;
+      if (id == last) continue;
+      if (most-- == 0) return false;
+      consider(search, id);
+      last = id;
     }
-    lmdb::Cursor members(search.transaction, tables_.members);
-    for (bool more = members.seek(prefix); more && members.key().starts_with(prefix); more = members.next()) {
-      const MessageId id = read_member(members.key()).message;
-      if (!search.before || id < *search.before) ids.push_back(id);
-    }
+    if (!more) break;
+    at.assign(cursor.key()).push_back('\0');  // this one is the next
+    search.transaction.renew();
   }
+  return true;
+}
+
+void StoreReader::search_these(Search& search, std::vector<MessageId> ids) const {
   std::sort(ids.begin(), ids.end(), std::greater<>());
   ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
   int steps = 0;
@@ -144,18 +173,57 @@ void StoreReader::search_waiting(Search& search) const {
   }
 }
 
+// A lease of a batch is one of all its members.
+void StoreReader::search_sending(Search& search) const {
+  std::vector<MessageId> ids;
+  for (const auto& [message, to] : leases_.all(search.now)) {
+    ids.push_back(message);
+    for (const GroupMember& member : read_members(search.transaction, tables_, to, Groups::batch_key(message), Groups::kMaxBatch)) {
+      ids.push_back(member.message);
+    }
+  }
+  search_these(search, std::move(ids));
+}
+
+void StoreReader::search_waiting(Search& search, DeliveryState state) const {
+  std::string prefix;
+  if (!search.filter.query().destination.empty()) put_be64(prefix, destination_id(search.filter.query().destination));
+  std::vector<MessageId> ids;
+  const auto add = [&](const MessageId& id, DestinationId to) {
+    if (search.before && id >= *search.before) return;
+    const auto stored = search.transaction.get(tables_.deliveries, delivery_key(id, to));
+    if (stored && read_delivery_state(*stored) == state) ids.push_back(id);
+  };
+  {
+    lmdb::Cursor due(search.transaction, tables_.due);
+    for (bool more = due.seek(prefix); more && due.key().starts_with(prefix); more = due.next()) {
+      const DueEntry entry = DueEntry::read(due.key(), due.value());
+      add(entry.message, entry.destination);
+    }
+    lmdb::Cursor members(search.transaction, tables_.members);
+    for (bool more = members.seek(prefix); more && members.key().starts_with(prefix); more = members.next()) {
+      const GroupMember member = read_member(members.key());
+      add(member.message, get_be(members.key().data(), 8));
+    }
+  }
+  search_these(search, std::move(ids));
+}
+
 Result<EventPage> StoreReader::events(const EventQuery& query, std::optional<MessageId> before, uint32_t max, WallTime now,
-                                      uint64_t waiting, int64_t widest_ms) const {
+                                      const EventTotals& totals) const {
   EventPage page;
   Search search(environment_, query, before, max, now);
   if (search.filter.impossible() || max == 0) return page;
   const auto state = search.filter.delivery_state();
   if (state == DeliveryState::dead || state == DeliveryState::cancelled) {
     search_ended(search, *state);
-  } else if (state && is_waiting(*state) && waiting <= kFewWaiting) {
-    search_waiting(search);
-  } else {
-    search_journal(search, widest_ms);
+  } else if (state == DeliveryState::sending) {
+    search_sending(search);
+  } else if (state && is_waiting(*state) && totals.waiting <= totals.messages / kFewWaiting) {
+    search_waiting(search, *state);
+  } else if (!state || !search_deliveries(search, *state, search.filter.reads_lines() ? kFewInState : UINT64_MAX)) {
+    search.found = {};
+    search_journal(search, totals.widest_ms);
   }
   if (search.transaction.failed()) return search.transaction.error();
   for (; !search.found.empty(); search.found.pop()) page.rows.push_back(search.found.top());
