@@ -86,6 +86,7 @@ void Oracle::damage(const MessageId& id, const std::string& what) {
   MessageFacts* message = find(id);
   if (message == nullptr) return;
   message->damaged = true;
+  message->webhook->batch_touched = true;
   note(id, "its {} is damaged", what);
 }
 
@@ -188,9 +189,10 @@ void Oracle::check_duplicate(MessageFacts& message, const std::string& reason) {
   const Webhook& webhook = *message.webhook;
   if (first->webhook->source != webhook.source || first->webhook->dedupe != webhook.dedupe) return fail("P5", "a duplicate of a webhook with another key", message.id);
   const Duration window = webhook.source->dedupe;
-  const auto apart = std::chrono::floor<Duration>(message.sent - first->sent);
-  // A forward may take its key as late as its line of the books is written.
-  if (!time_broke(*first) && apart > window + tolerance(window, first->jumps) + Duration(first->accepted && first->outcome == Outcome::spooled ? 3'000 : 30'000)) {
+  const auto apart = std::chrono::floor<Duration>(message.sent - first->answered.value_or(first->sent));
+  // The window begins with the commit: of a forward that of its line in the books, of a put whose answer came too late a later one.
+  const Duration late(first->acked ? 0 : 60'000);
+  if (!time_broke(*first) && apart > window + tolerance(window, first->jumps) + late) {
     return fail("P5", fmt::format("called a duplicate {} ms after the first one; the window is {} ms", apart.count(), window.count()), message.id);
   }
   if (first->accepted) {
