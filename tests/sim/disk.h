@@ -68,6 +68,9 @@ class SlowStore final : public spool::Store {
   void events(const spool::EventQuery& query, std::optional<MessageId> before, uint32_t max, Done<spool::EventPage> done) override {
     inner_.events(query, before, max, std::move(done));
   }
+  void rows(const spool::EventQuery& query, std::vector<MessageId> ids, Done<std::vector<spool::EventRow>> done) override {
+    inner_.rows(query, std::move(ids), std::move(done));
+  }
   spool::StoreStats stats() const override { return inner_.stats(); }
   Result<std::vector<spool::Stop>> stops() const override { return inner_.stops(); }
   std::optional<WallTime> newest() const override { return inner_.newest(); }
