@@ -72,7 +72,7 @@ TEST_CASE("when_every_url_is_ejected_health_decides_and_then_nobody") {
 
 TEST_CASE("a_backend_of_two_that_fails_is_left_out_after_five_answers_and_a_lone_one_never") {
   belay::event::Loop loop;
-  test::Sender sender(loop);
+  test::Caller sender(loop);
   test::ScriptedBackend bad(loop, [](const std::string&) { return test::Answer{.bytes = "HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n"}; });
   test::ScriptedBackend good(loop, [](const std::string&) { return test::ok(); });
   const auto to = test::destination({bad.url(), good.url()});
@@ -85,7 +85,7 @@ TEST_CASE("a_backend_of_two_that_fails_is_left_out_after_five_answers_and_a_lone
 
 TEST_CASE("a_url_that_refuses_passes_its_request_on_and_urls_known_to_be_down_are_not_tried") {
   belay::event::Loop loop;
-  test::Sender sender(loop);
+  test::Caller sender(loop);
   test::ScriptedBackend one(loop, [](const std::string&) { return test::ok(); }), two(loop, [](const std::string&) { return test::ok(); });
   auto to = test::destination({"http://127.0.0.1:1", one.url(), two.url()});
   to->balance = Balance::first_alive;
@@ -101,7 +101,7 @@ TEST_CASE("a_url_that_refuses_passes_its_request_on_and_urls_known_to_be_down_ar
 
 TEST_CASE("a_url_that_fails_says_nothing_about_the_destination_while_another_is_well") {
   belay::event::Loop loop;
-  test::Sender sender(loop);
+  test::Caller sender(loop);
   const auto busy = [](const std::string&) { return test::Answer{.bytes = "HTTP/1.1 503 Busy\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"}; };
   test::ScriptedBackend bad(loop, busy), worse(loop, busy);
   test::ScriptedBackend good(loop, [](const std::string&) { return test::ok(); });

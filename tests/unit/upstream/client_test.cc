@@ -20,7 +20,7 @@ Answer always_ok(const std::string&) { return ok(); }
 TEST_CASE("requests_in_a_row_share_one_connection_and_together_each_has_its_own") {
   belay::event::Loop loop;
   ScriptedBackend backend(loop, always_ok);
-  Sender sender(loop);
+  Caller sender(loop);
   const auto to = destination({backend.url()});
   for (int i = 0; i < 5; ++i) {
     const auto sent = sender.send(to);
@@ -42,7 +42,7 @@ TEST_CASE("requests_in_a_row_share_one_connection_and_together_each_has_its_own"
 TEST_CASE("a_request_sent_from_inside_done_works") {
   belay::event::Loop loop;
   ScriptedBackend backend(loop, always_ok);
-  Sender sender(loop);
+  Caller sender(loop);
   const auto to = destination({backend.url()});
   int done = 0;
   std::vector<std::unique_ptr<Client::Call>> calls;
@@ -57,7 +57,7 @@ TEST_CASE("a_request_sent_from_inside_done_works") {
 
 TEST_CASE("a_backend_that_says_close_or_speaks_1_0_is_not_reused") {
   belay::event::Loop loop;
-  Sender sender(loop);
+  Caller sender(loop);
   for (const std::string bytes : {"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok", "HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok"}) {
     ScriptedBackend backend(loop, [&](const std::string&) { return Answer{.bytes = bytes}; });
     const auto to = destination({backend.url()});
@@ -72,7 +72,7 @@ TEST_CASE("a_backend_that_says_close_or_speaks_1_0_is_not_reused") {
 TEST_CASE("a_kept_connection_that_the_backend_closes_while_idle_is_noticed") {
   belay::event::Loop loop;
   ScriptedBackend backend(loop, always_ok);
-  Sender sender(loop);
+  Caller sender(loop);
   const auto to = destination({backend.url()});
   CHECK_EQ(sender.send(to)->status, 200);
   backend.close_all();
@@ -84,7 +84,7 @@ TEST_CASE("a_kept_connection_that_the_backend_closes_while_idle_is_noticed") {
 
 TEST_CASE("a_kept_connection_that_dies_under_a_request_costs_one_repetition_with_the_same_id") {
   belay::event::Loop loop;
-  Sender sender(loop);
+  Caller sender(loop);
   for (const auto then : {Answer::Then::close, Answer::Then::reset}) {
     int answered = 0;
     ScriptedBackend backend(loop, [&](const std::string&) {
@@ -104,7 +104,7 @@ TEST_CASE("a_kept_connection_that_dies_under_a_request_costs_one_repetition_with
 TEST_CASE("a_connection_lost_before_the_event_was_seen_costs_one_repetition") {
   belay::event::Loop loop;
   ScriptedBackend backend(loop, always_ok);
-  Sender sender(loop);
+  Caller sender(loop);
   const auto to = destination({backend.url()});
   CHECK_EQ(sender.send(to)->status, 200);
   backend.close_all();  // and no turn of the loop before the next request
@@ -114,7 +114,7 @@ TEST_CASE("a_connection_lost_before_the_event_was_seen_costs_one_repetition") {
 
 TEST_CASE("a_fresh_connection_that_dies_is_a_reset_and_nothing_is_repeated") {
   belay::event::Loop loop;
-  Sender sender(loop);
+  Caller sender(loop);
   for (const auto then : {Answer::Then::close, Answer::Then::reset}) {
     ScriptedBackend backend(loop, [&](const std::string&) { return Answer{.bytes = "", .then = then}; });
     const auto to = destination({backend.url()});
@@ -129,7 +129,7 @@ TEST_CASE("the_repetition_itself_is_never_repeated") {
   belay::event::Loop loop;
   int answered = 0;
   ScriptedBackend backend(loop, [&](const std::string&) { return ++answered == 1 ? ok() : Answer{.bytes = "", .then = Answer::Then::close}; });
-  Sender sender(loop);
+  Caller sender(loop);
   const auto to = destination({backend.url()});
   CHECK_EQ(sender.send(to)->status, 200);
   CHECK(sender.send(to)->outcome == Outcome::reset);
@@ -140,7 +140,7 @@ TEST_CASE("half_an_answer_on_a_kept_connection_is_not_repeated") {
   belay::event::Loop loop;
   int answered = 0;
   ScriptedBackend backend(loop, [&](const std::string&) { return ++answered == 1 ? ok() : Answer{.bytes = "HTTP/1.1 2", .then = Answer::Then::close}; });
-  Sender sender(loop);
+  Caller sender(loop);
   const auto to = destination({backend.url()});
   CHECK_EQ(sender.send(to)->status, 200);
   CHECK(sender.send(to)->outcome == Outcome::reset);
@@ -154,7 +154,7 @@ TEST_CASE("nobody_listening_is_refused_and_the_next_url_is_tried") {
     ScriptedBackend gone(loop, always_ok);
     dead = gone.url();
   }
-  Sender sender(loop);
+  Caller sender(loop);
   const auto refused = sender.send(destination({dead}));
   CHECK(refused->outcome == Outcome::refused);
   CHECK_EQ(refused->error, "connect: Connection refused");
@@ -168,7 +168,7 @@ TEST_CASE("nobody_listening_is_refused_and_the_next_url_is_tried") {
 TEST_CASE("several_urls_take_turns") {
   belay::event::Loop loop;
   ScriptedBackend one(loop, always_ok), two(loop, always_ok);
-  Sender sender(loop);
+  Caller sender(loop);
   const auto to = destination({one.url(), two.url()});
   for (int i = 0; i < 6; ++i) CHECK_EQ(sender.send(to)->status, 200);
   CHECK_EQ(one.requests.size(), 3);
@@ -179,7 +179,7 @@ TEST_CASE("several_urls_take_turns") {
 TEST_CASE("silence_is_a_timeout_and_the_connection_is_not_reused") {
   belay::event::Loop loop;
   ScriptedBackend backend(loop, [](const std::string&) { return Answer{}; });
-  Sender sender(loop);
+  Caller sender(loop);
   const auto to = destination({backend.url()});
   to->timeout = 150ms;
   const auto sent = sender.send(to);
@@ -196,7 +196,7 @@ TEST_CASE("an_answer_that_drips_is_bounded_by_the_whole_timeout") {
     slow.byte_by_byte = true;
     return slow;
   });
-  Sender sender(loop);
+  Caller sender(loop);
   const auto to = destination({backend.url()});
   to->timeout = 200ms;
   const auto sent = sender.send(to);
@@ -207,7 +207,7 @@ TEST_CASE("an_answer_that_drips_is_bounded_by_the_whole_timeout") {
 TEST_CASE("concurrency_refuses_one_more_at_once_but_never_inside_send") {
   belay::event::Loop loop;
   ScriptedBackend backend(loop, [](const std::string&) { return Answer{}; });
-  Sender sender(loop);
+  Caller sender(loop);
   const auto to = destination({backend.url()});
   to->concurrency = 2;
   const auto first = sender.begin(to), second = sender.begin(to), third = sender.begin(to);
@@ -225,7 +225,7 @@ TEST_CASE("concurrency_refuses_one_more_at_once_but_never_inside_send") {
 TEST_CASE("cancelling_closes_the_connection_and_calls_nobody") {
   belay::event::Loop loop;
   ScriptedBackend backend(loop, [](const std::string&) { return Answer{}; });
-  Sender sender(loop);
+  Caller sender(loop);
   const auto to = destination({backend.url()});
   const auto sent = sender.begin(to);
   REQUIRE(loop.run_until([&] { return backend.requests.size() == 1; }, 60s));
@@ -247,7 +247,7 @@ TEST_CASE("cancelling_closes_the_connection_and_calls_nobody") {
 TEST_CASE("a_client_may_go_away_with_calls_under_way") {
   belay::event::Loop loop;
   ScriptedBackend backend(loop, [](const std::string&) { return Answer{}; });
-  auto sender = std::make_unique<Sender>(loop);
+  auto sender = std::make_unique<Caller>(loop);
   const auto to = destination({backend.url()});
   const auto sent = sender->begin(to);
   const auto looking_up = sender->begin(destination({"http://mute.example"}));
@@ -265,7 +265,7 @@ TEST_CASE("large_bodies_go_up_and_come_down_whole") {
       if (!chunked) return ok(down);
       return Answer{.bytes = "HTTP/1.1 200 OK\r\nX-Field: kept\r\nTransfer-Encoding: chunked\r\n\r\n400000\r\n" + down + "\r\n0\r\n\r\n"};
     });
-    Sender sender(loop);
+    Caller sender(loop);
     sender.body = std::string(5 << 20, 'u');
     const auto to = destination({backend.url()});
     for (int i = 0; i < 2; ++i) {
@@ -285,7 +285,7 @@ TEST_CASE("an_answer_before_the_request_is_sent_is_taken_and_its_connection_is_n
     return Answer{.bytes = "HTTP/1.1 413 Content Too Large\r\nContent-Length: 0\r\n\r\n", .then = Answer::Then::keep};
   });
   backend.answer_before_the_body = true;
-  Sender sender(loop);
+  Caller sender(loop);
   sender.body = std::string(64 << 20, 'u');
   const auto to = destination({backend.url()});
   const auto sent = sender.send(to);
@@ -297,7 +297,7 @@ TEST_CASE("an_answer_before_the_request_is_sent_is_taken_and_its_connection_is_n
 TEST_CASE("an_answer_over_the_limit_is_refused_and_one_at_the_limit_is_not") {
   belay::event::Loop loop;
   ScriptedBackend backend(loop, [](const std::string& request) { return ok(std::string(request.find("/over") == std::string::npos ? 1'000 : 1'001, 'x')); });
-  Sender sender(loop, {.response_body = 1'000});
+  Caller sender(loop, {.response_body = 1'000});
   const auto to = destination({backend.url()});
   CHECK_EQ(sender.send(to)->body.size(), 1'000);
   sender.target = "/over";
@@ -309,13 +309,13 @@ TEST_CASE("an_answer_over_the_limit_is_refused_and_one_at_the_limit_is_not") {
 TEST_CASE("the_pool_keeps_no_more_than_its_limit_and_no_longer_than_its_time") {
   belay::event::Loop loop;
   ScriptedBackend backend(loop, always_ok);
-  Sender sender(loop, {.idle_per_destination = 2, .idle_timeout = 100ms});
+  Caller sender(loop, {.idle_per_destination = 2, .idle_timeout = 100ms});
   const auto to = destination({backend.url()});
   std::vector<std::unique_ptr<Sent>> together;
   for (int i = 0; i < 5; ++i) together.push_back(sender.begin(to));
   REQUIRE(loop.run_until([&] { return backend.requests.size() == 5 && backend.open_connections() == 2; }, 60s));
   CHECK(loop.run_until([&] { return backend.open_connections() == 0; }, 60s));
-  Sender young(loop, {.connection_age = 0ms});
+  Caller young(loop, {.connection_age = 0ms});
   CHECK_EQ(young.send(to)->status, 200);
   CHECK(loop.run_until([&] { return backend.open_connections() == 0; }, 60s));
 }
@@ -326,7 +326,7 @@ TEST_CASE("retry_after_is_read_and_cut") {
   ScriptedBackend backend(loop, [&](const std::string&) {
     return Answer{.bytes = "HTTP/1.1 503 Busy\r\nRetry-After: " + value + "\r\nContent-Length: 0\r\n\r\n"};
   });
-  Sender sender(loop);
+  Caller sender(loop);
   const auto to = destination({backend.url()});
   const std::pair<std::string, Duration> cases[] = {{"7", 7s}, {"86400", Destination::kMaxRetryAfter}, {"soon", Duration(-1)}};
   for (const auto& [text, expected] : cases) {
@@ -343,7 +343,7 @@ TEST_CASE("https_verifies_the_backend_and_reuses_its_connection") {
   const auto server = *belay::event::ServerTls::create({{made.certificate("backend"), made.key("backend"), "", ""}});
   belay::event::Loop loop;
   ScriptedBackend backend(loop, always_ok, server.get());
-  Sender sender(loop);
+  Caller sender(loop);
   const auto to = destination({backend.url()});
   to->tls = std::shared_ptr<belay::event::ClientTls>(*belay::event::ClientTls::create({.ca = made.ca()}));
   const auto wrong = sender.send(to);
@@ -358,7 +358,7 @@ TEST_CASE("https_verifies_the_backend_and_reuses_its_connection") {
 TEST_CASE("a_tls_handshake_that_hangs_ends_with_the_connect_timeout") {
   belay::event::Loop loop;
   ScriptedBackend mute(loop, [](const std::string&) { return Answer{}; });  // never sees a whole request
-  Sender sender(loop);
+  Caller sender(loop);
   const auto to = destination({"https" + mute.url().substr(4)});
   to->tls = std::shared_ptr<belay::event::ClientTls>(*belay::event::ClientTls::create({.verify = false}));
   to->connect_timeout = 100ms;
@@ -371,7 +371,7 @@ TEST_CASE("unix_sockets_are_backends_too") {
   const TemporaryFolder folder;
   belay::event::Loop loop;
   ScriptedBackend backend(loop, always_ok, nullptr, "unix:" + folder.file("app.sock"));
-  Sender sender(loop);
+  Caller sender(loop);
   const auto to = destination({"unix:" + folder.file("app.sock")});
   CHECK_EQ(sender.send(to)->status, 200);
   CHECK_EQ(sender.send(to)->status, 200);
@@ -384,7 +384,7 @@ TEST_CASE("a_name_that_leads_to_a_private_address_needs_permission") {
   belay::event::Loop loop;
   ScriptedBackend backend(loop, always_ok);
   const std::string port = backend.url().substr(backend.url().rfind(':'));
-  Sender sender(loop, {}, names.address());
+  Caller sender(loop, {}, names.address());
   const auto closed = destination({"http://loop.example" + port});
   const auto refused = sender.send(closed);
   CHECK(refused->outcome == Outcome::refused);
@@ -401,7 +401,7 @@ TEST_CASE("a_name_that_leads_to_a_private_address_needs_permission") {
 TEST_CASE("a_name_that_does_not_resolve_is_unresolved_and_a_silent_server_times_out_with_the_connect") {
   NameServer names;
   belay::event::Loop loop;
-  Sender sender(loop, {}, names.address());
+  Caller sender(loop, {}, names.address());
   const auto gone = sender.send(destination({"http://gone.example"}));
   CHECK(gone->outcome == Outcome::unresolved);
   CHECK_EQ(gone->error, "DNS: gone.example: Domain name not found");
@@ -415,7 +415,7 @@ TEST_CASE("a_name_that_does_not_resolve_is_unresolved_and_a_silent_server_times_
 TEST_CASE("a_line_break_made_by_a_rule_is_never_sent") {
   belay::event::Loop loop;
   ScriptedBackend backend(loop, always_ok);
-  Sender sender(loop);
+  Caller sender(loop);
   sender.fields.add("X-Made", "a\r\nX-Injected: b");
   const auto sent = sender.send(destination({backend.url()}));
   CHECK(sent->outcome == Outcome::refused);
@@ -426,7 +426,7 @@ TEST_CASE("a_line_break_made_by_a_rule_is_never_sent") {
 TEST_CASE("dots_in_an_appended_path_are_never_sent") {
   belay::event::Loop loop;
   ScriptedBackend backend(loop, always_ok);
-  Sender sender(loop);
+  Caller sender(loop);
   const auto to = destination({backend.url("/base")});
   to->append_path = true;
   Outbound request = sender.outbound();
@@ -443,7 +443,7 @@ TEST_CASE("dots_in_an_appended_path_are_never_sent") {
 TEST_CASE("a_credential_of_which_no_value_is_valid_now_fails_the_attempt_before_anything_is_sent") {
   belay::event::Loop loop;
   ScriptedBackend backend(loop, always_ok);
-  Sender sender(loop);
+  Caller sender(loop);
   const auto with = [&](std::optional<WallTime> from, std::optional<WallTime> until) {
     auto to = destination({backend.url()});
     to->authorization = FieldValue(conf::Secret{{.value = "Bearer t", .valid_from = from, .valid_until = until}});
@@ -466,7 +466,7 @@ TEST_CASE("answers_that_come_in_pieces_are_counted_in_the_budget_and_one_too_lar
   ScriptedBackend backend(loop, always_ok);
   std::atomic<int64_t> all{0}, own{0};
   MemoryBudget budget(all, own, 2 << 20);
-  Sender sender(loop, {.memory = &budget});
+  Caller sender(loop, {.memory = &budget});
   const auto to = destination({backend.url()});
   const auto answer_of = [&](size_t size) {
     backend.script([size](const std::string&) { return ok(std::string(size, 'x')); });
@@ -506,7 +506,7 @@ TEST_CASE("a_large_answer_may_be_moved_out_and_leaves_the_budget") {
   ScriptedBackend backend(loop, [&](const std::string&) { return ok(large); });
   std::atomic<int64_t> all{0}, own{0};
   MemoryBudget budget(all, own, 1 << 30);
-  Sender sender(loop, {.memory = &budget});
+  Caller sender(loop, {.memory = &budget});
   const auto to = destination({backend.url()});
   std::string taken;
   bool done = false;
@@ -526,7 +526,7 @@ TEST_CASE("a_large_answer_may_be_moved_out_and_leaves_the_budget") {
 TEST_CASE("a_request_for_which_this_machine_has_no_descriptor_says_nothing_about_the_backend") {
   belay::event::Loop loop;
   ScriptedBackend backend(loop, always_ok);
-  Sender sender(loop);
+  Caller sender(loop);
   const auto to = destination({backend.url(), backend.url()});
   rlimit before{};
   REQUIRE(getrlimit(RLIMIT_NOFILE, &before) == 0);

@@ -50,7 +50,7 @@ const std::vector<Case> kCases = {
 
 TEST_CASE("hostile_answers_are_classified_and_their_connection_is_not_reused") {
   belay::event::Loop loop;
-  Sender sender(loop);
+  Caller sender(loop);
   for (const Case& c : kCases) {
     CAPTURE(c.name);
     ScriptedBackend backend(loop, [&](const std::string&) { return Answer{.bytes = c.bytes, .then = c.then}; });
@@ -67,7 +67,7 @@ TEST_CASE("hostile_answers_are_classified_and_their_connection_is_not_reused") {
 
 TEST_CASE("clean_answers_of_every_framing_are_whole_however_they_are_cut") {
   belay::event::Loop loop;
-  Sender sender(loop);
+  Caller sender(loop);
   const std::pair<std::string, bool> cases[] = {
       {kOk, true},
       {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\no\r\n1;a=b\r\nk\r\n0\r\nX-Trailer: 1\r\n\r\n", true},
@@ -96,7 +96,7 @@ TEST_CASE("clean_answers_of_every_framing_are_whole_however_they_are_cut") {
 
 TEST_CASE("bytes_on_an_idle_connection_close_it_and_are_never_taken_for_an_answer") {
   belay::event::Loop loop;
-  Sender sender(loop);
+  Caller sender(loop);
   ScriptedBackend backend(loop, [&](const std::string&) { return ok(); });
   const auto to = destination({backend.url()});
   backend.script([](const std::string&) {
@@ -111,7 +111,7 @@ TEST_CASE("bytes_on_an_idle_connection_close_it_and_are_never_taken_for_an_answe
 
 TEST_CASE("head_and_304_have_no_body_whatever_their_length_says") {
   belay::event::Loop loop;
-  Sender sender(loop);
+  Caller sender(loop);
   sender.method = "HEAD";
   ScriptedBackend backend(loop, [](const std::string&) { return Answer{.bytes = "HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n"}; });
   const auto to = destination({backend.url()});

@@ -127,7 +127,7 @@ struct Sent {
 };
 
 // A loop, a client on it, and requests that own their bytes.
-struct Sender {
+struct Caller {
   event::Loop& loop;
   event::Resolver resolver;
   upstream::Client client;
@@ -135,7 +135,7 @@ struct Sender {
   std::string body = "{\"a\":1}";
   std::string method = "POST", target = "/hook?x=1";
 
-  explicit Sender(event::Loop& loop_in, upstream::ClientLimits limits = {}, const std::string& name_server = "127.0.0.1:1")
+  explicit Caller(event::Loop& loop_in, upstream::ClientLimits limits = {}, const std::string& name_server = "127.0.0.1:1")
       : loop(loop_in), resolver(loop_in, name_server), client(loop_in, resolver, limits) {
     fields.add("Host", "sender.test");
     fields.add("Content-Type", "application/json");

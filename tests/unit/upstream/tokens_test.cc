@@ -30,7 +30,7 @@ struct Kit {
                             if (accepted.empty() || request.find("Authorization: Bearer " + accepted + "\r\n") != std::string::npos) return ok();
                             return json("", "401 Unauthorized");
                           }};
-  Sender sender{loop};
+  Caller sender{loop};
   std::shared_ptr<OAuth2> oauth2 = std::make_shared<OAuth2>();
   std::shared_ptr<Destination> to = destination({backend.url()});
 
