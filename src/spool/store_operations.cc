@@ -21,11 +21,13 @@ MessageId StoreOperations::next_id() {
   return ids_.next();
 }
 
-// The store is closed by now, so each ends with its next step; until then it may be with the rules, on their thread.
+// The store is closed by now, so each ends with its next step; until then it may be with the rules, on their thread. One that no
+// step holds any more has none.
 StoreOperations::~StoreOperations() {
   std::vector<std::shared_ptr<Bulk>> left;
   {
     const std::lock_guard lock(mutex_);
+    bulks_.clear();
     for (const auto& one : under_way_) {
       if (auto bulk = one.lock()) left.push_back(std::move(bulk));
     }

@@ -86,8 +86,8 @@ void SpoolNode::end(Life& life) {
   life.intake.reset();
   life.dispatcher.reset();
   life.retention.reset();
+  life.store.reset();  // what it was asked and has not answered goes with it
   life.operations.reset();
-  life.store.reset();
 }
 
 void SpoolNode::crash() {

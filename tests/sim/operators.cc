@@ -24,7 +24,9 @@ void Operators::next() {
 // The store may say no, or the spool may crash before it hears of this: what is told to the oracle is only that it may be so.
 void Operators::replay(const MessageFacts& message) {
   for (const Leg& leg : message.legs) oracle_.replayed(message.id, leg.to);
-  node_.operations().replay({.ids = {message.id}, .filter = std::nullopt, .dry_run = false}, [this, &message](const Result<spool::ReplayResult>&) {
+  node_.operations().act({.deed = spool::Deed::replay, .ids = {message.id}, .who = "sim"},
+                         [this, &message, life = node_.lives()](const Result<spool::BulkResult>&) {
+    if (!node_.up() || node_.lives() != life) return;
     for (const Leg& leg : message.legs) oracle_.replay_done(message.id, leg.to);
   });
 }
@@ -33,7 +35,7 @@ void Operators::replay_dead() {
   for (const MessageFacts* message : oracle_.all()) {
     for (const Leg& leg : message->legs) oracle_.replayed(message->id, leg.to);
   }
-  node_.operations().replay({.ids = {}, .filter = spool::EventQuery{.state = "dead"}, .dry_run = false}, [](const Result<spool::ReplayResult>&) {});
+  node_.operations().act({.deed = spool::Deed::replay, .filter = spool::EventQuery{.state = "dead"}, .who = "sim"}, [](const Result<spool::BulkResult>&) {});
 }
 
 void Operators::stop_or_start(const std::string& destination, spool::StopKind kind, bool on) {
@@ -51,21 +53,14 @@ void Operators::start_all() {
 }
 
 void Operators::cancel(const MessageFacts& message) {
-  for (spool::Delivery& delivery : node_.deliveries(message.id)) {
+  bool any = false;
+  for (const spool::Delivery& delivery : node_.deliveries(message.id)) {
     const bool waits = delivery.state == DeliveryState::sending || spool::is_waiting(delivery.state);
     if (!waits && delivery.state != DeliveryState::dead) continue;
+    any = true;
     oracle_.cancelled(message.id, delivery.destination_name);
-    delivery.state = DeliveryState::cancelled;
-    delivery.reason = "cancelled by operator sim";
-    const spool::DestinationId to = delivery.destination;
-    spool::Batch batch;
-    batch.settlements.push_back({std::move(delivery)});
-    node_.store().commit(std::move(batch), [this, to, life = node_.lives()](const Result<spool::Committed>& done) {
-      if (done && node_.up() && node_.lives() == life) agenda_.after(Duration(0), [this, to, life] {
-        if (node_.up() && node_.lives() == life) node_.wake({to});
-      });
-    });
   }
+  if (any) node_.operations().act({.deed = spool::Deed::cancel, .ids = {message.id}, .who = "sim"}, [](const Result<spool::BulkResult>&) {});
 }
 
 }  // namespace belay::sim

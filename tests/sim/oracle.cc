@@ -62,7 +62,7 @@ void Oracle::spool_ended(const char* how) {
   happened(fmt::format("the spool {}", how));
   away_ = clock_.monotonic();
   for (MessageFacts* message : in_order_) {
-    for (Leg& leg : message->legs) leg.flying = 0;
+    for (Leg& leg : message->legs) leg.flying = leg.replays_under_way = 0;
   }
 }
 

@@ -367,7 +367,8 @@ TEST_CASE("a_health_check_is_healthy_with_2xx_whatever_success_says_of_webhooks"
 TEST_CASE("health_checks_of_many_destinations_are_spread_and_keep_no_connection") {
   Protected p;
   event::Resolver resolver(p.loop);
-  HealthChecks checks(p.loop, resolver, [](DestinationId, uint64_t) {});
+  upstream::Client client(p.loop, resolver, HealthChecks::kConnections);
+  HealthChecks checks(p.loop, client, [](DestinationId, uint64_t) {});
   std::unordered_map<DestinationId, std::shared_ptr<const upstream::Destination>> all;
   constexpr size_t kMany = 100;
   for (size_t i = 0; i < kMany; ++i) {
