@@ -1,6 +1,6 @@
 // The spool's own wall clock: starts at the system's (or at the newest stored id, when the system's is before that and
 // the id can be believed), then runs on the monotonic clock. Steps of up to kFollowed are taken over at once (NTP); larger ones only at kSlew of the time
-// that passes, so that a clock jump neither makes every waiting delivery due nor stalls them all (P7). Thread-safe.
+// that passes, to their end, so that a clock jump neither makes every waiting delivery due nor stalls them all (P7). Thread-safe.
 #pragma once
 
 #include <algorithm>
@@ -39,15 +39,20 @@ class SteadyClock final : public Clock {
     wall_ += passed;
     at_ += passed;  // keeps the fraction of a millisecond
     const Duration off = system_.wall() - wall_;
-    if (std::chrono::abs(off) <= kFollowed) {
+    if (std::chrono::abs(off) > kFollowed) slewing_ = true;
+    if (slewing_) {
+      // To the end: the last kFollowed of a large step are no small step.
+      carry_ += static_cast<double>(passed.count()) * kSlew;
+      const auto whole = Duration(std::min(static_cast<int64_t>(carry_), std::abs(off.count())));
+      wall_ += off.count() > 0 ? whole : -whole;
+      carry_ -= static_cast<double>(whole.count());
+      slewing_ = whole != std::chrono::abs(off);
+      if (!slewing_) carry_ = 0;
+    } else if (off.count() > 0) {
       // Forward at once, backward by standing still: due times compare against a clock that never goes back.
-      if (off.count() > 0) wall_ += off;
-      else wall_ -= std::min(passed, -off);
+      wall_ += off;
     } else {
-      carry_ += static_cast<double>(passed.count()) * kSlew * (off.count() > 0 ? 1 : -1);
-      const auto whole = static_cast<int64_t>(carry_);
-      wall_ += Duration(whole);
-      carry_ -= static_cast<double>(whole);
+      wall_ -= std::min(passed, -off);
     }
     return wall_;
   }
@@ -58,7 +63,8 @@ class SteadyClock final : public Clock {
   mutable std::mutex mutex_;
   mutable WallTime wall_;
   mutable MonotonicTime at_;
-  mutable double carry_ = 0;
+  mutable double carry_ = 0;  // of slewing: parts of a millisecond
+  mutable bool slewing_ = false;
 };
 
 }  // namespace belay::spool

@@ -76,7 +76,7 @@ void SpoolNode::start() {
     return;
   }
   life->retention = std::make_unique<spool::Retention>(parts_.loop, *life->store, *life->clock);
-  const Duration ages = std::chrono::years(40);
+  const Duration ages = std::chrono::years(200);  // clocks jump from 1970 to the present
   life->retention->keep(ages, ages);
   life_ = std::move(life);
   ++lives_;

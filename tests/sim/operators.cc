@@ -1,5 +1,7 @@
 #include "sim/operators.h"
 
+#include <utility>
+
 namespace belay::sim {
 
 using spool::DeliveryState;
@@ -22,11 +24,23 @@ void Operators::next() {
 }
 
 // The store may say no, or the spool may crash before it hears of this: what is told to the oracle is only that it may be so.
+void Operators::act(spool::BulkRequest request, std::function<void()> done) {
+  request.who = "sim";
+  const uint32_t life = node_.lives();
+  if (std::exchange(life_, life) != life) under_way_ = 0;
+  ++under_way_;
+  node_.operations().act(request, [this, life, done = std::move(done)](const Result<spool::BulkResult>&) {
+    if (!node_.up() || node_.lives() != life) return;
+    --under_way_;
+    if (done) done();
+  });
+}
+
+bool Operators::busy() const { return node_.up() && node_.lives() == life_ && under_way_ > 0; }
+
 void Operators::replay(const MessageFacts& message) {
   for (const Leg& leg : message.legs) oracle_.replayed(message.id, leg.to);
-  node_.operations().act({.deed = spool::Deed::replay, .ids = {message.id}, .who = "sim"},
-                         [this, &message, life = node_.lives()](const Result<spool::BulkResult>&) {
-    if (!node_.up() || node_.lives() != life) return;
+  act({.deed = spool::Deed::replay, .ids = {message.id}}, [this, &message] {
     for (const Leg& leg : message.legs) oracle_.replay_done(message.id, leg.to);
   });
 }
@@ -35,7 +49,7 @@ void Operators::replay_dead() {
   for (const MessageFacts* message : oracle_.all()) {
     for (const Leg& leg : message->legs) oracle_.replayed(message->id, leg.to);
   }
-  node_.operations().act({.deed = spool::Deed::replay, .filter = spool::EventQuery{.state = "dead"}, .who = "sim"}, [](const Result<spool::BulkResult>&) {});
+  act({.deed = spool::Deed::replay, .filter = spool::EventQuery{.state = "dead"}});
 }
 
 void Operators::stop_or_start(const std::string& destination, spool::StopKind kind, bool on) {
@@ -60,7 +74,7 @@ void Operators::cancel(const MessageFacts& message) {
     any = true;
     oracle_.cancelled(message.id, delivery.destination_name);
   }
-  if (any) node_.operations().act({.deed = spool::Deed::cancel, .ids = {message.id}, .who = "sim"}, [](const Result<spool::BulkResult>&) {});
+  if (any) act({.deed = spool::Deed::cancel, .ids = {message.id}});
 }
 
 }  // namespace belay::sim

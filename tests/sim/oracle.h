@@ -121,6 +121,7 @@ class Oracle {
   void recount();
   // Nothing waits but what may; then what must be so at the end.
   bool drained();
+  MessageId someone_waiting();  // the first that has a delivery that did not end
   void check_end();
   void fail(const char* promise, const std::string& what, const MessageId& id = {});
 
@@ -154,6 +155,7 @@ class Oracle {
   void check_superseded(MessageFacts& message, const spool::Delivery& delivery);
   void check_lines();
   bool may_be_gone(const MessageFacts& message) const;
+  bool waits_wrongly(const MessageFacts& message);
   bool rightly_waits(const MessageFacts& message, const spool::Delivery& delivery);
 
   const Rules& rules_;

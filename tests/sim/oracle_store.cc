@@ -136,16 +136,30 @@ bool Oracle::rightly_waits(const MessageFacts& message, const spool::Delivery& d
   return false;
 }
 
+bool Oracle::waits_wrongly(const MessageFacts& message) {
+  for (const spool::Delivery& delivery : node_->deliveries(message.id)) {
+    const bool waits = delivery.state == DeliveryState::sending || spool::is_waiting(delivery.state);
+    if (waits && !rightly_waits(message, delivery)) return true;
+  }
+  return false;
+}
+
+// A damaged one behind a dead head is counted as waiting until somebody looks at it.
 bool Oracle::drained() {
   uint64_t waiting = 0;
   for (const spool::DestinationBacklog& one : node_->stats().destinations) waiting += one.waiting;
-  if (waiting == 0) return true;
-  uint64_t rightly = 0;
-  for (MessageFacts* message : in_order_) {
-    if (message->webhook->source->shape != Shape::order_wait) continue;
-    for (const spool::Delivery& delivery : node_->deliveries(message->id)) rightly += rightly_waits(*message, delivery) ? 1 : 0;
+  return waiting == 0 || std::none_of(in_order_.begin(), in_order_.end(), [this](const MessageFacts* message) {
+    return message->damaged ? message->webhook->source->shape != Shape::order_wait && waits_wrongly(*message) : waits_wrongly(*message);
+  });
+}
+
+MessageId Oracle::someone_waiting() {
+  for (const MessageFacts* message : in_order_) {
+    for (const spool::Delivery& delivery : node_->deliveries(message->id)) {
+      if (spool::is_waiting(delivery.state) || delivery.state == DeliveryState::sending) return message->id;
+    }
   }
-  return rightly == waiting;
+  return {};
 }
 
 // P3: everything has ended.

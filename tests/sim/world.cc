@@ -193,12 +193,12 @@ void World::drain() {
     if (made % 20 != 19) continue;
     backends_.all_well();
     if (node_.up()) operators_.start_all();  // also what a dead letter has disabled since
-    if (!node_.up() || !gate_.up() || senders_.unfinished() > 0 || gate_.spool().waiting() > 0 || !oracle_.drained()) {
+    if (!node_.up() || !gate_.up() || senders_.unfinished() > 0 || gate_.spool().waiting() > 0 || operators_.busy() || !oracle_.drained()) {
       if (clock_.monotonic() > end) {
         oracle_.recount();
         oracle_.check_end();
         oracle_.fail("P7", fmt::format("not everything has ended long after all faults have: {} senders wait, {} lines of the books; {}",
-                                       senders_.unfinished(), gate_.up() ? gate_.spool().waiting() : 0, waiting()));
+                                       senders_.unfinished(), gate_.up() ? gate_.spool().waiting() : 0, waiting()), oracle_.someone_waiting());
       }
       continue;
     }

@@ -341,7 +341,7 @@ TEST_CASE("a_damaged_piece_of_a_large_body_is_noticed") {
 }
 
 TEST_CASE("a_full_map_refuses_puts_takes_settlements_and_resumes_when_there_is_room") {
-  ManualClock clock;
+  SystemClock clock;  // room is looked for in time
   Folder folder;
   Maker maker(clock);
   auto store = open(folder, clock, uint64_t{8} << 20);
@@ -378,7 +378,7 @@ TEST_CASE("a_full_map_refuses_puts_takes_settlements_and_resumes_when_there_is_r
 }
 
 TEST_CASE("lines_of_the_books_leave_room_for_settlements_and_go_oldest_first_when_the_map_is_full") {
-  ManualClock clock;
+  SystemClock clock;  // room is looked for in time
   Folder folder;
   Maker maker(clock);
   auto store = open(folder, clock, uint64_t{8} << 20);

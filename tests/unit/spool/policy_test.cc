@@ -315,6 +315,26 @@ TEST_CASE("the_steady_clock_follows_small_corrections_and_never_goes_back") {
   CHECK(std::chrono::abs(clock.wall() - system.wall()) <= Duration(300));
 }
 
+TEST_CASE("a_large_step_is_followed_slowly_to_its_end") {
+  for (const Duration step : {Duration(10'000), Duration(-10'000)}) {
+    CAPTURE(step.count());
+    ManualClock system;
+    SteadyClock clock(system);
+    system.set_wall(system.wall() + step);
+    for (int i = 0; i < 3'000 && clock.wall() != system.wall(); ++i) {
+      const WallTime before = clock.wall();
+      system.advance(Duration(100));
+      const Duration passed = clock.wall() - before;
+      REQUIRE(passed >= Duration(94));
+      REQUIRE(passed <= Duration(106));
+    }
+    CHECK(clock.wall() == system.wall());
+    system.set_wall(system.wall() + Duration(500));  // a small one again
+    system.advance(Duration(1));
+    CHECK(clock.wall() == system.wall());
+  }
+}
+
 TEST_CASE("a_block_finds_its_names_and_skips_others") {
   SeededRandom random(9);
   BlockBuilder builder;
