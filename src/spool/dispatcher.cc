@@ -1,20 +1,10 @@
 #include "spool/dispatcher.h"
 
 #include <algorithm>
-#include <deque>
-#include <list>
-#include <mutex>
-#include <unordered_map>
-#include <unordered_set>
 #include <utility>
 
 #include "base/log.h"
-#include "http/message.h"
-#include "spool/groups.h"
-#include "spool/health.h"
-#include "spool/lane.h"
-#include "spool/retry.h"
-#include "spool/settlements.h"
+#include "spool/dispatcher_impl.h"
 
 namespace belay::spool {
 
@@ -24,109 +14,6 @@ namespace {
 size_t held_by(const Leased& leased) { return leased.message->body_bytes(); }
 
 }  // namespace
-
-struct Dispatcher::Impl {
-  // One delivery under way; what the request points into lives here.
-  struct Flight {
-    Lane* lane;
-    Leased leased;
-    MonotonicTime since;
-    uint64_t ticket;  // of the lane's breaker
-    bool drains;      // of what waited, while the lane's ramp is on
-    bool live;        // the intake handed it over
-    std::shared_ptr<const upstream::Destination> destination;
-    http::Fields fields;
-    std::unique_ptr<upstream::Sender::Call> call;
-  };
-  using Flights = std::list<Flight>;
-  struct Network {
-    explicit Network(event::Loop& loop) : resolver(loop), client(loop, resolver), health(loop, resolver, HealthChecks::kConnections) {}
-    event::Resolver resolver;
-    upstream::Client client, health;
-  };
-
-  Impl(event::Loop& event_loop, Store& the_store, const Clock& the_clock, Outside outside)
-      : loop(event_loop),
-        store(the_store),
-        clock(the_clock),
-        network(outside.sender != nullptr ? nullptr : std::make_unique<Network>(loop)),
-        random(outside.random != nullptr ? *outside.random : system_random),
-        sender(outside.sender != nullptr ? *outside.sender : network->client),
-        settlements(loop, store, [this](const std::vector<Settlement>& settled) { committed(settled); }),
-        health(loop, network != nullptr ? network->health : sender, [this](DestinationId id, uint64_t down) { heard(id, down); }),
-        tick_timer(loop, [this] { tick(); }),
-        stop_timer(loop, [this] { give_up(); }),
-        settle_timer(loop, [this] { end_stop(settlements.pending()); }),
-        turn_end(loop, [this] { end_turn(); }) {
-    tick_timer.start(kTick);
-  }
-
-  Lane& lane_of(DestinationId id);
-  void attach(Lane& lane);
-  void tick();
-  void end_turn();
-  void scan(Lane& lane);
-  void scanned(DestinationId id, Result<Leases> result);
-  void add(Lane& lane, Leased leased, bool live = false);
-  void hold(Lane& lane, const Leased& leased);
-  void let_go(Lane& lane, const Leased& leased);
-  void release(Lane& lane, std::deque<Lane::Pending>& from);
-  void give_back(const Leased& leased);
-  void release_pending(Lane& lane);
-  void release_stale(Lane& lane);
-  void release_surplus(Lane& lane);
-  void mark_ready(Lane& lane);
-  void tell_hot(Lane& lane);
-  void pump();
-  bool expire(Lane& lane, std::deque<Lane::Pending>& from);
-  bool ended(Lane& lane, std::deque<Lane::Pending>& from);
-  void look_again(Lane& lane);
-  void send(Lane& lane, std::deque<Lane::Pending>& from, uint64_t ticket);
-  bool has_its_share(const Lane& lane) const;
-  void heard(DestinationId id, uint64_t down);
-  void reconsider(Lane& lane);
-  void answered(Flights::iterator flight, const upstream::Attempt& attempt);
-  void learn(Lane& lane, uint64_t ticket, const upstream::Attempt& attempt, const upstream::Destination& destination);
-  void disable(Lane& lane, const Delivery& dead);
-  void apply_stop(const StopOrder& order);
-  void report();
-  void settle(Lane& lane, Delivery delivery, const upstream::Attempt& attempt, const upstream::Destination& destination);
-  void committed(const std::vector<Settlement>& settled);
-  void give_up();
-  void check_stopped();
-  void end_stop(size_t unsettled);
-
-  event::Loop& loop;
-  Store& store;
-  const Clock& clock;
-  AttemptTimes* times = nullptr;
-  SystemRandom system_random;
-  std::unique_ptr<Network> network;
-  Random& random;
-  upstream::Sender& sender;
-  Settlements settlements;
-  HealthChecks health;
-  std::shared_ptr<const upstream::Destinations> destinations = std::make_shared<upstream::Destinations>();
-  std::unordered_map<DestinationId, std::shared_ptr<const upstream::Destination>> by_id;
-  std::unordered_map<DestinationId, std::unique_ptr<Lane>> lanes;
-  std::deque<Lane*> round;
-  Flights flights;
-  size_t held_bytes = 0;
-  size_t busy = 0;  // lanes with something in flight
-  std::function<void(std::shared_ptr<const DestinationReports>)> reports_changed;
-  bool report_wanted = false;
-  MonotonicTime next_report{};
-  MonotonicTime next_full_scan{};
-  bool stopping = false;
-  Duration settle_limit{};
-  std::function<void(size_t)> stopped;
-  mutable std::mutex hot_mutex;
-  std::unordered_set<DestinationId> hot;
-  std::atomic<size_t> flying{0};
-  std::shared_ptr<bool> alive = std::make_shared<bool>(true);
-  event::Timer tick_timer, stop_timer, settle_timer;
-  event::Loop::TurnEnd turn_end;
-};
 
 Lane& Dispatcher::Impl::lane_of(DestinationId id) {
   auto [at, fresh] = lanes.try_emplace(id);
@@ -327,116 +214,6 @@ bool Dispatcher::Impl::has_its_share(const Lane& lane) const {
   return flights.size() >= kHalf && static_cast<size_t>(lane.in_flight) >= kHalf / std::max<size_t>(1, busy);
 }
 
-void Dispatcher::Impl::send(Lane& lane, std::deque<Lane::Pending>& from, uint64_t ticket) {
-  const bool live = &from == &lane.live;
-  Lane::Pending& next = from.front();
-  flights.push_front({&lane, std::move(next.leased), next.since, ticket, false, live, lane.destination, {}, nullptr});
-  from.pop_front();
-  if (lane.in_flight == 0) ++busy;
-  Flight& flight = flights.front();
-  flight.drains = lane.sent(live);
-  const wire::StoredRequest& request = flight.leased.message->shape(flight.leased.delivery.shape);
-  if (!lane.told_hot || lane.more_in_store) {
-    tell_hot(lane);
-    if (lane.more_in_store) scan(lane);
-  }
-  for (const auto& [name, value] : request.fields) flight.fields.add(name, value);
-  upstream::Outbound outbound;
-  outbound.method = request.method;
-  outbound.target = request.target;
-  outbound.path_rest = request.path_rest;
-  outbound.path = request.path;
-  outbound.fields = &flight.fields;
-  outbound.body = flight.leased.message->body(flight.leased.delivery.shape);
-  outbound.has_body = request.has_body;
-  outbound.id = flight.leased.delivery.message;
-  outbound.attempt = flight.leased.delivery.attempts + 1;
-  outbound.client = request.forwarded_for;
-  outbound.client_tls = request.tls;
-  outbound.urls_down = lane.urls_down;
-  outbound.vouched = true;  // what nobody vouched for was not stored
-  flying = flights.size();
-  flight.call = sender.send(flight.destination, outbound, [this, at = flights.begin()](const upstream::Attempt& attempt) {
-    answered(at, attempt);
-  });
-}
-
-// The next one became too old in hand: nothing is sent.
-bool Dispatcher::Impl::expire(Lane& lane, std::deque<Lane::Pending>& from) {
-  const WallTime expires = from.front().leased.delivery.expires;
-  if (expires == WallTime{} || expires > clock.wall()) return false;
-  Leased leased = std::move(from.front().leased);
-  from.pop_front();
-  let_go(lane, leased);
-  leased.delivery.state = DeliveryState::dead;
-  leased.delivery.reason = Groups::kExpired;
-  settlements.add(std::move(leased.delivery));
-  if (!lane.nothing_in_hand()) mark_ready(lane);
-  return true;
-}
-
-// An operator has cancelled the next one while it waited in hand: its lease went with it, and nothing is sent. Every other lease
-// holds now until its attempt has ended.
-bool Dispatcher::Impl::ended(Lane& lane, std::deque<Lane::Pending>& from) {
-  const Leased& next = from.front().leased;
-  if (store.extend(next.delivery.message, lane.id, clock.wall() + lane.destination->timeout + kLeaseMargin)) return false;
-  let_go(lane, next);
-  from.pop_front();
-  if (!lane.nothing_in_hand()) mark_ready(lane);
-  return true;
-}
-
-void Dispatcher::Impl::look_again(Lane& lane) {
-  if (lane.scanning) lane.wake_again = true;
-  else lane.more_in_store = true;
-  scan(lane);
-  tell_hot(lane);
-}
-
-void Dispatcher::Impl::answered(Flights::iterator flight, const upstream::Attempt& attempt) {
-  Flights ended;  // destroys the call after everything of it was read
-  ended.splice(ended.begin(), flights, flight);
-  flying = flights.size();
-  Lane& lane = *flight->lane;
-  if (--lane.in_flight == 0) --busy;
-  if (flight->drains) --lane.draining;
-  learn(lane, flight->ticket, attempt, *flight->destination);
-  const bool no_credential = attempt.outcome == upstream::Outcome::no_credential;
-  if (no_credential || attempt.outcome == upstream::Outcome::over_limit) {  // nothing was sent: not an attempt
-    if (!no_credential) lane.paused_until = loop.now() + kPause;
-    else if (lane.lacks_credential(loop.now())) log::warn("spool: {}: {}; nothing is sent to it until one is", flight->destination->name, attempt.error);
-    (flight->live ? lane.live : lane.pending).push_front({std::move(flight->leased), flight->since});
-    if (stopping || lane.takes_nothing() || lane.broken_off(loop.now())) release_pending(lane);
-    return;
-  }
-  lane.credential_wait = Duration{0};
-  let_go(lane, flight->leased);
-  settle(lane, std::move(flight->leased.delivery), attempt, *flight->destination);
-  if (!lane.nothing_in_hand()) mark_ready(lane);
-  if (lane.pending.empty() && lane.more_in_store) scan(lane);
-}
-
-void Dispatcher::Impl::learn(Lane& lane, uint64_t ticket, const upstream::Attempt& attempt, const upstream::Destination& destination) {
-  using Turn = upstream::Breaker::Turn;
-  const Turn turn = lane.leave(ticket, attempt.destination_failed(destination), loop.now());
-  if (turn == Turn::opened) {
-    log::warn("spool: {}: the breaker opens for {} s", destination.name, std::chrono::duration<double>(destination.breaker.open_for).count());
-    lane.outage();
-    release_pending(lane);  // others need the room more
-    tell_hot(lane);
-  } else if (turn == Turn::closed) {
-    log::info("spool: {}: the breaker closes", destination.name);
-  }
-}
-
-// on_dead: disable. What waits, waits until somebody enables it.
-void Dispatcher::Impl::disable(Lane& lane, const Delivery& dead) {
-  StopOrder order{lane.id, dead.destination_name, StopKind::disabled, true, "on_dead", "delivery of " + dead.message.to_string() + " is dead: " + dead.reason, clock.wall()};
-  log::warn("spool: {}: disabled until 'belay enable {}': {}", order.name, order.name, order.why);
-  apply_stop(order);
-  settlements.add(std::move(order));
-}
-
 void Dispatcher::Impl::apply_stop(const StopOrder& order) {
   Lane& lane = lane_of(order.destination);
   if (!apply(order, lane.stop)) return;
@@ -464,42 +241,6 @@ void Dispatcher::Impl::heard(DestinationId id, uint64_t down) {
   if (lane.down()) lane.outage();
   if (was_down && !lane.down()) lane.breaker.try_now();
   reconsider(lane);
-}
-
-void Dispatcher::Impl::settle(Lane& lane, Delivery delivery, const upstream::Attempt& attempt,
-                              const upstream::Destination& destination) {
-  Attempt made;
-  made.at = clock.wall() - attempt.total;
-  made.duration_ms = static_cast<uint32_t>(attempt.total.count());
-  made.status = static_cast<uint16_t>(attempt.status());
-  if (!attempt.success(destination)) {
-    made.error = attempt.outcome == upstream::Outcome::answered
-                     ? "status " + std::to_string(attempt.status())
-                     : std::string(upstream::to_string(attempt.outcome)) + ": " + attempt.error;
-  }
-  if (times != nullptr) times->add(destination.name, static_cast<uint64_t>(attempt.total.count()) * 1'000, made.error.empty());
-  made.answer = attempt.body.substr(0, Attempt::kAnswerBytes);
-  add_attempt(delivery, std::move(made));
-  Verdict verdict = judge(destination, attempt, delivery.attempts - delivery.attempts_before, random);
-  delivery.state = verdict.state;
-  delivery.reason = std::move(verdict.reason);
-  if (verdict.state == DeliveryState::scheduled) delivery.due = clock.wall() + verdict.wait;
-  if (delivery.state == DeliveryState::dead && destination.disable_on_dead && !lane.stop.disabled.on) disable(lane, delivery);
-  if (attempt.success(destination)) lane.succeeded(loop.now());
-  else if (attempt.destination_failed(destination) == true) {
-    lane.failed();
-    release_surplus(lane);
-  }
-  settlements.add(std::move(delivery));
-}
-
-void Dispatcher::Impl::committed(const std::vector<Settlement>& settled) {
-  for (const Settlement& one : settled) {
-    Lane& lane = lane_of(one.delivery.destination);
-    if (one.delivery.grouped()) look_again(lane);  // the next of its key may have its turn
-    if (one.delivery.state != DeliveryState::scheduled) continue;
-    if (!lane.next_due || one.delivery.due < *lane.next_due) lane.next_due = one.delivery.due;
-  }
 }
 
 void Dispatcher::Impl::give_up() {
@@ -586,19 +327,6 @@ void Dispatcher::stop(Duration limit, Duration settle_limit, std::function<void(
     impl_->tell_hot(*lane);
   }
   impl_->stop_timer.start(limit);
-}
-
-Verdict judge(const upstream::Destination& destination, const upstream::Attempt& attempt, uint32_t attempts_made,
-              Random& random) {
-  if (attempt.success(destination)) return {DeliveryState::delivered, {}, {}};
-  const std::string last = attempt.outcome == upstream::Outcome::answered ? "status " + std::to_string(attempt.status())
-                                                                           : std::string(upstream::to_string(attempt.outcome));
-  if (!attempt.retryable(destination)) return {DeliveryState::dead, {}, last + " is not retried"};
-  const auto wait = next_wait(destination.retry, attempts_made, attempt.retry_after, random);
-  if (!wait) {
-    return {DeliveryState::dead, {}, std::to_string(attempts_made) + " attempts used up; the last: " + last};
-  }
-  return {DeliveryState::scheduled, *wait, {}};
 }
 
 }  // namespace belay::spool
