@@ -49,7 +49,7 @@ struct Dispatcher::Impl {
         network(outside.sender != nullptr ? nullptr : std::make_unique<Network>(loop)),
         random(outside.random != nullptr ? *outside.random : system_random),
         sender(outside.sender != nullptr ? *outside.sender : network->client),
-        settlements(loop, store, [this](const std::vector<Settlement>& settled) { committed(settled); }),
+        settlements(loop, store, clock, [this](const std::vector<Settlement>& settled) { committed(settled); }),
         health(loop, network != nullptr ? network->health : sender, [this](DestinationId id, uint64_t down) { heard(id, down); }),
         tick_timer(loop, [this] { tick(); }),
         stop_timer(loop, [this] { give_up(); }),

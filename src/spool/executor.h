@@ -4,12 +4,15 @@
 
 #include <functional>
 
+#include "base/clock.h"
+
 namespace belay::spool {
 
 class Executor {
  public:
   virtual ~Executor() = default;
   virtual void run(std::function<void()> task) = 0;  // on a later turn
+  virtual void run_after(Duration wait, std::function<void()> task) = 0;
   // The process is gone: nothing more is written, also not by close().
   virtual bool killed() const = 0;
 };

@@ -258,7 +258,7 @@ void Intake::stop() {
   impl_->connections.clear();
   for (auto& [number, lines] : impl_->lines) {
     lines.gone = true;
-    if (lines.committing == 0) impl_->commit_lines(number, lines);
+    if (lines.committing == 0 && !lines.waiting.empty()) impl_->commit_lines(number, lines);
   }
 }
 

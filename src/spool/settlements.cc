@@ -8,17 +8,19 @@
 
 namespace belay::spool {
 
-Settlements::Settlements(event::Loop& loop, Store& store, std::function<void(const std::vector<Settlement>&)> committed)
-    : loop_(loop), store_(store), committed_(std::move(committed)) {}
+Settlements::Settlements(event::Loop& loop, Store& store, const Clock& clock, std::function<void(const std::vector<Settlement>&)> committed)
+    : loop_(loop), store_(store), clock_(clock), committed_(std::move(committed)) {}
 
 void Settlements::commit() {
   if (waiting_.empty() || loop_.now() < again_at_) return;
+  const auto end = waiting_.begin() + static_cast<ptrdiff_t>(std::min(step_, waiting_.size()));
+  std::vector<Settlement> now(std::make_move_iterator(waiting_.begin()), std::make_move_iterator(end));
+  waiting_.erase(waiting_.begin(), end);
   Batch batch;
-  batch.settlements = waiting_;
+  batch.settlements = now;
   batch.stops = orders_;
-  under_way_ += waiting_.size();
-  store_.commit(std::move(batch), [this, guard = std::weak_ptr(alive_), &to = loop_, kept = std::exchange(waiting_, {}),
-                                   orders = std::exchange(orders_, {})](Result<Committed> result) mutable {
+  under_way_ += now.size();
+  store_.commit(std::move(batch), [this, guard = std::weak_ptr(alive_), &to = loop_, kept = std::move(now), orders = std::exchange(orders_, {})](Result<Committed> result) mutable {
     to.post([this, guard, kept = std::move(kept), orders = std::move(orders), result = std::move(result)]() mutable {
       if (guard.lock()) answered(std::move(kept), std::move(orders), result);
     });
@@ -27,19 +29,28 @@ void Settlements::commit() {
 
 void Settlements::answered(std::vector<Settlement> settled, std::vector<StopOrder> orders, const Result<Committed>& result) {
   under_way_ -= settled.size();
-  if (!result) {  // leases stay until it is known
-    if (!std::exchange(failed_, true)) log::error("spool: settling failed: {}", result.error().message);
-    again_at_ = loop_.now() + kAgain;
-    waiting_.insert(waiting_.end(), std::make_move_iterator(settled.begin()), std::make_move_iterator(settled.end()));
+  if (!result) {
+    if (!std::exchange(failed_, true)) log::error("spool: settling failed: {}; it is tried again until it succeeds", result.error().message);
+    // Each page that a commit changes is written anew: in the little room that is left, fewer may fit.
+    const bool fewer = result.error().kind == ErrorKind::full && settled.size() > 1;
+    if (fewer) step_ = settled.size() / 2;
+    else again_at_ = loop_.now() + kAgain;
+    for (const Settlement& one : settled) {  // nobody else may send it until this is known
+      store_.extend(one.delivery.message, one.delivery.destination, clock_.wall() + kHeld);
+    }
+    waiting_.insert(waiting_.begin(), std::make_move_iterator(settled.begin()), std::make_move_iterator(settled.end()));
     orders_.insert(orders_.begin(), std::make_move_iterator(orders.begin()), std::make_move_iterator(orders.end()));
+    if (fewer) commit();
     return;
   }
   failed_ = false;
+  step_ = std::min(kMost, std::max(step_, settled.size()) * 2);
   const auto refused = std::count(result->refused.begin(), result->refused.end(), true);
   if (refused > 0) {
     log::warn("spool: {} answers came for deliveries that ended meanwhile (cancelled, or sent twice); they count nothing", refused);
   }
   committed_(settled);
+  if (step_ < kMost) commit();  // what did not fit
 }
 
 }  // namespace belay::spool

@@ -1,6 +1,6 @@
 // What became of deliveries, on its way into the store: collected over a turn of the loop, committed together with the stops
-// that dead letters cause. What could not be committed is kept, with its leases, and tried again after kAgain. One thread, the
-// dispatcher's. Limits: as many as were in flight. Failure: logged once in a row, and pending() says how many are not safe yet.
+// that dead letters cause. What could not be committed is kept, with its leases, and tried again: in smaller commits when the store is
+// full, after kAgain else. One thread, the dispatcher's. Limits: as many as were in flight, kMost in one commit. Failure: logged once in a row, and pending() says how many are not safe yet.
 #pragma once
 
 #include <functional>
@@ -15,9 +15,11 @@ namespace belay::spool {
 class Settlements {
  public:
   static constexpr Duration kAgain{500};
+  static constexpr Duration kHeld{600'000};  // of leases, from each failure on
+  static constexpr size_t kMost = 65'536;
 
   // `committed` runs with what the store has.
-  Settlements(event::Loop& loop, Store& store, std::function<void(const std::vector<Settlement>&)> committed);
+  Settlements(event::Loop& loop, Store& store, const Clock& clock, std::function<void(const std::vector<Settlement>&)> committed);
 
   void add(Delivery delivery) { waiting_.push_back({std::move(delivery)}); }
   void add(StopOrder order) { orders_.push_back(std::move(order)); }
@@ -29,10 +31,11 @@ class Settlements {
 
   event::Loop& loop_;
   Store& store_;
+  const Clock& clock_;
   std::function<void(const std::vector<Settlement>&)> committed_;
   std::vector<Settlement> waiting_;
   std::vector<StopOrder> orders_;
-  size_t under_way_ = 0;
+  size_t under_way_ = 0, step_ = kMost;
   bool failed_ = false;
   MonotonicTime again_at_{};
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);

@@ -130,6 +130,7 @@ class LmdbStore final : public Store {
   SpaceWatch space_;
   std::string prune_from_;  // writer only
   bool pruned_ = false;     // writer only: there may be room again
+  bool look_planned_ = false;  // with an executor
   std::atomic<bool> recounting_{false};
   StoreReader reader_;
   CommitQueue queue_;
@@ -234,6 +235,14 @@ void LmdbStore::write_and_look(std::vector<Work> group) {
   if (!dead_) set_refusal(space_.refusal(std::exchange(pruned_, false)));
   taking_lines_ = space_.lines_fit();
   used_bytes_ = space_.used_bytes();
+  // As the idle writer does.
+  const bool looks_again = executor_ != nullptr && (!accepting_ || !taking_lines_) && !dead_;
+  if (looks_again && !std::exchange(look_planned_, true)) {
+    executor_->run_after(kIdle, [this] {
+      look_planned_ = false;
+      write_and_look(queue_.take_now());
+    });
+  }
 }
 
 bool LmdbStore::offer(Work work) {

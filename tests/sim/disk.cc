@@ -6,6 +6,10 @@ void SimExecutor::run(std::function<void()> task) {
   if (at_once_) return task();
   Duration wait = dice_.chance(0.9) ? dice_.ms(0, 4) : dice_.ms(5, 60);
   if (stalled_) wait += dice_.ms(200, 3'000);
+  run_after(wait, std::move(task));
+}
+
+void SimExecutor::run_after(Duration wait, std::function<void()> task) {
   agenda_.after(wait, [this, killed = killed_, task = std::move(task)] {
     if (*killed) return;
     task();

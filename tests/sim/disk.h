@@ -19,6 +19,7 @@ class SimExecutor final : public spool::Executor {
   SimExecutor(Agenda& agenda, Dice& dice, const bool& stalled, std::function<void()> ran)
       : agenda_(agenda), dice_(dice), stalled_(stalled), ran_(std::move(ran)) {}
   void run(std::function<void()> task) override;
+  void run_after(Duration wait, std::function<void()> task) override;
   bool killed() const override { return *killed_; }
   void kill() { *killed_ = true; }
   // The oracle's own questions wait for nothing.

@@ -137,7 +137,8 @@ void Oracle::answered(const Answer& answer) {
   switch (answer.outcome) {
     case Outcome::spooled:
       message->acked = message->answered;
-      if (!message->webhook->batch.empty()) message->webhook->batch_touched = true;  // its key was forgotten: it comes again
+      // Its key was forgotten, and it was stored before, whether its sender was told or not: it comes again.
+      if (message->webhook->acks++ > 0 || !message->webhook->batch.empty()) message->webhook->batch_touched = true;
       check_ack(*message);
       return check_accepted_once(*message);
     case Outcome::forwarded:
@@ -189,7 +190,7 @@ void Oracle::check_duplicate(MessageFacts& message, const std::string& reason) {
   const Webhook& webhook = *message.webhook;
   if (first->webhook->source != webhook.source || first->webhook->dedupe != webhook.dedupe) return fail("P5", "a duplicate of a webhook with another key", message.id);
   const Duration window = webhook.source->dedupe;
-  const auto apart = std::chrono::floor<Duration>(message.sent - first->answered.value_or(first->sent));
+  const auto apart = std::chrono::floor<Duration>(message.sent - first->acked.value_or(first->answered.value_or(first->sent)));
   // The window begins with the commit: of a forward that of its line in the books, of a put whose answer came too late a later one.
   const Duration late(first->acked ? 0 : 60'000);
   if (!time_broke(*first) && apart > window + tolerance(window, first->jumps) + late) {

@@ -20,7 +20,7 @@ Plan World::plan_of(Dice dice, Engine engine) {
   plan.full_disk = !plan.calm && dice.chance(0.2);
   plan.operators = dice.chance(0.6);
   plan.damage = engine == Engine::lmdb && plan.crashes && dice.chance(0.15);
-  if (engine == Engine::lmdb && plan.full_disk && dice.chance(0.5)) plan.map_bytes = uint64_t{1} << 20;
+  if (engine == Engine::lmdb && plan.full_disk && dice.chance(0.5)) plan.map_bytes = uint64_t{3} << 20;
   return plan;
 }
 

@@ -7,6 +7,7 @@
 #include "event/simple_server.h"
 #include "spool/dispatcher.h"
 #include "spool/lane.h"
+#include "spool/settlements.h"
 #include "tests/store/harness.h"
 
 namespace belay::spool::test {
@@ -18,14 +19,16 @@ constexpr Duration kLimit{20'000};
 // The store with a fault in front of its commits.
 class FaultyStore final : public Store {
  public:
-  enum class Fault : uint8_t { none, refuses, hangs };
+  enum class Fault : uint8_t { none, refuses, hangs, little_room };
+  static constexpr size_t kRoom = 2;  // settlements of a commit that fit into little_room
   explicit FaultyStore(const Clock& clock) : store_(open_memory_store(clock)) {}
   Fault fault = Fault::none;
 
   void close() override { store_->close(); }
   void commit(Batch batch, Done<Committed> done) override {
-    if (fault == Fault::none) return store_->commit(std::move(batch), std::move(done));
-    if (fault == Fault::refuses) done(Error{ErrorKind::full, "no room"});
+    const bool fits = fault == Fault::little_room && batch.settlements.size() <= kRoom;
+    if (fault == Fault::none || fits) return store_->commit(std::move(batch), std::move(done));
+    if (fault != Fault::hangs) done(Error{ErrorKind::full, "no room"});
     else held_.push_back(std::move(done));
   }
   bool accepting(std::string* because) const override { return store_->accepting(because); }
@@ -260,6 +263,33 @@ TEST_CASE("a_stop_ends_also_when_the_store_never_takes_what_became_of_deliveries
     REQUIRE(sending.until([&] { return unsettled.has_value(); }));
     CHECK(unsettled == 3);
   }
+}
+
+TEST_CASE("what_does_not_fit_into_a_full_store_is_settled_in_smaller_commits") {
+  Sending sending;
+  sending.put_messages(8);
+  REQUIRE(sending.until([&] { return sending.held.size() == 8; }));
+  sending.store.fault = FaultyStore::Fault::little_room;
+  sending.answer_all(200);
+  REQUIRE(sending.until([&] { return backlog(sending.store, "crm").delivered == 8; }));
+  CHECK(sending.seen.size() == 8);
+}
+
+TEST_CASE("what_cannot_be_settled_keeps_its_lease_until_it_can") {
+  Sending sending;
+  sending.put_messages(1);
+  REQUIRE(sending.until([&] { return sending.held.size() == 1; }));
+  sending.store.fault = FaultyStore::Fault::refuses;
+  sending.answer_all(200);
+  REQUIRE(sending.until([&] { return sending.dispatcher->in_flight() == 0; }));
+  for (int i = 0; i < 3; ++i) {
+    sending.clock.advance(Settlements::kHeld - Duration(1));
+    sending.loop.run_until([] { return false; }, Settlements::kAgain * 2);
+    CHECK(lease(sending.store, "crm", sending.clock.wall())->leased.empty());
+  }
+  sending.store.fault = FaultyStore::Fault::none;
+  REQUIRE(sending.until([&] { return backlog(sending.store, "crm").delivered == 1; }));
+  CHECK(sending.seen.size() == 1);
 }
 
 TEST_CASE("a_stop_waits_for_a_store_that_takes_them_late") {
