@@ -107,6 +107,7 @@ void Oracle::request_begins(Webhook& webhook, const MessageId& id) {
   message = std::make_unique<MessageFacts>();
   message->id = id;
   message->webhook = &webhook;
+  ++webhook.requests;
   message->sent = clock_.monotonic();
   message->jumps = jumps_;
   message->life = life();
@@ -137,8 +138,8 @@ void Oracle::answered(const Answer& answer) {
   switch (answer.outcome) {
     case Outcome::spooled:
       message->acked = message->answered;
-      // Its key was forgotten, and it was stored before, whether its sender was told or not: it comes again.
-      if (message->webhook->acks++ > 0 || !message->webhook->batch.empty()) message->webhook->batch_touched = true;
+      // An earlier request of it may have been stored without an answer, and its key been forgotten since: it may come twice.
+      if (message->webhook->requests > 1) message->webhook->batch_touched = true;
       check_ack(*message);
       return check_accepted_once(*message);
     case Outcome::forwarded:

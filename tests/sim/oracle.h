@@ -37,7 +37,7 @@ struct Webhook {
   const SourceFacts* source = nullptr;
   std::string key, dedupe, body;
   bool forged = false;
-  int acks = 0;  // requests whose senders were told that it is stored
+  int requests = 0;
   // Of a batch, by destination: it goes by the webhook, because its requests carry no other name.
   MessageId batch;
   bool batch_taken = false, batch_touched = false;

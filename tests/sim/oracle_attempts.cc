@@ -127,6 +127,8 @@ std::vector<uint64_t> Oracle::members_of(const MessageFacts& message, std::strin
 
 void Oracle::check_batch(MessageFacts& message, Leg& leg, std::string_view body) {
   const SourceFacts& source = *message.webhook->source;
+  // Of a delivery that was made anew from a damaged one nobody knows that it was one of a batch.
+  if (message.damaged && body == message.webhook->body) return;
   const std::vector<uint64_t> members = members_of(message, body);
   // Only what an operator has cancelled is left out.
   std::vector<uint64_t> before = leg.sent.empty() ? members : members_of(message, leg.sent);
