@@ -15,6 +15,7 @@
 #include "spool/retention.h"
 #include "spool/steady_clock.h"
 #include "spool/store_operations.h"
+#include "spool/unreadable_page.h"
 
 namespace belay::spool {
 
@@ -111,6 +112,7 @@ Result<void> Process::start(const MakeCompanion& make_companion) {
   auto destinations = upstream::build_destinations(*configuration_, problems);
   if (!problems.empty()) return invalid(problems.to_string());
   destinations_ = std::make_shared<const upstream::Destinations>(std::move(destinations));
+  end_at_unreadable_pages(kStorageFailed, kStoreDamaged);
   raise_descriptors();  // every delivery under way has one, and every kept connection and health check
   StoreOptions options;
   options.folder = configuration_->spool.path;

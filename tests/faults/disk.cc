@@ -61,11 +61,14 @@ bool BlockDevice::possible() {
   return access("/dev/fuse", R_OK | W_OK) == 0;
 }
 
-BlockDevice::BlockDevice(const TempFolder& folder) : folder_(folder.path()) {
+BlockDevice::BlockDevice(const TempFolder& folder, Milliseconds write_delay) : folder_(folder.path()) {
   const std::string socket = folder / "nbd.sock";
-  server_ = std::make_unique<Process>(std::vector<std::string>{"nbdkit", "-f", "-U", socket, "--filter=error", "memory", "96M", "error-pwrite-rate=100%",
-                                                               "error-file=" + (folder / "errors")},
-                                      folder / "nbdkit");
+  server_ = std::make_unique<Process>(
+      std::vector<std::string>{"nbdkit", "-f", "-U", socket, "--filter=delay", "--filter=error", "memory", "96M",
+                               "wdelay=" + std::to_string(write_delay.count()) + "ms",
+                               "error-pwrite-rate=100%", "error-pwrite-file=" + (folder / "write-errors"),
+                               "error-pread-rate=100%", "error-pread-file=" + (folder / "read-errors")},
+      folder / "nbdkit");
   folder.write("device/disk", "");
   wait_for([&] { return std::filesystem::exists(socket); });
   file_ = std::make_unique<Process>(std::vector<std::string>{"nbdfuse", image(), "--unix", socket}, folder / "nbdfuse");
@@ -77,10 +80,10 @@ BlockDevice::~BlockDevice() {
   umount2(image().c_str(), MNT_DETACH);
 }
 
-void BlockDevice::errors(bool on) const {
-  const std::string trigger = folder_ + "/errors";
-  if (on) std::ofstream(trigger).close();
-  else unlink(trigger.c_str());
+void BlockDevice::trigger(const std::string& name, bool on) const {
+  const std::string file = folder_ + "/" + name;
+  if (on) std::ofstream(file).close();
+  else unlink(file.c_str());
 }
 
 void BlockDevice::stalled(bool on) const { server_->signal(on ? SIGSTOP : SIGCONT); }

@@ -39,19 +39,21 @@ class LoopDisk {
   bool mounted_ = false;
 };
 
-// A block device that fails with EIO while errors(true) and stands still while stalled(true): nbdkit, shown as a file by
-// nbdfuse because not every kernel has nbd.
+// A block device that takes `write_delay` for each write, fails with EIO while one of its errors is on, and stands still while
+// stalled(true): nbdkit, shown as a file by nbdfuse because not every kernel has nbd.
 class BlockDevice {
  public:
-  explicit BlockDevice(const TempFolder& folder);
+  explicit BlockDevice(const TempFolder& folder, Milliseconds write_delay = Milliseconds(0));
   ~BlockDevice();
   static bool possible();  // false: said what is missing
   bool ready() const { return ready_; }
   std::string image() const { return folder_ + "/device/disk"; }
-  void errors(bool on) const;
+  void write_errors(bool on) const { trigger("write-errors", on); }
+  void read_errors(bool on) const { trigger("read-errors", on); }
   void stalled(bool on) const;
 
  private:
+  void trigger(const std::string& name, bool on) const;
   std::string folder_;
   std::unique_ptr<Process> server_, file_;
   bool ready_ = false;
