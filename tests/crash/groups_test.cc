@@ -7,7 +7,6 @@
 #include "tests/crash/groups.h"
 #include "tests/crash/run_and_kill.h"
 #include "tests/store/harness.h"
-#include "support/skip.h"
 
 namespace belay::spool::test {
 
@@ -114,20 +113,10 @@ TEST_CASE("keys_and_batches_survive_kill_at_any_moment") {
 }
 
 TEST_CASE("keys_and_batches_survive_kill_between_any_two_writes_to_the_file") {
-  if (system("strace -f -o /dev/null true 2>/dev/null") != 0) {
-    belay::test::skip("strace cannot trace here");
-    return;
-  }
   Folder folder;
   Said said;
-  for (const char* call : {"pwrite64", "fdatasync", "writev"}) {
-    for (const int when : {1, 2, 3, 5, 8, 13, 21, 34, 55}) {
-      crash::run_and_kill({"strace", "-f", "-o", "/dev/null", "-e", "trace=" + std::string(call), "-e",
-                           "inject=" + std::string(call) + ":signal=KILL:when=" + std::to_string(when), writer(), folder.path()},
-                          300, [&said](const std::string& line) { said.hear(line); });
-    }
-    check_everything_ends(folder, said);
-  }
+  crash::kill_between_writes(writer(), folder.path(), 300, [&said](const std::string& line) { said.hear(line); },
+                             [&] { check_everything_ends(folder, said); });
   CHECK_FALSE(said.stored.empty());
 }
 

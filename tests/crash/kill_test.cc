@@ -5,7 +5,6 @@
 #include "tests/crash/body.h"
 #include "tests/crash/run_and_kill.h"
 #include "tests/store/harness.h"
-#include "support/skip.h"
 
 namespace belay::spool::test {
 
@@ -73,21 +72,10 @@ TEST_CASE("every_acknowledged_message_survives_kill_at_any_moment") {
 }
 
 TEST_CASE("every_acknowledged_message_survives_kill_between_any_two_writes_to_the_file") {
-  if (system("strace -f -o /dev/null true 2>/dev/null") != 0) {
-    belay::test::skip("strace cannot trace here");
-    return;
-  }
   Folder folder;
   Said said;
-  for (const char* call : {"pwrite64", "fdatasync", "writev"}) {
-    for (const int when : {1, 2, 3, 5, 8, 13, 21, 34, 55}) {
-      // A call that comes less often than `when` is killed by count instead.
-      run_and_kill({"strace", "-f", "-o", "/dev/null", "-e", "trace=" + std::string(call), "-e",
-                    "inject=" + std::string(call) + ":signal=KILL:when=" + std::to_string(when), writer(), folder.path()},
-                   200, said);
-    }
-    check_everything_is_there(folder, said);
-  }
+  crash::kill_between_writes(writer(), folder.path(), 200, [&said](const std::string& line) { note(said, line); },
+                             [&] { check_everything_is_there(folder, said); });
   CHECK_FALSE(said.stored.empty());
 }
 

@@ -9,9 +9,12 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <cstdlib>
 #include <functional>
 #include <string>
 #include <vector>
+
+#include "support/skip.h"
 
 namespace belay::crash {
 
@@ -56,6 +59,20 @@ inline void run_and_kill(std::vector<std::string> command, size_t lines, const s
   waitpid(child, &status, 0);
   const bool by_signal = WIFSIGNALED(status) || (WIFEXITED(status) && WEXITSTATUS(status) == 128 + SIGKILL);
   CHECK(by_signal);
+}
+
+// Runs the writer on the folder again and again, killed by strace at the Nth of each call by which LMDB writes; `check` after
+// each kind of call. A call that comes less often than that is killed by count instead.
+inline void kill_between_writes(const std::string& writer, const std::string& folder, size_t lines, const std::function<void(const std::string&)>& hear,
+                                const std::function<void()>& check) {
+  if (system("strace -f -o /dev/null true 2>/dev/null") != 0) return belay::test::skip("strace cannot trace here");
+  for (const std::string call : {"pwrite64", "fdatasync", "writev"}) {
+    for (const int when : {1, 2, 3, 5, 8, 13, 21, 34, 55}) {
+      run_and_kill({"strace", "-f", "-o", "/dev/null", "-e", "trace=" + call, "-e", "inject=" + call + ":signal=KILL:when=" + std::to_string(when), writer, folder},
+                   lines, hear);
+    }
+    check();
+  }
 }
 
 }  // namespace belay::crash
