@@ -149,15 +149,24 @@ TEST_CASE("a_truncated_a_foreign_and_a_newer_file_are_refused_with_the_reason") 
   check_refused(with_schema(belay::spool::Tables::kSchema + 1), "is newer than this release reads");
 }
 
-TEST_CASE("a_second_spool_on_the_same_path_is_refused_and_the_first_goes_on") {
-  const TempFolder folder;
+TEST_CASE("a_second_spool_and_a_second_gateway_on_the_same_path_are_refused_and_the_first_goes_on") {
+  const TempFolder folder, second_folder;
   Backend backend(folder);
   Gateway gateway(folder, {.rules = two_ways(backend)});
   const Finished second = run({belay_binary(), "spool", "-c", gateway.main_file(), "--state", gateway.state()});
   CHECK_EQ(second.code, 1);
   CHECK_EQ(count_of(second.err, "belongs to another running spool"), 1);
   CHECK_EQ(count_of(second.err, "\n"), 1);
+  std::string refusal;
+  try {
+    const Gateway other(second_folder, {.rules = two_ways(backend), .spool = "{ size: 1GB, path: \"" + gateway.state() + "/var/spool\" }"});
+  } catch (const std::runtime_error& why) {
+    refusal = why.what();
+  }
+  CHECK_EQ(count_of(refusal, "belongs to another running spool"), 1);
+  CHECK_EQ(count_of(refusal, "is started again"), 0);
   const auto answer = send_once(gateway.address(), request("POST", "/later", {}, "{}"));
   REQUIRE(answer.has_value());
   CHECK_EQ(answer->status, 202);
+  CHECK(wait_for([&] { return backend.seen_count() == 1; }));
 }

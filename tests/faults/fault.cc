@@ -161,6 +161,8 @@ void check_promises(const Gateway& gateway, const Backend& backend, const Sender
   CHECK_EQ(sums->dead, 0);
   CHECK_EQ(sums->quarantined, 0);
   CHECK_EQ(sums->spooled, sums->waiting + sums->delivered + sums->dead + sums->cancelled + sums->superseded);
+  Finished books;
+  CHECK_MESSAGE(wait_for([&] { return (books = gateway.belay({"audit"})).code == 0; }, Milliseconds(5'000)), books.out, books.err);
 }
 
 }  // namespace belay::test

@@ -1,6 +1,6 @@
 // What the fault tests share: rules with one path that forwards and one that stores first, the spool as a process of its own
 // that can be put under strace or another environment, and the two questions every test ends with: has the backend all that
-// was acknowledged, and do the books balance?
+// was acknowledged, and do the books balance (`belay audit`)?
 #pragma once
 
 #include <memory>

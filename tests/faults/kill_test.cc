@@ -13,6 +13,10 @@ namespace {
 
 // The system calls that the spool lives by; it is killed at the Nth of one of its threads.
 constexpr const char* kCalls[] = {"pwrite64", "writev", "fdatasync", "sendto", "lseek", "recvfrom", "read", "write", "epoll_wait", "accept4", "connect", "futex", "mmap", "openat"};
+// Those that a worker lives by, and those that a master needs for a reload.
+constexpr const char* kWorkerCalls[] = {"accept4", "recvfrom", "sendmsg", "write", "close", "epoll_wait"};
+constexpr const char* kMasterCalls[] = {"openat", "read", "clone", "pipe2", "kill", "wait4"};
+static_assert(std::size(kWorkerCalls) == std::size(kMasterCalls));
 constexpr int kTimes[] = {1, 2, 3, 7, 20, 60};
 constexpr Milliseconds kLongest(500);  // a call that does not come so often is killed by pid then
 
@@ -32,8 +36,13 @@ struct Sweep {
     if (exit.signal == SIGKILL || exit.code == 128 + SIGKILL) ++injected;
     else ++by_itself;
   }
-  std::vector<std::string> strace(const std::string& call, int when) const {
+  static std::vector<std::string> strace(const std::string& call, int when) {
     return {"strace", "-f", "-o", "/dev/null", "-e", "trace=" + call, "-e", "inject=" + call + ":signal=KILL:when=" + std::to_string(when)};
+  }
+  static std::vector<std::string> strace_of(pid_t pid, const std::string& call, int when) {
+    auto command = strace(call, when);
+    command.insert(command.end(), {"-p", std::to_string(pid)});
+    return command;
   }
   void while_it_starts(const std::string& call, int when) {
     SpoolHalf spool(folder, gateway, strace(call, when));
@@ -44,9 +53,7 @@ struct Sweep {
     REQUIRE(spool.wait_until_ready());
     const size_t before = senders.acknowledged_count();
     REQUIRE(wait_for([&] { return senders.acknowledged_count() > before + 3; }));
-    auto command = strace(call, when);
-    command.insert(command.end(), {"-p", std::to_string(spool.pid())});
-    Process tracer(command, folder / "tracer");
+    Process tracer(strace_of(spool.pid(), call, when), folder / "tracer");
     wait_for_the_end(spool, [&] { return !spool.running(); });
   }
 };
@@ -72,6 +79,49 @@ TEST_CASE("the_spool_is_killed_at_every_kind_of_system_call_and_keeps_what_it_ac
   REQUIRE(spool.wait_until_ready());
   const size_t before = senders.acknowledged_count();
   CHECK(wait_for([&] { return senders.acknowledged_count() > before + 20; }));
+  senders.finish();
+  check_promises(gateway, backend, senders);
+}
+
+TEST_CASE("a_worker_and_the_master_are_killed_at_every_kind_of_system_call_and_come_back") {
+  if (!can_trace()) return;
+  const TempFolder folder;
+  Backend backend(folder);
+  Gateway gateway(folder, {.rules = two_ways(backend), .proxy = "  workers: 1\n"});
+  Senders senders(gateway.address(), 4);
+  std::mt19937 random(29);
+  int injected = 0, by_pid = 0;
+  const auto kill_at = [&](pid_t victim, const std::string& call, int when, const std::function<void()>& while_traced) {
+    REQUIRE_GT(victim, 0);
+    Process tracer(Sweep::strace_of(victim, call, when), folder / ("tracer" + std::to_string(injected + by_pid)));
+    REQUIRE(wait_for([&] { return tracer.err().find("attached") != std::string::npos; }));
+    while_traced();
+    if (wait_for([&] { return gone(victim); }, kLongest)) {
+      ++injected;
+    } else {
+      kill(victim, SIGKILL);
+      ++by_pid;
+    }
+    // Both are back, and so is the traffic.
+    CHECK(wait_for([&] { return gone(victim) && gateway.workers().size() == 1 && gateway.spool() > 0; }));
+    const size_t before = senders.acknowledged_count();
+    CHECK(wait_for([&] { return senders.acknowledged_count() > before + 10; }));
+  };
+  const auto connections = [&] {
+    for (int i = 0; i < 8; ++i) {
+      try {
+        send_once(gateway.address(), request("POST", "/now", {}, "{}"));
+      } catch (const std::runtime_error&) {  // it is gone
+      }
+    }
+  };
+  for (size_t i = 0; i < std::size(kWorkerCalls); ++i) {  // in turn: a new master starts workers at once, however many died
+    CAPTURE(i);
+    kill_at(gateway.workers().at(0), kWorkerCalls[i], 1 + static_cast<int>(random() % 6), connections);
+    kill_at(gateway.master(), kMasterCalls[i], 1, [&] { kill(gateway.master(), SIGHUP); });
+  }
+  MESSAGE("killed at a system call ", injected, " times, by pid ", by_pid, " times");
+  CHECK_GT(injected, 7);
   senders.finish();
   check_promises(gateway, backend, senders);
 }

@@ -1,16 +1,18 @@
-// A spool out of descriptors, and one out of memory: what it has acknowledged is delivered, it does not spin, it takes webhooks
-// again when it can.
+// A spool out of descriptors, a spool or a whole gateway out of memory: what was acknowledged is delivered, nothing spins,
+// webhooks are taken again when there is room.
 #include <doctest/doctest.h>
 #include <signal.h>
 #include <sys/resource.h>
 
 #include "faults/fault.h"
+#include "faults/memory_group.h"
 
 using namespace belay::test;
 
 namespace {
 
 constexpr Milliseconds kSpinning(1'400);  // of processor time in two seconds
+constexpr size_t kGroup = 256 << 20, kTooLittle = 40 << 20;
 
 void limit(pid_t pid, __rlimit_resource what, rlim_t soft) {
   rlimit now{};
@@ -56,5 +58,47 @@ TEST_CASE("a_spool_out_of_memory_ends_and_comes_back_with_what_it_acknowledged")
   CHECK(wait_for([&] { return senders.acknowledged_count() > before + 3; }));
   senders.finish();
   backend.mode("ok");
+  check_promises(gateway, backend, senders);
+}
+
+TEST_CASE("limits_memory_keeps_the_gateway_below_the_limit_of_its_control_group") {
+  const TempFolder folder;
+  const MemoryGroup group(kGroup);
+  if (!group.ready()) return;
+  Backend backend(folder);
+  backend.mode("slow 300");
+  Gateway gateway(folder, {.rules = two_ways(backend), .proxy = "  workers: 2\n  limits: { memory: 24MB }\n"});
+  group.take(gateway);
+  const auto workers = gateway.workers();
+  const pid_t spool = gateway.spool(), master = gateway.master();
+  Senders senders(gateway.address(), 24, {.padding = 3'000'000});
+  CHECK(wait_for([&] { return senders.acknowledged_count() > 60 && senders.statuses()[503] > 20; }, Milliseconds(30'000)));
+  senders.finish();
+  CHECK_EQ(group.killed(), 0);
+  CHECK(gateway.workers() == workers);
+  CHECK_EQ(gateway.spool(), spool);
+  CHECK_EQ(gateway.master(), master);
+  backend.mode("ok");
+  check_promises(gateway, backend, senders);
+}
+
+TEST_CASE("what_the_kernel_ends_for_want_of_memory_comes_back_and_nothing_that_was_acknowledged_is_lost") {
+  const TempFolder folder;
+  const MemoryGroup group(kGroup);
+  if (!group.ready()) return;
+  Backend backend(folder);
+  backend.mode("slow 300");
+  Gateway gateway(folder, {.rules = two_ways(backend), .proxy = "  workers: 2\n", .expect_alerts = true});
+  group.take(gateway);
+  Senders senders(gateway.address(), 24, {.padding = 5'000'000});
+  REQUIRE(wait_for([&] { return senders.acknowledged_count() > 10; }));
+  group.limit(kTooLittle);
+  CHECK(wait_for([&] { return group.killed() > 1; }, Milliseconds(20'000)));
+  group.limit(2 * kGroup);
+  backend.mode("ok");
+  const size_t before = senders.acknowledged_count();
+  CHECK(wait_for([&] { return senders.acknowledged_count() > before + 30; }, Milliseconds(20'000)));
+  senders.finish();
+  MESSAGE("ended for want of memory: ", group.killed());
   check_promises(gateway, backend, senders);
 }
