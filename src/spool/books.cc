@@ -10,7 +10,8 @@ namespace belay::spool {
 namespace {
 
 constexpr std::string_view kTotals = "totals";
-constexpr Duration kClientKept = std::chrono::hours(24);  // a worker that was away longer may repeat its lines once
+// Workers whose last line is remembered over a restart, the latest ones: not by age, for a clock that jumped makes nobody old.
+constexpr size_t kClientsKept = 1'024;
 
 std::string sealed(const DestinationCounts& counts) {
   std::string payload;
@@ -148,23 +149,33 @@ Result<Books> Books::read(lmdb::Transaction& transaction, const Tables& tables) 
   return books;
 }
 
-Result<Books> Books::load(lmdb::Environment& environment, const Tables& tables, WallTime now) {
+Result<Books> Books::load(lmdb::Environment& environment, const Tables& tables) {
   std::vector<std::string> gone;
   lmdb::ReadTransaction transaction(environment);
   auto read = Books::read(transaction, tables);
   if (!read) return read.error();
   Books books = std::move(*read);
+  struct Known {
+    std::string client;
+    uint64_t number;
+    WallTime last;
+  };
+  std::vector<Known> known;
   lmdb::Cursor clients(transaction, tables.clients);
   for (bool more = clients.first(); more; more = clients.next()) {
-    auto payload = unseal(clients.value());
-    ClientId id{};
-    if (!payload || payload->size() != 16 || clients.key().size() != id.size()) continue;  // at worst lines repeat once
-    if (wall_from_ms(static_cast<int64_t>(get_be(payload->data() + 8, 8))) + kClientKept < now) {
-      gone.emplace_back(clients.key());
+    const auto payload = unseal(clients.value());
+    if (!payload || payload->size() != 16 || clients.key().size() != ClientId{}.size()) continue;  // at worst lines repeat once
+    known.push_back({std::string(clients.key()), get_be(payload->data(), 8), wall_from_ms(static_cast<int64_t>(get_be(payload->data() + 8, 8)))});
+  }
+  std::sort(known.begin(), known.end(), [](const Known& a, const Known& b) { return a.last > b.last; });
+  for (size_t i = 0; i < known.size(); ++i) {
+    if (i >= kClientsKept) {
+      gone.push_back(std::move(known[i].client));
       continue;
     }
-    std::copy(clients.key().begin(), clients.key().end(), id.begin());
-    books.clients[id] = get_be(payload->data(), 8);
+    ClientId id{};
+    std::copy(known[i].client.begin(), known[i].client.end(), id.begin());
+    books.clients[id] = known[i].number;
   }
   books.ages.load(transaction, tables);
   if (transaction.failed()) return transaction.error();

@@ -74,8 +74,8 @@ struct Books {
   Ages ages;  // of what waits; not on disk
   uint64_t waiting() const;
   void write_counts(lmdb::WriteTransaction& transaction, const Tables& tables) const;  // of destinations and sources
-  // Reads everything kept and forgets clients that have been silent for a day. Damaged counters are an error: they are rebuilt by nobody else.
-  static Result<Books> load(lmdb::Environment& environment, const Tables& tables, WallTime now);
+  // Reads everything kept and forgets clients but the latest ones. Damaged counters are an error: they are rebuilt by nobody else.
+  static Result<Books> load(lmdb::Environment& environment, const Tables& tables);
   // The counters alone, changing nothing.
   static Result<Books> read(lmdb::Transaction& transaction, const Tables& tables);
 };

@@ -506,7 +506,7 @@ Result<std::unique_ptr<Store>> open_lmdb_store(const StoreOptions& options, cons
   if (!tables) return tables.error();
   if (auto upgraded = upgrade(**environment, *tables); !upgraded) return upgraded.error();
   if (auto synced = sync_folder(options.folder); !synced) return synced.error();
-  auto books = Books::load(**environment, *tables, clock.wall());
+  auto books = Books::load(**environment, *tables);
   if (!books) return books.error();
   return std::unique_ptr<Store>(std::make_unique<LmdbStore>(options, clock, std::move(*lock), std::move(*environment),
                                                             *tables, std::move(*books)));

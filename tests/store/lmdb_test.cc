@@ -67,6 +67,11 @@ TEST_CASE("everything_is_there_after_close_and_open") {
   repeated.events[0].number = 5;
   REQUIRE(commit(*store, repeated).ok());
   CHECK(store->stats().events == 3);
+  store.reset();
+  clock.set_wall(clock.wall() + std::chrono::years(10));  // makes no worker old
+  store = open(folder, clock);
+  REQUIRE(commit(*store, repeated).ok());
+  CHECK(store->stats().events == 3);
 }
 
 TEST_CASE("a_second_spool_on_the_same_path_is_refused") {
