@@ -1,9 +1,11 @@
 // log: one JSON line for every request, and the line of the books for everything that is not stored with its message.
 // Runs after the outcome is decided, always. Lines gather in a buffer and go out in one write a turn (turn_end), whole
 // lines only, O_APPEND, so that several workers can share a file. Queries, headers and bodies are never logged: secrets
-// live there. Limits: kMaxBuffer; past it lines are dropped and counted. Failure: a target that cannot be written costs
-// lines, not requests; one alert says so.
+// live there. Limits: kMaxBuffer; past it lines are dropped, counted and told when it is written again. Failure: a target
+// that cannot be written, or whose reader stands still, costs lines, not requests; an alert or a warning says so.
 #pragma once
+
+#include <sys/types.h>
 
 #include <cstdint>
 #include <string>
@@ -33,13 +35,17 @@ class LineWriter {
   uint64_t dropped() const { return dropped_; }
 
  private:
+  enum class Kind : uint8_t { file, stream, socket };  // a stream: pipe or terminal
   bool open();
+  void look_at(int fd);
+  ssize_t write_some(const char* bytes, size_t size) const;
   void complain(const std::string& what);
 
   std::string target_, buffer_;
   size_t line_begin_ = 0;  // of the line being written
   int fd_ = -1;
-  uint64_t dropped_ = 0;
+  Kind kind_ = Kind::file;
+  uint64_t dropped_ = 0, told_dropped_ = 0;
   bool complained_ = false;
 };
 

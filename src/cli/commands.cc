@@ -50,7 +50,7 @@ constexpr int kUsage = 2;
 
 constexpr const char* kAbout = "Belay holds webhooks when the backend falls.";
 constexpr const char* kFooter =
-    "Start with:  belay check -c conf/belay.yaml\n"
+    "Start with:  belay check -c FILE   (FILE: your belay.yaml; conf/belay.yaml is a commented one)\n"
     "Exit codes:  0 yes, 1 no, 2 usage. More on a command: belay COMMAND --help";
 
 void configure(CLI::App& app, int& exit_code) {

@@ -99,7 +99,7 @@ class Supervisor {
   SystemClock clock_;
   Half spool_{.command = "spool"}, proxy_{.command = "proxy"};
   Duration stop_timeout_{0};
-  std::string spool_socket_;
+  std::shared_ptr<const conf::Configuration> running_;  // the last one that was found right
   std::vector<std::string> addresses_;  // to listen on, of the last configuration that was found right
   std::set<std::string> told_;          // all that the running proxy was ever told to listen on: it may hold any of them
   int signal_fd_ = -1;
@@ -122,11 +122,12 @@ void try_doors(const proxy::Generation& generation, const std::set<std::string>&
 bool Supervisor::check(const char* when) {
   conf::Problems problems;
   const auto generation = proxy::build_generation(load_, modules::all(), problems);
+  if (generation && running_) conf::check_reload(*running_, *generation->configuration, problems);
   if (generation && !told_.empty()) try_doors(*generation, told_, problems);
   if (generation && problems.empty()) {
     const conf::Configuration& configuration = *generation->configuration;
     stop_timeout_ = configuration.proxy.limits.stop_timeout;
-    spool_socket_ = configuration.spool.socket;
+    running_ = generation->configuration;
     set_core_dumps(configuration.log.core_dumps);
     addresses_.clear();
     for (const conf::Listen& listen : configuration.proxy.listen) addresses_.push_back(listen.address);
@@ -175,8 +176,8 @@ void Supervisor::start_what_is_due() {
 bool Supervisor::spool_answers() const {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
-  if (spool_socket_.size() >= sizeof address.sun_path) return true;  // the spool says what is wrong with it
-  std::memcpy(address.sun_path, spool_socket_.data(), spool_socket_.size());
+  if (running_->spool.socket.size() >= sizeof address.sun_path) return true;  // the spool says what is wrong with it
+  std::memcpy(address.sun_path, running_->spool.socket.data(), running_->spool.socket.size());
   const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   const bool answers = fd >= 0 && ::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
   if (fd >= 0) ::close(fd);

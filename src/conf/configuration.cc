@@ -86,4 +86,10 @@ std::shared_ptr<const Configuration> load(const LoadOptions& options, Problems& 
   return problems.empty() || options.despite_problems ? configuration : nullptr;
 }
 
+void check_reload(const Configuration& running, const Configuration& next, Problems& problems) {
+  if (running.spool.socket == next.spool.socket) return;
+  problems.add(next.spool.socket_position, "spool.socket changes with a restart, not with a reload: the spool listens on " + running.spool.socket,
+               "restart Belay, or write the former path");
+}
+
 }  // namespace belay::conf

@@ -48,6 +48,7 @@ struct ProxySettings {
 
 struct SpoolSettings {
   std::string socket, path;
+  Position socket_position{};
   uint64_t size = 0;
   Duration retention{}, history{};
 };
@@ -137,6 +138,9 @@ std::shared_ptr<const Configuration> load(const LoadOptions& options, Problems& 
 // The main file alone, without rules and presets: for commands that only ask where the running parts are. They must
 // work while a person is in the middle of changing rules.
 std::shared_ptr<const Configuration> load_main(const LoadOptions& options, Problems& problems);
+
+// What cannot change while the halves run: a problem for each.
+void check_reload(const Configuration& running, const Configuration& next, Problems& problems);
 
 // The effective settings as YAML, defaults filled in, secrets as "***".
 std::string print(const Configuration& configuration);

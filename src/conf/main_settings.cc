@@ -199,6 +199,7 @@ Listen read_listen(const Node& node, const Configuration& configuration, Problem
   listen.proxy_protocol = section.boolean("proxy_protocol");
   const Node& tls = section.node("tls");
   if (tls.is_list()) {
+    if (tls.items().empty()) problems.add(tls.position(), "tls is an empty list: this would speak plain HTTP", "write { certificate: FILE, key: FILE }, or remove tls");
     for (const Node& item : tls.items()) listen.tls.push_back(read_tls(item, configuration, problems));
   } else if (tls.present()) {
     listen.tls.push_back(read_tls(tls, configuration, problems));
@@ -285,6 +286,7 @@ void read_spool(const Node& node, Configuration& configuration, Problems& proble
   const std::string address = read_address(socket, "unix:" + section.text("socket"), configuration, problems);
   configuration.spool = {.socket = address.empty() ? "" : address.substr(5),
                          .path = place(configuration, section.text("path")),
+                         .socket_position = socket.present() ? socket.position() : Position{configuration.main_file},
                          .size = section.size("size"),
                          .retention = section.duration("retention"),
                          .history = section.duration("history")};

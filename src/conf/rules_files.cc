@@ -2,6 +2,9 @@
 #include <glob.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <string>
+#include <system_error>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -29,15 +32,31 @@ const Documented kRulesFileDocumented("rules.d/*.yaml", kRulesFile);
 
 constexpr size_t kMaxFiles = 100'000;
 
+// What glob() could not read; it hands nothing on to who asked.
+thread_local std::string unreadable;
+int note_unreadable(const char* path, int error) {
+  if (error != ENOENT && unreadable.empty()) unreadable = printable(path, 200) + ": " + std::generic_category().message(error);
+  return 0;
+}
+
 // The files of one pattern in name order. Names begin with the pattern's folder as the user would write it from where
 // he stands, so that an error can be clicked.
-std::vector<std::string> expand(const std::string& pattern, const Configuration& configuration) {
+std::vector<std::string> expand(const std::string& pattern, const Configuration& configuration, Problems& problems) {
   const size_t slash = configuration.main_file.rfind('/');
-  const std::string folder = slash == std::string::npos ? "" : configuration.main_file.substr(0, slash + 1);
-  const std::string whole = pattern.starts_with('/') ? pattern : folder + pattern;
+  std::string whole;
+  if (!pattern.starts_with('/') && slash != std::string::npos) {
+    for (const char c : configuration.main_file.substr(0, slash + 1)) {  // no pattern, whatever its name
+      if (std::string_view("*?[\\").find(c) != std::string_view::npos) whole += '\\';
+      whole += c;
+    }
+  }
+  whole += pattern;
   glob_t found{};
   std::vector<std::string> files;
-  if (glob(whole.c_str(), 0, nullptr, &found) == 0) files.assign(found.gl_pathv, found.gl_pathv + found.gl_pathc);
+  unreadable.clear();
+  const int code = glob(whole.c_str(), 0, note_unreadable, &found);
+  if (!unreadable.empty()) problems.add({configuration.main_file}, "rules " + printable(pattern, 120) + ": " + unreadable, "make the folder readable for Belay's user");
+  if (code == 0) files.assign(found.gl_pathv, found.gl_pathv + found.gl_pathc);
   globfree(&found);
   std::sort(files.begin(), files.end());
   return files;
@@ -122,8 +141,11 @@ void read_rules(const RulesPatterns& rules, Configuration& configuration, Proble
   std::unordered_set<std::string> read;
   bool complete = true;  // only then an absent or unused name means something
   for (const std::string& pattern : rules.patterns) {
-    const auto files = expand(pattern, configuration);
-    if (files.empty() && rules.node.present()) {
+    const size_t problems_before = problems.all().size();
+    const auto files = expand(pattern, configuration, problems);
+    if (problems.all().size() > problems_before) {
+      complete = false;
+    } else if (files.empty() && rules.node.present()) {
       problems.add(rules.node.position(), "no file matches " + printable(pattern, 120),
                    "relative patterns start at the main file's folder");
       complete = false;

@@ -149,7 +149,7 @@ bool Connection::write_small(std::string_view text) {
 }
 
 void Connection::turn_away() {
-  const bool told = !stream_->is_tls() && stream_->open() && owner_.may_linger_turned_away() && write_small(owner_.busy_answer());
+  const bool told = entrance_->tls == nullptr && stream_->open() && owner_.may_linger_turned_away() && write_small(owner_.busy_answer());
   owner_.count_turned_away();
   turned_away = true;
   if (told) return linger();

@@ -208,7 +208,8 @@ void Master::on_signal(int number) {
 // Null with problems. Sockets that were opened for nothing are the caller's to close.
 std::unique_ptr<Generation> Master::next_generation(conf::Problems& problems) {
   auto next = build_generation(load_, modules_, problems);
-  if (!next || !open_doors(*next, sockets_, problems)) return nullptr;
+  if (next && serving_.generation) conf::check_reload(*serving_.generation->configuration, *next->configuration, problems);
+  if (!next || !problems.empty() || !open_doors(*next, sockets_, problems)) return nullptr;
   next->number = ++generations_;
   return next;
 }

@@ -205,7 +205,10 @@ void Process::reload() {
   conf::Problems problems;
   auto configuration = conf::load(load_, problems);
   upstream::Destinations destinations;
-  if (configuration != nullptr) destinations = upstream::build_destinations(*configuration, problems);
+  if (configuration != nullptr) {
+    conf::check_reload(*configuration_, *configuration, problems);
+    destinations = upstream::build_destinations(*configuration, problems);
+  }
   if (configuration == nullptr || !problems.empty()) {
     log::error("spool: the new configuration is refused, the old one stays:\n{}", problems.to_string());
     return;
@@ -215,10 +218,8 @@ void Process::reload() {
 }
 
 void Process::use(std::shared_ptr<const conf::Configuration> configuration, upstream::Destinations destinations) {
-  if (configuration->spool.path != configuration_->spool.path ||
-      configuration->spool.socket != configuration_->spool.socket ||
-      configuration->spool.size != configuration_->spool.size) {
-    log::warn("spool: path, socket and size change with a restart, not with a reload");
+  if (configuration->spool.path != configuration_->spool.path || configuration->spool.size != configuration_->spool.size) {
+    log::warn("spool: path and size change with a restart, not with a reload");
   }
   configuration_ = std::move(configuration);
   destinations_ = std::make_shared<const upstream::Destinations>(std::move(destinations));

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "support/gateway.h"
+#include "support/skip.h"
 
 using namespace belay::test;
 
@@ -98,13 +99,13 @@ class Manager {
 }  // namespace
 
 TEST_CASE("a_crash_leaves_no_core_dump_unless_log_core_dumps_allows_it") {
+  const std::string pattern = read_text("/proc/sys/kernel/core_pattern");
+  if (!pattern.starts_with("core")) return skip("/proc/sys/kernel/core_pattern sends core dumps elsewhere: " + pattern);
   {
     const TempFolder folder;
     const auto cores = crash_all(folder, "");
     CHECK_EQ(cores.size(), 0);
   }
-  const std::string pattern = read_text("/proc/sys/kernel/core_pattern");
-  if (!pattern.starts_with("core")) return;  // they go to a program or a folder of the machine's
   const TempFolder folder;
   const auto cores = crash_all(folder, "log: { core_dumps: true }\n");
   REQUIRE_FALSE(cores.empty());

@@ -289,6 +289,22 @@ TEST_CASE("a_graceful_stop_finishes_requests_under_way") {
   gateway.stop();
 }
 
+TEST_CASE("a_reload_with_another_spool_socket_is_refused_by_name_and_the_spool_stays_reached") {
+  const TempFolder folder;
+  Backend backend(folder);
+  Gateway gateway(folder, {.rules = only(backend, 1), .spool = "{ size: 1GB, socket: run/first.sock }"});
+  std::string main = read_text(gateway.main_file());
+  const std::string before = main;
+  main.replace(main.find("first.sock"), 10, "second.sock");
+  folder.write("belay.yaml", main);
+  gateway.reload();
+  CHECK(wait_for([&] { return gateway.log().find("reload refused") != std::string::npos; }));
+  CHECK_NE(gateway.log().find("spool.socket changes with a restart"), std::string::npos);
+  folder.write("belay.yaml", before);
+  gateway.reload();
+  CHECK(wait_for([&] { return gateway.log().find("spool: configuration reloaded") != std::string::npos; }));
+}
+
 TEST_CASE("wrong_rules_refuse_to_start_with_file_line_column_and_a_hint") {
   const TempFolder folder;
   folder.write("belay.yaml", "proxy: { listen: [\"127.0.0.1:0\"] }\nrules: [rules.yaml]\n");

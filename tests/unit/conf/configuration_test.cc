@@ -173,6 +173,23 @@ TEST_CASE("rules_files_are_read_in_name_order_and_once") {
   CHECK(configuration->sources[1].name == "two");
 }
 
+TEST_CASE("a_folder_of_rules_that_cannot_be_read_is_a_problem_not_an_empty_folder") {
+  Folder folder;
+  folder.write("belay.yaml", kRules);
+  fs::remove_all(folder.path() + "/rules.d");
+  fs::create_symlink("rules.d", folder.path() + "/rules.d");
+  CHECK_FALSE(folder.load());
+  CHECK_MESSAGE(folder.said().find("rules.d: Too many levels of symbolic links; make the folder readable") != std::string::npos, folder.said());
+}
+
+TEST_CASE("the_main_files_folder_may_be_named_like_a_pattern") {
+  Folder folder;
+  folder.write("a[1]*/belay.yaml", "rules: [rules.d/*.yaml]\n");
+  folder.write("a[1]*/rules.d/a.yaml", kRules);
+  conf::Problems problems;
+  CHECK_MESSAGE(conf::load({.main_file = folder.path() + "/a[1]*/belay.yaml"}, problems), problems.to_string());
+}
+
 TEST_CASE("sources_may_stand_in_the_main_file") {
   Folder folder;
   folder.write("belay.yaml", kRules);

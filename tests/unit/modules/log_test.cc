@@ -1,3 +1,7 @@
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include "base/bytes.h"
 #include "json/document.h"
 #include "kit.h"
@@ -83,4 +87,31 @@ TEST_CASE("a_target_that_cannot_be_written_costs_lines_and_bounded_memory_never_
   }
   CHECK_LE(writer.buffer().size(), modules::LineWriter::kMaxBuffer);
   CHECK_GT(writer.dropped(), 0);
+}
+
+TEST_CASE("a_reader_that_stands_still_costs_lines_and_no_time_and_later_gets_whole_lines") {
+  const TempFolder folder;
+  const std::string path = folder / "pipe";
+  REQUIRE_EQ(mkfifo(path.c_str(), 0600), 0);
+  const int reader = open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+  REQUIRE_GE(reader, 0);
+  modules::LineWriter writer(path);
+  const std::string line = std::string(199, 'x') + "\n";
+  constexpr size_t kMany = 2 * modules::LineWriter::kMaxBuffer / 200;
+  for (size_t i = 0; i < kMany; ++i) {
+    writer.buffer() += line;
+    writer.end_line();
+  }
+  CHECK_GT(writer.dropped(), 0);
+  std::string got;
+  char buffer[1 << 16];
+  while (!writer.buffer().empty()) {
+    writer.flush();
+    for (ssize_t n; (n = read(reader, buffer, sizeof buffer)) > 0;) got.append(buffer, static_cast<size_t>(n));
+  }
+  close(reader);
+  CHECK_EQ(got.size(), (kMany - writer.dropped()) * line.size());
+  size_t torn = 0;
+  for (size_t at = 0; at < got.size(); at += line.size()) torn += got.compare(at, line.size(), line) == 0 ? 0 : 1;
+  CHECK_EQ(torn, 0);
 }
