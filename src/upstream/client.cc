@@ -152,7 +152,7 @@ void Client::Impl::ended(Connection& connection, Outcome why, std::string error)
     call->repeated = true;
     return open(*call);
   }
-  if (!sent && why == Outcome::refused) {
+  if (!sent && (why == Outcome::refused || why == Outcome::timeout)) {
     call->outcome = why;
     call->error = std::move(error);
     call->peer = peer;

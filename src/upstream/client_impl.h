@@ -38,6 +38,7 @@ struct Client::Impl final : ConnectionOwner {
   void next_url(CallState& call, Outcome outcome, std::string error);
   MonotonicTime deadline_of(const CallState& call) const { return call.started + call.pool->to->timeout; }
   MonotonicTime connect_deadline(const CallState& call) const;
+  MonotonicTime address_deadline(const CallState& call) const;
   // The end.
   void finish(CallState& call, Attempt& attempt);
   void learn(CallState& call, Attempt& attempt);

@@ -73,6 +73,13 @@ MonotonicTime Client::Impl::connect_deadline(const CallState& call) const {
   return std::min(call.connect_started + call.pool->to->connect_timeout, deadline_of(call));
 }
 
+// Addresses share the time to connect in equal parts: one that swallows everything leaves time for the next.
+MonotonicTime Client::Impl::address_deadline(const CallState& call) const {
+  const auto left = static_cast<int64_t>(call.addresses.size() - std::min(call.next_address, call.addresses.size())) + 1;
+  const MonotonicTime now = loop.now();
+  return now + (connect_deadline(call) - now) / left;
+}
+
 void Client::Impl::resolved(CallState& call, const Result<std::vector<IpAddress>>& found) {
   call.lookup_deadline.unlink();
   if (!found) return next_url(call, Outcome::unresolved, found.error().message);
@@ -124,7 +131,7 @@ void Client::Impl::connect(CallState& call, const event::SocketAddress& to) {
   Connection& connection = *pool.all.back();
   connection.call = &call;
   call.connection = &connection;
-  connection.fail_at(connect_deadline(call));
+  connection.fail_at(address_deadline(call));
 }
 
 void Client::Impl::opened(Connection& connection) {

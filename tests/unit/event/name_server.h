@@ -15,7 +15,7 @@
 namespace belay::test {
 
 // Answers by the first four letters of a name: "gone" does not exist, "mute" gets no answer, "loop" is 127.0.0.1, "priv" is
-// 10.0.0.5, every other name is 192.0.2.7. No name has an AAAA record.
+// 10.0.0.5, "pair" is 127.0.0.2 and 127.0.0.1, every other name is 192.0.2.7. No name has an AAAA record.
 class NameServer {
  public:
   NameServer() : fd_(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)) {
@@ -56,8 +56,9 @@ class NameServer {
       std::string answer(buffer, end + 5);
       answer[2] = static_cast<char>(0x84);
       answer[3] = static_cast<char>(name == "gone" ? 0x03 : 0x00);
-      answer[7] = a && name != "gone" ? 1 : 0;
+      answer[7] = static_cast<char>(!a || name == "gone" ? 0 : name == "pair" ? 2 : 1);
       answer[9] = answer[11] = 0;
+      if (answer[7] == 2) answer += std::string("\xc0\x0c\0\x01\0\x01\0\0\0\x3c\0\x04\x7f\0\0\x02\xc0\x0c\0\x01\0\x01\0\0\0\x3c\0\x04\x7f\0\0\x01", 32);
       if (answer[7] == 1) {
         answer += std::string("\xc0\x0c\0\x01\0\x01\0\0\0\x3c\0\x04", 12);
         answer += name == "loop" ? std::string("\x7f\0\0\x01", 4) : name == "priv" ? std::string("\x0a\0\0\x05", 4) : std::string("\xc0\0\x02\x07", 4);

@@ -412,6 +412,43 @@ TEST_CASE("a_name_that_does_not_resolve_is_unresolved_and_a_silent_server_times_
   CHECK_EQ(mute->error, "DNS: no answer in time");
 }
 
+TEST_CASE("an_address_that_swallows_everything_leaves_time_for_the_next_address_and_the_next_url") {
+  NameServer names;
+  belay::event::Loop loop;
+  ScriptedBackend backend(loop, always_ok);
+  const std::string port = backend.url().substr(backend.url().rfind(':') + 1);
+  // A listener whose queue is full: the kernel drops who comes.
+  const int hole = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in at{};
+  at.sin_family = AF_INET;
+  at.sin_port = htons(static_cast<uint16_t>(std::stoi(port)));
+  inet_pton(AF_INET, "127.0.0.2", &at.sin_addr);
+  REQUIRE_EQ(bind(hole, reinterpret_cast<const sockaddr*>(&at), sizeof at), 0);
+  REQUIRE_EQ(listen(hole, 0), 0);
+  std::vector<int> queue;
+  for (int i = 0; i < 4; ++i) {
+    queue.push_back(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    static_cast<void>(connect(queue.back(), reinterpret_cast<const sockaddr*>(&at), sizeof at));
+  }
+  Caller sender(loop, {}, names.address());
+  for (const std::vector<std::string>& urls : {std::vector<std::string>{"http://pair.example:" + port}, {"http://127.0.0.2:" + port, "http://127.0.0.1:" + port}}) {
+    CAPTURE(urls.front());
+    const auto to = destination(urls);
+    to->network_allow.push_back(*Cidr::parse("127.0.0.0/8"));
+    to->connect_timeout = 400ms;
+    const auto sent = sender.send(to);
+    CHECK_EQ(sent->status, 200);
+    CHECK(sent->total >= 190ms);
+  }
+  const auto alone = destination({"http://127.0.0.2:" + port});
+  alone->connect_timeout = 100ms;
+  const auto timeout = sender.send(alone);
+  CHECK(timeout->outcome == Outcome::timeout);
+  CHECK_EQ(timeout->error, "connect not done in time");
+  for (const int fd : queue) close(fd);
+  close(hole);
+}
+
 TEST_CASE("a_line_break_made_by_a_rule_is_never_sent") {
   belay::event::Loop loop;
   ScriptedBackend backend(loop, always_ok);
