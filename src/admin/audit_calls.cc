@@ -60,6 +60,7 @@ constexpr Parameter kQuarantineParameters[] = {
     {.name = "destination", .help = "nothing could be made for this destination"},
     {.name = "type", .help = "event type"},
     {.name = "resource", .help = "resource"},
+    {.name = "id", .help = "how the message's id begins, the one identify found, or the name of a damaged record"},
     {.name = "since", .type = Type::moment, .help = "not older than"},
     {.name = "until", .type = Type::moment, .help = "not newer than"},
     {.name = "text", .help = "text anywhere in the line"},
@@ -67,14 +68,14 @@ constexpr Parameter kQuarantineParameters[] = {
     {.name = "before", .help = "the 'next' of the page before", .max_bytes = 2 * kMaxParameterBytes}};
 constexpr std::string_view kAccounts = R"({"type": "array", "items": {"type": "object", "required": ["balanced", "counters"], "properties": {
   "name": {"type": "string"}, "balanced": {"type": "boolean"}, "counters": {"type": "object", "additionalProperties": {
-    "type": "object", "properties": {"counted": {"type": "integer"}, "found": {"type": "integer"}}}}}}})";
+    "type": "object", "properties": {"counted": {"type": "integer"}, "found": {"type": "integer"}, "damaged": {"type": "integer"}}}}}}})";
 
 }  // namespace
 
 std::span<const Route> audit_routes() {
   static const std::string books_answer = R"({"type": "object", "required": ["balanced", "destinations", "sources", "store"], "properties": {
     "balanced": {"type": "boolean"}, "messages": {"type": "integer"}, "deliveries": {"type": "integer"}, "lines": {"type": "integer"},
-    "damaged": {"type": "integer"}, "store": {"type": "object"}, "destinations": )" + std::string(kAccounts) + R"(, "sources": )" + std::string(kAccounts) + "}}";
+    "damaged": {"type": "integer"}, "damaged_lines": {"type": "integer"}, "store": {"type": "object"}, "destinations": )" + std::string(kAccounts) + R"(, "sources": )" + std::string(kAccounts) + "}}";
   static const Route rows[] = {
       {.method = "GET", .path = "/v1/audit", .role = Role::read, .operation = "listActs", .help = "who did what and when, newest first", .parameters = kAuditParameters,
        .answer = R"({"type": "object", "required": ["acts", "next"], "properties": {"next": {"type": ["string", "null"]},
@@ -86,7 +87,8 @@ std::span<const Route> audit_routes() {
       {.method = "GET", .path = "/v1/quarantine", .role = Role::read, .operation = "listQuarantine", .help = "what is set aside: refused requests, deliveries for which nothing could be made, damaged records", .parameters = kQuarantineParameters,
        .answer = R"({"type": "object", "required": ["kept", "next"], "properties": {"next": {"type": ["string", "null"]},
          "kept": {"type": "array", "items": {"type": "object", "required": ["kind", "id", "reason", "bytes"], "properties": {
-           "kind": {"enum": ["refused", "unmade", "damaged"]}, "id": {"type": "string"}, "reason": {"type": "string"}, "bytes": {"type": "integer"}}}}}})",
+           "kind": {"enum": ["refused", "unmade", "damaged"]}, "id": {"type": "string"}, "reason": {"type": "string"}, "bytes": {"type": "integer"},
+           "table": {"type": "string"}, "begins_hex": {"type": "string"}}}}}})",
        .handle = quarantine},
       {.method = "GET", .path = "/v1/books", .role = Role::read, .operation = "recountBooks", .help = "counts everything again and compares: seconds for a million webhooks", .answer = books_answer, .handle = books},
   };

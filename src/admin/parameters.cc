@@ -75,13 +75,14 @@ constexpr Parameter kEvents[] = {
     {.name = "status", .type = Type::word, .help = "outcome, or state of a delivery", .words = status_words},
     {.name = "type", .help = "event type, as identify found it"},
     {.name = "resource", .help = "resource, as identify found it"},
+    {.name = "id", .help = "id of the message, or the one identify found: how it begins"},
     {.name = "since", .type = Type::moment, .help = "not older than: 24h, 2026-01-31 or 2026-01-31T09:30:00Z"},
     {.name = "until", .type = Type::moment, .help = "not newer than, in the same forms"},
     {.name = "text", .help = "text anywhere in the line"},
     {.name = "limit", .type = Type::integer, .help = "rows of a page; 50 without it", .min = 1, .max = EventsCall::kMaxLimit},
     {.name = "before", .type = Type::id, .help = "the page behind this id: the 'next' of the page before"},
 };
-constexpr size_t kConditions = 8;  // of these
+constexpr size_t kConditions = 9;  // of these
 
 }  // namespace
 
@@ -150,6 +151,7 @@ std::optional<ApiError> set_condition(std::string_view name, std::string_view va
   if (name == "type") into.type = value;
   if (name == "resource") into.resource = value;
   if (name == "text") into.text = value;
+  if (name == "id") into.id = value;
   if (name == "status") into.state = std::string(value);
   if (name == "since") into.since = *parse_moment(value, now);
   if (name == "until") into.until = *parse_moment(value, now);

@@ -63,7 +63,7 @@ struct EventsCall {
   std::optional<MessageId> before;
 };
 
-// The conditions of a filter: source, destination, status, type, resource, since, until, text.
+// The conditions of a filter: source, destination, status, type, resource, id, since, until, text.
 std::span<const Parameter> conditions();
 // GET /v1/events: conditions, limit and before; checked already.
 std::span<const Parameter> events_parameters();

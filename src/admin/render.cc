@@ -294,7 +294,7 @@ std::string render_kept(const spool::KeptPage& page) {
     json.begin_object().field("kind", to_string(row.kind)).field("id", row.key);
     if (row.kind == spool::KeptKind::damaged) {
       if (!row.event.id.empty()) json.field("received", std::optional(row.event.id.time()));
-      json.field("reason", "its record does not match its checksum");
+      json.field("reason", row.why).field("table", row.table).field("begins_hex", hex_encode(row.begins));
     } else {
       json.field("received", std::optional(row.event.received)).field("source", row.event.source);
       json.optional_field("type", row.event.type).optional_field("resource", row.event.resource).field("client", row.event.client);
@@ -316,7 +316,9 @@ void write_account(JsonWriter& json, const spool::BooksAccount& account) {
   if (!account.name.empty()) json.field("name", account.name);
   json.field("balanced", account.balanced()).name("counters").begin_object();
   for (const spool::BooksFigure& figure : account.figures) {
-    json.name(figure.counter).begin_object().field("counted", figure.counted).field("found", figure.found).end_object();
+    json.name(figure.counter).begin_object().field("counted", figure.counted).field("found", figure.found);
+    if (figure.damaged > 0) json.field("damaged", figure.damaged);
+    json.end_object();
   }
   json.end_object().end_object();
 }
@@ -326,7 +328,7 @@ void write_account(JsonWriter& json, const spool::BooksAccount& account) {
 std::string render_books(const spool::BooksReport& report) {
   JsonWriter json;
   json.begin_object().field("balanced", report.balanced());
-  json.field("messages", report.messages).field("deliveries", report.deliveries).field("lines", report.lines).field("damaged", report.damaged);
+  json.field("messages", report.messages).field("deliveries", report.deliveries).field("lines", report.lines).field("damaged", report.damaged).field("damaged_lines", report.damaged_lines);
   json.name("destinations").begin_array();
   for (const auto& account : report.destinations) write_account(json, account);
   json.end_array().name("sources").begin_array();

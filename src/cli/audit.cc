@@ -31,10 +31,11 @@ struct LogOptions {
 
 constexpr uint64_t kPage = 1000;
 
-// "120", or "120 (found 119)" in red.
+// "120", "120 (2 damaged)" or, in red, "120 (found 119)".
 Cell figure(const JsonView& counter) {
-  const uint64_t counted = counter["counted"].number(), found = counter["found"].number();
+  const uint64_t counted = counter["counted"].number(), found = counter["found"].number(), damaged = counter["damaged"].number();
   if (counted == found) return {format_count(counted)};
+  if (counted == found + damaged) return {fmt::format("{} ({} damaged)", format_count(counted), format_count(damaged)), Colour::yellow};
   return {fmt::format("{} (found {})", format_count(counted), format_count(found)), Colour::red};
 }
 
@@ -58,7 +59,7 @@ void print_accounts(std::string_view heading, const std::vector<JsonView>& accou
 // Every counter that is not what was found, in words.
 void print_differences(std::string_view of, const JsonView& account) {
   for (const auto& [name, counter] : account["counters"].members()) {
-    if (counter["counted"].number() == counter["found"].number()) continue;
+    if (counter["counted"].number() == counter["found"].number() + counter["damaged"].number()) continue;
     fmt::print("  {}{}{}: the books say {}, the store holds {}\n", of, account["name"].present() ? visible(account["name"].text(), 60) + ", " : "", name,
                format_count(counter["counted"].number()), format_count(counter["found"].number()));
   }
@@ -84,6 +85,9 @@ int print_books(const JsonView& books, const Options& options, Duration took) {
   }
   if (const uint64_t damaged = books["damaged"].number(); damaged > 0) {
     fmt::print("{} damaged records are set aside: belay quarantine list --kind damaged\n", format_count(damaged));
+  }
+  if (const uint64_t lines = books["damaged_lines"].number(); lines > 0) {
+    fmt::print("{} lines were lost with blocks of the books that were damaged.\n", format_count(lines));
   }
   return balanced ? 0 : 1;
 }

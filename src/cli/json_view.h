@@ -13,6 +13,7 @@ namespace belay::cli {
 
 class JsonView {
  public:
+  JsonView() = default;  // absent
   explicit JsonView(const json::Document& document) : document_(&document), ref_(document.root()) {}
 
   bool present() const { return ref_ != json::kNone; }
@@ -30,8 +31,8 @@ class JsonView {
 
  private:
   JsonView(const json::Document* document, json::Ref ref) : document_(document), ref_(ref) {}
-  const json::Document* document_;
-  json::Ref ref_;
+  const json::Document* document_ = nullptr;
+  json::Ref ref_ = json::kNone;
 };
 
 }  // namespace belay::cli

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "base/bytes.h"
 #include "cli/bulk.h"
 #include "cli/commands.h"
 #include "cli/human.h"
@@ -31,17 +32,8 @@ struct ListOptions {
 };
 
 void add_filters(CLI::App& command, Filters& filters, std::string& kind) {
-  const auto add = [&](const char* flag, std::string& into, const char* type, const char* help) {
-    command.add_option(flag, into, help)->type_name(type)->group("Filters");
-  };
   command.add_option("--kind", kind, "refused, unmade or damaged")->check(CLI::IsMember({"refused", "unmade", "damaged"}))->type_name("WORD")->group("Filters");
-  add("--source", filters.source, "NAME", "Received by this source");
-  add("--destination", filters.destination, "NAME", "Nothing could be made for this destination");
-  add("--type", filters.type, "TYPE", "Event type, as identify found it");
-  add("--resource", filters.resource, "ID", "Resource, as identify found it");
-  add("--since", filters.since, "TIME", "Not older than: 24h, 2026-01-31 or 2026-01-31T09:30:00Z");
-  add("--until", filters.until, "TIME", "Not newer than, in the same forms");
-  add("--text", filters.text, "TEXT", "Text anywhere in the line");
+  add_quarantine_filter_flags(command, filters);
 }
 
 void add_row(Table& table, const JsonView& row, WallTime now) {
@@ -96,6 +88,48 @@ void add_list(CLI::App& quarantine, int& exit_code) {
   command->callback([options, &exit_code] { exit_code = list(*options); });
 }
 
+constexpr size_t kBytesInLine = 16;
+
+// "  0010  6e 6f …  |no…|"
+void print_bytes(std::string_view bytes) {
+  for (size_t at = 0; at < bytes.size(); at += kBytesInLine) {
+    std::string codes, text;
+    for (const char c : bytes.substr(at, kBytesInLine)) {
+      codes += fmt::format("{:02x} ", static_cast<unsigned char>(c));
+      text.push_back(c >= 0x20 && c < 0x7f ? c : '.');
+    }
+    fmt::print("  {:04x}  {:<{}} |{}|\n", at, codes, kBytesInLine * 3, text);
+  }
+}
+
+// What can still be said of a record that cannot be read.
+int show_damaged(const ShowOptions& options) {
+  if (options.raw) return report("quarantine show", invalid("a damaged record holds no request that can be read; leave out --raw"));
+  const auto client = AdminClient::create(options.admin);
+  if (!client) return report("quarantine show", client.error());
+  const auto document = (*client)->get_json("/v1/quarantine" + query_string({{"kind", "damaged"}, {"id", options.id}, {"limit", "1"}}));
+  if (!document) return report("quarantine show", document.error());
+  const auto rows = JsonView(**document)["kept"].items();
+  if (rows.empty() || rows[0]["id"].text() != options.id) {
+    return report("quarantine show", invalid(fmt::format("no damaged record {} is in quarantine; 'belay quarantine list --kind damaged' lists them", visible(options.id, 100))));
+  }
+  const JsonView& row = rows[0];
+  if (options.json) {
+    fmt::print("{}\n", row.raw());
+    return 0;
+  }
+  const auto received = read_time(row["received"].text());
+  const std::string begins = hex_decode(row["begins_hex"].text()).value_or("");
+  fmt::print("{}\n  {:<12}{}\n  {:<12}{}\n  {:<12}{}\n", coloured(visible(options.id, 100), Colour::bold, stdout_has_colours()), "record of", visible(row["table"].text()), "size",
+             format_bytes(row["bytes"].number()), "reason", visible(row["reason"].text(), 400));
+  if (received) fmt::print("  {:<12}{} ({}), by its id\n", "received", format_local_time(*received), format_age(*received, SystemClock().wall()));
+  fmt::print("\n{}\n", coloured(begins.size() < row["bytes"].number() ? fmt::format("The first {} bytes", begins.size()) : "Its bytes", Colour::bold, stdout_has_colours()));
+  print_bytes(begins);
+  return 0;
+}
+
+bool names_record(const std::string& id) { return id.size() > 2 && id[1] == '-'; }
+
 void add_show_one(CLI::App& quarantine, int& exit_code) {
   const auto options = std::make_shared<ShowOptions>();
   CLI::App* command = quarantine.add_subcommand("show", "One of them whole, with its request");
@@ -103,7 +137,7 @@ void add_show_one(CLI::App& quarantine, int& exit_code) {
   CLI::Option* raw = command->add_flag("--raw", options->raw, "Only the stored request, as raw HTTP: for belay explain and belay verify");
   command->add_flag("--json", options->json, "One JSON object")->excludes(raw);
   add_admin_flags(*command, options->admin);
-  command->callback([options, &exit_code] { exit_code = show_webhook("quarantine show", *options); });
+  command->callback([options, &exit_code] { exit_code = names_record(options->id) ? show_damaged(*options) : show_webhook("quarantine show", *options); });
 }
 
 void add_verb(CLI::App& quarantine, int& exit_code, const BulkVerb& verb, const char* name, const char* help) {

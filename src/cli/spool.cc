@@ -46,7 +46,7 @@ int run_half(const conf::LoadOptions& load) {
 
 void add_spool(CLI::App& app, int& exit_code) {
   const auto options = std::make_shared<conf::LoadOptions>();
-  CLI::App* command = app.add_subcommand("spool", "Run the half that stores and delivers later; check, compact: look after its folder");
+  CLI::App* command = app.add_subcommand("spool", "Run the half that stores and delivers later; check, compact, export, import: look after its folder");
   command->add_option("-c,--config", options->main_file, "Main file")->type_name("FILE");
   command->add_option("--state", options->state_folder, "Folder that holds run/ and var/")->type_name("DIR");
   add_spool_care(*command, exit_code);

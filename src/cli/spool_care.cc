@@ -8,7 +8,7 @@
 #include "cli/admin_client.h"
 #include "cli/human.h"
 #include "cli/progress.h"
-#include "conf/configuration.h"
+#include "cli/spool_folder.h"
 #include "spool/offline.h"
 
 namespace belay::cli {
@@ -16,28 +16,17 @@ namespace belay::cli {
 namespace {
 
 struct Options {
-  conf::LoadOptions load;
-  std::string path, to;
+  SpoolFolder folder;
+  std::string to;
 };
 
-// Named, or of the main file.
-Result<std::string> folder_of(const Options& options) {
-  if (!options.path.empty()) return options.path;
-  conf::LoadOptions load = options.load;
-  if (load.main_file.empty()) return invalid("name the spool's folder, or the main file with -c FILE");
-  conf::Problems problems;
-  const auto configuration = conf::load_main(load, problems);
-  if (!configuration) return invalid(problems.to_string());
-  return configuration->spool.path;
-}
-
 int check(const Options& options) {
-  const auto folder = folder_of(options);
+  const auto folder = read_folder(options.folder);
   if (!folder) return report("spool check", folder.error());
   Result<spool::CheckReport> found = spool::CheckReport{};
   {
     Progress progress("records");
-    found = spool::check_folder(*folder, [&](uint64_t done, uint64_t all) { progress.at(done, all); });
+    found = spool::check_folder(folder->path, [&](uint64_t done, uint64_t all) { progress.at(done, all); });
   }
   if (!found) return report("spool check", found.error());
   for (const std::string& problem : found->problems) fmt::print("{}\n", visible(problem, 400));
@@ -49,31 +38,28 @@ int check(const Options& options) {
 }
 
 int compact(const Options& options) {
-  const auto folder = folder_of(options);
+  const auto folder = read_folder(options.folder);
   if (!folder) return report("spool compact", folder.error());
-  if (const auto copied = spool::compact_folder(*folder, options.to); !copied) return report("spool compact", copied.error());
-  fmt::print("Copied to {}. To use it: stop the spool, put this data.mdb in place of {}/data.mdb, start the spool.\n", visible(options.to), visible(*folder));
+  if (const auto copied = spool::compact_folder(folder->path, options.to); !copied) return report("spool compact", copied.error());
+  fmt::print("Copied to {}. To use it: stop the spool, put this data.mdb in place of {}/data.mdb, start the spool.\n", visible(options.to), visible(folder->path));
   return 0;
 }
 
 }  // namespace
 
 void add_spool_care(CLI::App& spool, int& exit_code) {
-  const auto add_load = [](CLI::App& command, Options& options) {
-    command.add_option("-c,--config", options.load.main_file, "Main file; its spool.path is the folder")->type_name("FILE");
-    command.add_option("--state", options.load.state_folder, "Folder that holds run/ and var/")->type_name("DIR");
-  };
   const auto checked = std::make_shared<Options>();
   CLI::App* check_command = spool.add_subcommand("check", "Walk everything that is stored and say what is wrong; also while the spool runs");
-  check_command->add_option("path", checked->path, "The spool's folder")->type_name("DIR");
-  add_load(*check_command, *checked);
+  check_command->add_option("path", checked->folder.path, "The spool's folder")->type_name("DIR");
+  add_folder_flags(*check_command, checked->folder, false);
   check_command->callback([checked, &exit_code] { exit_code = check(*checked); });
   const auto copied = std::make_shared<Options>();
   CLI::App* compact_command = spool.add_subcommand("compact", "Copy the store without its free pages; also while the spool runs");
   compact_command->add_option("to", copied->to, "An empty or missing folder")->required()->type_name("DEST");
-  compact_command->add_option("--path", copied->path, "The spool's folder")->type_name("DIR");
-  add_load(*compact_command, *copied);
+  add_folder_flags(*compact_command, copied->folder);
   compact_command->callback([copied, &exit_code] { exit_code = compact(*copied); });
+  add_spool_export(spool, exit_code);
+  add_spool_import(spool, exit_code);
 }
 
 }  // namespace belay::cli

@@ -27,6 +27,12 @@ Older Ages::older(DestinationId destination, WallTime now) const {
   return older;
 }
 
+std::optional<int64_t> Ages::oldest_minute(DestinationId destination) const {
+  const auto found = minutes_.find(destination);
+  if (found == minutes_.end() || found->second.empty()) return std::nullopt;
+  return found->second.begin()->first;
+}
+
 // The first one of a batch stands in both tables.
 void Ages::load(lmdb::Transaction& transaction, const Tables& tables) {
   std::unordered_set<std::string> of_a_group;

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <unordered_map>
 
 #include "base/clock.h"
@@ -21,6 +22,7 @@ class Ages {
   void add(DestinationId destination, int64_t minute, int64_t by);
   // Those that have waited longer than each of kOlder_s; a minute counts when all of it has.
   Older older(DestinationId destination, WallTime now) const;
+  std::optional<int64_t> oldest_minute(DestinationId destination) const;
   // What waits in the store, whether it has its turn or not.
   void load(lmdb::Transaction& transaction, const Tables& tables);
 

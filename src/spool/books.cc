@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "spool/transfer.h"
 #include "wire/codec.h"
 
 namespace belay::spool {
@@ -10,6 +11,7 @@ namespace belay::spool {
 namespace {
 
 constexpr std::string_view kTotals = "totals";
+constexpr std::string_view kDamagedLines = "damaged_lines";  // in `meta`: absent as long as there are none
 // Workers whose last line is remembered over a restart, the latest ones: not by age, for a clock that jumped makes nobody old.
 constexpr size_t kClientsKept = 1'024;
 
@@ -145,6 +147,11 @@ Result<Books> Books::read(lmdb::Transaction& transaction, const Tables& tables) 
   for (bool more = sources.first(); more; more = sources.next()) {
     if (!spool::read(sources.value(), books.sources[std::string(sources.key().substr(1))])) return damaged;
   }
+  if (const auto stored = transaction.get(tables.meta, kDamagedLines)) {
+    const auto payload = unseal(*stored);
+    if (!payload || payload->size() != 8) return damaged;
+    books.totals.damaged_lines = get_be(payload->data(), 8);
+  }
   if (transaction.failed()) return transaction.error();
   return books;
 }
@@ -237,6 +244,26 @@ void BooksChange::forgotten(std::string_view source, wire::Outcome outcome) {
   ++touch(source).forgotten[static_cast<size_t>(outcome)];
 }
 
+void BooksChange::restored(const ForgottenDeliveries& forgotten) {
+  DestinationCounts& counts = touch(destination_id(forgotten.destination));
+  if (counts.name.empty()) counts.name = forgotten.destination;
+  counts.spooled += forgotten.all();
+  const std::pair<DeliveryState, uint64_t> gone[] = {{DeliveryState::delivered, forgotten.delivered}, {DeliveryState::dead, forgotten.dead},
+                                                     {DeliveryState::cancelled, forgotten.cancelled}, {DeliveryState::superseded, forgotten.superseded}};
+  for (const auto& [state, count] : gone) {
+    counts.of(state) += count;
+    counts.forgotten(state) += count;
+  }
+}
+
+void BooksChange::restored(const ForgottenLines& forgotten) {
+  SourceCounts& counts = touch(forgotten.source);
+  for (size_t i = 0; i < forgotten.by_outcome.size(); ++i) {
+    counts.received[i] += forgotten.by_outcome[i];
+    counts.forgotten[i] += forgotten.by_outcome[i];
+  }
+}
+
 BooksReport BooksChange::report(lmdb::Transaction& transaction, const Tables& tables) const {
   Books now = base_;
   apply_to(now);
@@ -258,6 +285,12 @@ bool BooksChange::first_time(const ClientId& client, uint64_t number) {
 
 void BooksChange::write(lmdb::WriteTransaction& transaction, const Tables& tables, WallTime now) {
   transaction.put(tables.counts, kTotals, sealed(totals));
+  if (totals.damaged_lines != base_.totals.damaged_lines) {
+    std::string payload, value;
+    put_be64(payload, totals.damaged_lines);
+    append_sealed(value, std::string_view(payload));
+    transaction.put(tables.meta, kDamagedLines, value);
+  }
   for (const auto& [id, counts] : destinations_) {
     std::string key;
     put_be64(key, id);

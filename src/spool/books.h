@@ -53,6 +53,7 @@ struct Totals {
   uint64_t blocks = 0;       // ever written: the number of the next
   uint64_t rejected = 0;     // messages kept for quarantine: without deliveries
   uint64_t turns = 0;        // given to deliveries of a group, ever: the last one's
+  uint64_t damaged_lines = 0;  // that were lost with blocks of the books, ever: nobody knows any more of which sources
   int64_t widest_ms = 0;     // most time between the smallest and the greatest id of a block
 };
 
@@ -82,6 +83,9 @@ struct Books {
 
 BooksReport report_of(const Books& books, const Recount& recount, lmdb::Transaction& transaction, const Tables& tables);
 
+struct ForgottenDeliveries;
+struct ForgottenLines;
+
 class BooksChange {
  public:
   explicit BooksChange(const Books& base) : totals(base.totals), recount(base.recount), base_(base) {}
@@ -93,6 +97,9 @@ class BooksChange {
   void forgotten(std::string_view key, DestinationId destination, DeliveryState state);  // by its key in the table
   void received(std::string_view source, wire::Outcome outcome);
   void forgotten(std::string_view source, wire::Outcome outcome);
+  // Of another store, whose books count it although it is gone (transfer.h).
+  void restored(const ForgottenDeliveries& forgotten);
+  void restored(const ForgottenLines& forgotten);
   // What the recount has found, against the books as they are now.
   BooksReport report(lmdb::Transaction& transaction, const Tables& tables) const;
   // True once per number of a client: false for lines that were committed before.

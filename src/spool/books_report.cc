@@ -24,6 +24,23 @@ void sort_by_name(std::vector<BooksAccount>& accounts) {
   std::sort(accounts.begin(), accounts.end(), [](const BooksAccount& a, const BooksAccount& b) { return a.name < b.name; });
 }
 
+uint64_t missing(const BooksFigure& figure) { return figure.counted - std::min(figure.counted, figure.found); }
+
+// `damaged` records explain what is missing when it is exactly as much; the first figure of an account is the sum of the others.
+void explain(const std::vector<BooksAccount*>& accounts, uint64_t damaged) {
+  uint64_t sum = 0;
+  for (const BooksAccount* account : accounts) {
+    for (size_t i = 0; i < account->figures.size(); ++i) {
+      if (account->figures[i].found > account->figures[i].counted) return;
+      if (i > 0) sum += missing(account->figures[i]);
+    }
+  }
+  if (sum != damaged) return;
+  for (BooksAccount* account : accounts) {
+    for (BooksFigure& figure : account->figures) figure.damaged = missing(figure);
+  }
+}
+
 }  // namespace
 
 bool BooksAccount::balanced() const {
@@ -66,6 +83,7 @@ BooksReport report_of(const Books& books, const Recount& recount, lmdb::Transact
   for (const auto& [id, counts] : books.destinations) {
     const auto at = recount.deliveries().find(id);
     report.destinations.push_back(account_of(counts, at == recount.deliveries().end() ? Found{} : at->second));
+    if (const uint64_t damaged = recount.damaged_deliveries(id); damaged > 0) explain({&report.destinations.back()}, damaged);
   }
   for (const auto& [id, by_state] : recount.deliveries()) {
     for (const uint64_t count : by_state) report.deliveries += count;
@@ -79,6 +97,14 @@ BooksReport report_of(const Books& books, const Recount& recount, lmdb::Transact
     for (const uint64_t count : by_outcome) lines += count;
     if (!books.sources.contains(source)) report.sources.push_back(account_of(source, {}, by_outcome));
   }
+  // Of blocks that are damaged and not set aside yet: all that the readable ones do not account for.
+  const uint64_t unread = recount.damaged_blocks() > 0 ? books.totals.events - std::min(books.totals.events, lines) : 0;
+  report.damaged_lines = books.totals.damaged_lines + unread;
+  if (report.damaged_lines > 0) {
+    std::vector<BooksAccount*> sources;
+    for (BooksAccount& source : report.sources) sources.push_back(&source);
+    explain(sources, report.damaged_lines);
+  }
   sort_by_name(report.destinations);
   sort_by_name(report.sources);
   report.messages = transaction.entries(tables.messages);
@@ -86,7 +112,7 @@ BooksReport report_of(const Books& books, const Recount& recount, lmdb::Transact
   const uint64_t quarantined = transaction.entries(tables.quarantine);
   report.damaged = quarantined + recount.damaged();
   report.store.figures = {{"messages", books.totals.messages, report.messages},
-                          {"lines", books.totals.events, lines},
+                          {"lines", books.totals.events, lines, unread},
                           {"quarantined", books.totals.quarantined, quarantined}};
   return report;
 }

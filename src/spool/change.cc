@@ -111,9 +111,16 @@ bool Change::drop(std::string_view kept) {
     return there;
   }
   const auto key = read_kept_key(kept);
-  if (!key || !transaction_.remove(tables_.quarantine, *key)) return false;
+  return key && forget_damaged(*key);
+}
+
+// Of a message also what is left of it: pieces of its body, and its deliveries, which ended when it was set aside.
+bool Change::forget_damaged(const std::string& key) {
+  if (!transaction_.remove(tables_.quarantine, key)) return false;
   if (books_.totals.quarantined > 0) --books_.totals.quarantined;
   changed_ = true;
+  const auto id = key.front() == 'm' ? MessageId::from_bytes(std::string_view(key).substr(1)) : std::nullopt;
+  if (id && !transaction_.get(tables_.messages, id->view())) remove_rest(*id);
   return true;
 }
 
@@ -126,6 +133,20 @@ void Change::put_act(const Act& act) {
 
 Change::Stored Change::store(NewMessage& put, Duration lease) {
   const Message& message = *put.message;
+  const Stored stored = put_message(message, put.deliveries.empty(), false);
+  if (stored == Stored::line_only) return Stored::now;
+  if (stored != Stored::now) return stored;
+  take_claims(transaction_, tables_, put.claims, message.event.id, message.event.status, now_);
+  forget_kept(put.in_place_of);
+  for (Delivery& delivery : put.deliveries) {
+    if (delivery.destination_name != message.event.destination) block_.add_destination(delivery.destination_name);
+    store_delivery(delivery, message.body(delivery.shape).size(), lease);
+  }
+  return Stored::now;
+}
+
+// The message with its line of the books. `kept`: for quarantine.
+Change::Stored Change::put_message(const Message& message, bool kept, bool restored) {
   const MessageId& id = message.event.id;
   if (!is_new(messages_, id.view())) return Stored::before;
   if (!is_new(failed_, id.view())) return Stored::failed;
@@ -134,9 +155,9 @@ Change::Stored Change::store(NewMessage& put, Duration lease) {
   std::string_view rest = std::string_view(scratch_).substr(1);  // the line stands first after the version byte
   auto line = wire::next_event(rest);
   BELAY_CHECK(line.ok());
-  add_line(*line);
-  if (put.deliveries.empty()) {
-    if (books_.totals.rejected >= StoreOptions::kMaxQuarantined) return Stored::now;
+  restored ? restore_line(*line) : add_line(*line);
+  if (kept) {
+    if (books_.totals.rejected >= StoreOptions::kMaxQuarantined) return Stored::line_only;
     ++books_.totals.rejected;
     transaction_.put(tables_.kept, id.view(), {});
   }
@@ -145,12 +166,6 @@ Change::Stored Change::store(NewMessage& put, Duration lease) {
   for (size_t i = 0; i <= message.shapes.size(); ++i) {
     const auto shape = static_cast<uint16_t>(i);
     if (message.shape(shape).body.size() > StoreOptions::kInlineBody) store_chunks(id, shape, message.shape(shape).body);
-  }
-  take_claims(transaction_, tables_, put.claims, id, message.event.status, now_);
-  forget_kept(put.in_place_of);
-  for (Delivery& delivery : put.deliveries) {
-    if (delivery.destination_name != message.event.destination) block_.add_destination(delivery.destination_name);
-    store_delivery(delivery, message.body(delivery.shape).size(), lease);
   }
   return Stored::now;
 }
@@ -178,6 +193,11 @@ void Change::store_delivery(Delivery& delivery, size_t bytes, Duration lease) {
     delivery.turn = ++books_.totals.turns;
     static_cast<void>(groups_.join(delivery, bytes, false));
   }
+  write_delivery(delivery);
+}
+
+// A new one, in whatever state, with its indexes and the books.
+void Change::write_delivery(const Delivery& delivery) {
   scratch_.clear();
   append_sealed(scratch_, delivery);
   const std::string key = delivery_key(delivery.message, delivery.destination);
@@ -186,10 +206,10 @@ void Change::store_delivery(Delivery& delivery, size_t bytes, Duration lease) {
   if (expires_by_index(delivery)) transaction_.put(tables_.expiries, expiry_key(delivery.expires, delivery.message, delivery.destination), {});
   if (is_waiting(delivery.state)) {
     if (groups_.has_turn(delivery)) put_due(delivery);
-  } else {
+  } else if (is_indexed_end(delivery.state)) {
     transaction_.put(tables_.ended, ended_key(delivery.state, delivery.message, delivery.destination), {});
   }
-  if (delivery.unmade) transaction_.put(tables_.kept, key, {});
+  if (delivery.unmade && delivery.state == DeliveryState::dead) transaction_.put(tables_.kept, key, {});
   books_.added(delivery);
   changed(delivery.message);
 }
@@ -289,16 +309,27 @@ void Change::quarantine(lmdb::Table table, char letter, std::string_view key) {
   transaction_.put(tables_.quarantine, std::string(1, letter).append(key), copy);
   transaction_.remove(table, key);
   ++books_.totals.quarantined;
-  if (table == tables_.journal) {
-    const auto block = read_block(copy);
-    books_.totals.events -= std::min<uint64_t>(books_.totals.events, block ? block->count : 0);
-  }
+  if (table == tables_.journal) lose_lines(copy);
   if (table == tables_.messages) {
     if (books_.totals.messages > 0) --books_.totals.messages;
     if (transaction_.remove(tables_.kept, key) && books_.totals.rejected > 0) --books_.totals.rejected;
   }
   changed_ = true;
   log::alert("spool: a stored record ({}) is damaged and was set aside in quarantine", letter);
+}
+
+// Of a damaged block that is out of its table: as many as its head says, else all that the readable ones do not account for.
+void Change::lose_lines(std::string_view block) {
+  const auto head = read_block(block);
+  uint64_t left = block_.count();
+  lmdb::Cursor cursor(transaction_, tables_.journal);
+  for (bool more = !head && cursor.first(); more; more = cursor.next()) {
+    const auto other = read_block(cursor.value());
+    left += other ? other->count : 0;
+  }
+  const uint64_t lost = head ? head->count : books_.totals.events - std::min(books_.totals.events, left);
+  books_.totals.damaged_lines += lost;
+  books_.totals.events -= std::min(books_.totals.events, lost);
 }
 
 void Change::bury_message(const MessageId& id, const std::string& reason) {
@@ -388,21 +419,26 @@ void Change::forget_turn(const std::string& key) {
 
 void Change::remove_message(const MessageId& id) {
   transaction_.remove(tables_.messages, id.view());
+  if (keys_with_prefix(tables_.deliveries, id.view()).empty() && books_.totals.rejected > 0) --books_.totals.rejected;
+  remove_rest(id);
+  --books_.totals.messages;
+  changed_ = true;
+}
+
+void Change::remove_rest(const MessageId& id) {
   for (const std::string& key : keys_with_prefix(tables_.chunks, id.view())) transaction_.remove(tables_.chunks, key);
-  const std::vector<std::string> deliveries = keys_with_prefix(tables_.deliveries, id.view());
-  if (deliveries.empty() && books_.totals.rejected > 0) --books_.totals.rejected;
   for (const std::string& key : keys_with_prefix(tables_.kept, id.view())) transaction_.remove(tables_.kept, key);
-  for (const std::string& key : deliveries) {
+  for (const std::string& key : keys_with_prefix(tables_.deliveries, id.view())) {
     const DestinationId destination = get_be(key.data() + 16, 8);
-    forget_turn(key);
     const auto stored = transaction_.get(tables_.deliveries, key);
-    if (const auto state = stored ? read_delivery_state(*stored) : std::nullopt) books_.forgotten(key, destination, *state);
+    const auto state = stored ? read_delivery_state(*stored) : std::nullopt;
+    if (state && is_waiting(*state)) continue;  // of a damaged message nothing waits; it is not for this to decide
+    forget_turn(key);
+    if (state) books_.forgotten(key, destination, *state);
     transaction_.remove(tables_.ended, ended_key(DeliveryState::dead, id, destination));
     transaction_.remove(tables_.ended, ended_key(DeliveryState::cancelled, id, destination));
     transaction_.remove(tables_.deliveries, key);
   }
-  --books_.totals.messages;
-  changed_ = true;
 }
 
 uint32_t Change::prune_messages(std::string& from, WallTime older_than, bool any_delivered, uint32_t max) {
@@ -435,37 +471,40 @@ uint32_t Change::prune_messages(std::string& from, WallTime older_than, bool any
 
 uint32_t Change::prune_journal(WallTime older_than, uint32_t max, uint64_t& lines) {
   lines = 0;
-  std::vector<std::pair<std::string, uint32_t>> old;
+  std::vector<std::string> old;
   {
     lmdb::Cursor cursor(transaction_, tables_.journal);
     for (bool more = cursor.first(); more && old.size() < max; more = cursor.next()) {
       const auto newest = MessageId::from_bytes(cursor.key().substr(0, 16));
       if (!newest || newest->time() >= older_than) break;
-      auto block = read_block(cursor.value());
-      old.emplace_back(cursor.key(), block ? block->count : 0);
+      old.emplace_back(cursor.key());
     }
   }
-  for (const auto& [key, count] : old) {
-    forget_lines(key);
+  for (const std::string& key : old) {
+    const std::string block(transaction_.get(tables_.journal, key).value_or(std::string_view()));
+    const bool read = forget_lines(key);
     transaction_.remove(tables_.journal, key);
-    lines += count;
+    if (read) lines += read_block(block)->count;
+    else lose_lines(block);
     changed_ = true;
   }
   books_.totals.events -= std::min(books_.totals.events, lines);
   return static_cast<uint32_t>(old.size());
 }
 
-// Of a block that goes.
-void Change::forget_lines(std::string_view key) {
+// Of a block that goes. False: it cannot be read.
+bool Change::forget_lines(std::string_view key) {
   const auto stored = transaction_.get(tables_.journal, key);
-  const auto block = stored ? read_block(*stored) : Result<Block>(Block{});
-  const auto lines = block ? block->lines() : Result<std::string_view>(std::string_view());
-  for (std::string_view rest = lines ? *lines : std::string_view(); !rest.empty();) {
+  const auto block = stored ? read_block(*stored) : Result<Block>(Error{ErrorKind::corrupt, {}});
+  const auto lines = block ? block->lines() : Result<std::string_view>(block.error());
+  if (!lines) return false;
+  for (std::string_view rest = *lines; !rest.empty();) {
     const auto event = wire::next_event(rest);
-    if (!event) return;
+    if (!event) break;
     books_.forgotten(event->source, event->outcome);
     if (books_.recount) books_.recount->line(key, event->source, event->outcome, false);
   }
+  return true;
 }
 
 uint32_t Change::prune_acts(WallTime older_than, uint32_t max) {
@@ -481,6 +520,21 @@ uint32_t Change::prune_acts(WallTime older_than, uint32_t max) {
   }
   for (const std::string& key : old) transaction_.remove(tables_.acts, key);
   changed_ = changed_ || !old.empty();
+  return static_cast<uint32_t>(old.size());
+}
+
+uint32_t Change::prune_damaged(WallTime messages, WallTime history, uint32_t max) {
+  std::vector<std::string> old;
+  {
+    const uint64_t kept = transaction_.entries(tables_.quarantine);
+    lmdb::Cursor cursor(transaction_, tables_.quarantine);
+    for (bool more = cursor.first(); more && old.size() < max; more = cursor.next()) {
+      const auto id = MessageId::from_bytes(cursor.key().substr(1, 16));  // a stop has none
+      const bool passed = id && id->time() < (cursor.key().front() == 'j' ? history : messages);
+      if (passed || kept - old.size() > StoreOptions::kMaxDamaged) old.emplace_back(cursor.key());
+    }
+  }
+  for (const std::string& key : old) static_cast<void>(forget_damaged(key));
   return static_cast<uint32_t>(old.size());
 }
 

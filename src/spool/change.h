@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "spool/books.h"
+#include "spool/claims.h"
 #include "spool/groups.h"
 #include "spool/journal.h"
 #include "spool/leases.h"
@@ -16,6 +17,9 @@
 #include "spool/tables.h"
 
 namespace belay::spool {
+
+struct TransferMessage;
+struct TransferClient;
 
 class Change final : private GroupStore {
  public:
@@ -26,6 +30,18 @@ class Change final : private GroupStore {
 
   // Takes the batch apart: deliveries given as `sending` are stored as queued.
   Committed apply(Batch& batch);
+
+  // What an import brings (import.h): in the states and with the places that it had elsewhere. False: it is there, and stays as it
+  // is. `batches`: batches that come with the import, by destination and first member.
+  bool restore(TransferMessage& from, const std::set<std::pair<MessageId, DestinationId>>& batches);
+  bool restore(const wire::Event& line);
+  bool restore(const StoredClaim& claim);
+  bool restore(const Stop& from);
+  bool restore(const Act& act);
+  bool restore(const TransferClient& client);
+  void restore(const ForgottenDeliveries& forgotten);
+  void restore(const ForgottenLines& forgotten);
+  void end_import();  // the store may be used
 
   // Copies the value aside and takes it out of its table.
   void quarantine(lmdb::Table table, char letter, std::string_view key);
@@ -51,6 +67,8 @@ class Change final : private GroupStore {
   uint32_t prune_failed(WallTime older_than, uint32_t max);  // how many went
   uint32_t prune_claims(uint32_t max);                       // that have ended; how many went
   uint32_t prune_acts(WallTime older_than, uint32_t max);    // how many went
+  // Damaged records that would have gone by now had they been whole, and the oldest beyond StoreOptions::kMaxDamaged; how many.
+  uint32_t prune_damaged(WallTime messages, WallTime history, uint32_t max);
 
   // From now on the ids of what changes are appended there; see StoreOptions::on_changed.
   void tell(std::vector<MessageId>* into) { told_ = into; }
@@ -73,10 +91,13 @@ class Change final : private GroupStore {
   bool is_new(Ordered& table, std::string_view key);
   void put_ordered(Ordered& table, std::string_view key, std::string_view value);
 
-  enum class Stored : uint8_t { now, before, failed };
+  enum class Stored : uint8_t { now, line_only, before, failed };  // line_only: the quarantine is full
   Stored store(NewMessage& put, Duration lease);
+  Stored put_message(const Message& message, bool kept, bool restored);
+  void restore_line(const wire::EventView& event);
   void store_chunks(const MessageId& id, uint16_t shape, std::string_view body);
   void store_delivery(Delivery& delivery, size_t bytes, Duration lease);
+  void write_delivery(const Delivery& delivery);
   bool settle(const Delivery& delivery);
   bool settle_shaped(const Delivery& delivery, std::string_view stored, const DeliveryHead& head);
   Stopped stop(const StopOrder& order);
@@ -99,9 +120,12 @@ class Change final : private GroupStore {
   void write_block();
   bool may_go(const MessageId& id, WallTime older_than, bool any_delivered);
   void remove_message(const MessageId& id);
-  void forget_lines(std::string_view key);
+  bool forget_lines(std::string_view key);
+  void lose_lines(std::string_view block);
+  void remove_rest(const MessageId& id);
   void put_act(const Act& act);
   bool drop(std::string_view kept);
+  bool forget_damaged(const std::string& key);
   void forget_kept(const MessageId& id);
   void forget_turn(const std::string& key);
   std::vector<std::string> keys_with_prefix(lmdb::Table table, std::string_view prefix);

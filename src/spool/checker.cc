@@ -167,9 +167,9 @@ void Checker::block(std::string_view key, std::string_view value) {
 
 void Checker::claim(std::string_view key, std::string_view value) {
   ++report_.claims;
-  const auto until = claim_until(value);
-  if (!until) return wrong("a claim is damaged");
-  if (!transaction_.get(tables_.claim_ends, claim_end_key(*until, key))) wrong("a claim is not in the index of those that end");
+  const auto claim = read_claim(key, value);
+  if (!claim) return wrong("a claim is damaged");
+  if (!transaction_.get(tables_.claim_ends, claim_end_key(claim->until, key))) wrong("a claim is not in the index of those that end");
 }
 
 void Checker::claim_end(std::string_view key, std::string_view) {

@@ -8,33 +8,33 @@ namespace belay::spool {
 
 namespace {
 
-struct StoredClaim {
-  MessageId first;
-  WallTime until{};
-  uint16_t status = 0;
-};
-
-std::optional<StoredClaim> read(std::string_view stored) {
-  auto payload = unseal(stored);
-  if (!payload) return std::nullopt;
-  wire::Reader in(*payload);
-  StoredClaim claim;
-  claim.first = in.id();
-  claim.until = wall_from_ms(in.i64());
-  claim.status = in.u16();
-  return in.finished() ? std::optional(claim) : std::nullopt;
-}
-
 std::optional<StoredClaim> read(lmdb::Transaction& transaction, const Tables& tables, std::string_view key) {
   const auto stored = transaction.get(tables.claims, key);
-  return stored ? read(*stored) : std::nullopt;
+  return stored ? read_claim(key, *stored) : std::nullopt;
+}
+
+void write(lmdb::WriteTransaction& transaction, const Tables& tables, const StoredClaim& claim) {
+  std::string payload(claim.first.view());
+  put_be64(payload, static_cast<uint64_t>(to_ms(claim.until)));
+  put_be16(payload, claim.status);
+  std::string value;
+  append_sealed(value, payload);
+  transaction.put(tables.claims, claim_key(claim.key), value);
+  transaction.put(tables.claim_ends, claim_end_key(claim.until, claim_key(claim.key)), {});
 }
 
 }  // namespace
 
-std::optional<WallTime> claim_until(std::string_view stored) {
-  const auto claim = read(stored);
-  return claim ? std::optional(claim->until) : std::nullopt;
+std::optional<StoredClaim> read_claim(std::string_view key, std::string_view stored) {
+  auto payload = unseal(stored);
+  StoredClaim claim;
+  if (!payload || key.size() != claim.key.size()) return std::nullopt;
+  std::copy(key.begin(), key.end(), claim.key.begin());
+  wire::Reader in(*payload);
+  claim.first = in.id();
+  claim.until = wall_from_ms(in.i64());
+  claim.status = in.u16();
+  return in.finished() ? std::optional(claim) : std::nullopt;
 }
 
 std::optional<wire::ClaimedBy> find_claim(lmdb::Transaction& transaction, const Tables& tables, const wire::ClaimKey& key, uint8_t number,
@@ -61,15 +61,19 @@ void take_claims(lmdb::WriteTransaction& transaction, const Tables& tables, cons
       if (before->until > now) continue;
       transaction.remove(tables.claim_ends, claim_end_key(before->until, key));
     }
-    const WallTime until = now + Duration(claim.window_ms);
-    std::string payload(id.view());
-    put_be64(payload, static_cast<uint64_t>(to_ms(until)));
-    put_be16(payload, status);
-    std::string value;
-    append_sealed(value, payload);
-    transaction.put(tables.claims, key, value);
-    transaction.put(tables.claim_ends, claim_end_key(until, key), {});
+    write(transaction, tables, {claim.key, id, now + Duration(claim.window_ms), status});
   }
+}
+
+bool restore_claim(lmdb::WriteTransaction& transaction, const Tables& tables, const StoredClaim& claim, WallTime now) {
+  if (claim.until <= now) return false;
+  const std::string_view key = claim_key(claim.key);
+  if (const auto before = read(transaction, tables, key)) {
+    if (before->until > now) return false;
+    transaction.remove(tables.claim_ends, claim_end_key(before->until, key));
+  }
+  write(transaction, tables, claim);
+  return true;
 }
 
 uint32_t prune_claims(lmdb::WriteTransaction& transaction, const Tables& tables, WallTime now, uint32_t max) {

@@ -4,7 +4,27 @@
 
 #include <algorithm>
 
+#include "base/bytes.h"
+
 namespace belay::spool {
+
+namespace {
+
+// Of a message id's text, however much of it there is.
+std::optional<std::pair<MessageId, MessageId>> ids_that_begin(std::string_view prefix) {
+  std::string digits;
+  for (const char c : prefix) {
+    if (c != '-') digits.push_back(c);
+  }
+  MessageId none;
+  if (digits.empty() || prefix.size() > MessageId::kTextLength || digits.size() > 2 * none.bytes.size()) return std::nullopt;
+  const size_t open = 2 * none.bytes.size() - digits.size();
+  const auto first = hex_decode(digits + std::string(open, '0')), last = hex_decode(digits + std::string(open, 'f'));
+  if (!first || !last) return std::nullopt;
+  return std::pair(MessageId::from_bytes(*first).value_or(none), MessageId::from_bytes(*last).value_or(none));
+}
+
+}  // namespace
 
 EventFilter::EventFilter(const EventQuery& query) : query_(query) {
   if (query.state) {
@@ -26,6 +46,7 @@ EventFilter::EventFilter(const EventQuery& query) : query_(query) {
   add(Indexed::type, query.type);
   add(Indexed::resource, query.resource);
   if (!query.text.empty()) text_id_ = MessageId::parse(query.text);
+  if (!query.id.empty()) ids_ = ids_that_begin(query.id);
 }
 
 void Store::rows(const EventQuery&, std::vector<MessageId>, Done<std::vector<EventRow>> done) {
@@ -45,6 +66,9 @@ bool EventFilter::block(const Block& block) const {
   if (state_ && !block.has(wire::Outcome::spooled)) return false;
   if (query_.since && block.max.time() < *query_.since) return false;
   if (query_.until && block.min.time() > *query_.until) return false;
+  const std::string& id = query_.id;
+  const bool holds_ids = ids_ && block.max >= ids_->first && block.min <= ids_->second;
+  if (!id.empty() && !holds_ids && memmem(block.guarded_lines.data(), block.guarded_lines.size(), id.data(), id.size()) == nullptr) return false;
   return std::all_of(hashes_.begin(), hashes_.end(), [&](uint64_t hash) { return block.may_hold(hash); });
 }
 
@@ -54,7 +78,7 @@ bool EventFilter::bytes(std::string_view lines) const {
 }
 
 bool EventFilter::reads_lines() const {
-  return !query_.source.empty() || !query_.type.empty() || !query_.resource.empty() || !query_.text.empty();
+  return !query_.source.empty() || !query_.type.empty() || !query_.resource.empty() || !query_.text.empty() || !query_.id.empty();
 }
 
 bool EventFilter::line(const wire::EventView& event, const std::optional<MessageId>& before) const {
@@ -66,10 +90,15 @@ bool EventFilter::line(const wire::EventView& event, const std::optional<Message
   if (!query_.type.empty() && event.type != query_.type) return false;
   if (!query_.resource.empty() && event.resource != query_.resource) return false;
   if (!query_.destination.empty() && event.destination != query_.destination && !stored) return false;
+  if (!query_.id.empty() && !id(event)) return false;
   const WallTime time = event.id.time();
   if (query_.since && time < *query_.since) return false;
   if (query_.until && time > *query_.until) return false;
   return query_.text.empty() || text(event);
+}
+
+bool EventFilter::id(const wire::EventView& event) const {
+  return (ids_ && event.id >= ids_->first && event.id <= ids_->second) || event.event_id.starts_with(query_.id);
 }
 
 bool EventFilter::text(const wire::EventView& event) const {

@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "spool/journal.h"
@@ -32,10 +33,12 @@ class EventFilter {
 
  private:
   bool text(const wire::EventView& event) const;
+  bool id(const wire::EventView& event) const;
   const EventQuery& query_;
   std::optional<wire::Outcome> outcome_;
   std::optional<DeliveryState> state_;
   std::optional<MessageId> text_id_;
+  std::optional<std::pair<MessageId, MessageId>> ids_;  // the first and the last one that begin as asked for
   std::vector<uint64_t> hashes_;
   bool impossible_ = false;
 };

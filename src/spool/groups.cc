@@ -140,6 +140,29 @@ void Groups::join_batch(Delivery& delivery, size_t bytes, bool again) {
   store_.add_member(to, batch_key(delivery.batch), member_of(delivery));
 }
 
+void Groups::restore(Delivery& delivery, bool batch_comes) {
+  if (wire::is_batch(delivery.grouping.kind)) return restore_in_batch(delivery, batch_comes);
+  if (!keeps_turn(delivery)) return;
+  if (wire::is_order(delivery.grouping.kind)) return join_order(delivery, true);
+  const WallTime since = delivery.since;
+  if (!join_debounce(delivery, true)) {
+    delivery.state = DeliveryState::superseded;
+    delivery.reason = "a newer one of its key waits";
+  }
+  delivery.since = since;
+}
+
+// It takes no further members: those of an attempted one must not grow, and nobody knows any more which one was.
+void Groups::restore_in_batch(Delivery& delivery, bool batch_comes) {
+  if (!is_waiting(delivery.state)) return;
+  if (delivery.batch != delivery.message) {
+    const auto first = store_.find(delivery.batch, delivery);
+    const bool led = first ? is_waiting(first->state) && first->batch == first->message : batch_comes;
+    if (!led) delivery.batch = delivery.message;
+  }
+  store_.add_member(delivery.destination, batch_key(delivery.batch), member_of(delivery));
+}
+
 // Full, or late: it goes now.
 MessageId Groups::close_batch(const Delivery& sibling, const GroupHead& head) {
   store_.remove_group_head(sibling.destination, sibling.grouping.key);

@@ -65,6 +65,9 @@ class Groups {
   // A new delivery with its turn, or one that is queued again, before its record is written. `bytes`: its body's. False: it is
   // not to be queued, a newer one of its key waits.
   [[nodiscard]] bool join(Delivery& delivery, size_t bytes, bool again);
+  // One that comes from another store (import.h), with its turn and before its record is written: the order of those that wait for
+  // their key is that of their turns. `batch_comes`: the first one of its batch will be imported, too.
+  void restore(Delivery& delivery, bool batch_comes);
   // Whether it stands in the index of due deliveries while it waits.
   bool has_turn(const Delivery& delivery);
   // What an attempt, an expiry or an operator made of a stored one. False: that cannot be now.
@@ -83,6 +86,7 @@ class Groups {
  private:
   void join_order(Delivery& delivery, bool again);
   bool join_debounce(Delivery& delivery, bool again);
+  void restore_in_batch(Delivery& delivery, bool batch_comes);
   void join_batch(Delivery& delivery, size_t bytes, bool again);
   void supersede(const Delivery& older, const MessageId& newer);
   MessageId close_batch(const Delivery& sibling, const GroupHead& head);  // who leads it; empty: nobody is left

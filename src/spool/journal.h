@@ -28,6 +28,7 @@ class BlockBuilder {
   void add(const wire::EventView& event);
   void add_destination(std::string_view name);  // a further one of the last line
   bool empty() const { return count_ == 0; }
+  uint32_t count() const { return count_; }
   bool full() const { return lines_.size() >= kMaxLines; }
   const MessageId& min() const { return min_; }
   const MessageId& max() const { return max_; }

@@ -20,7 +20,8 @@ bool KeptFilter::takes(const Kept& row) const {
   if (!wants(row.kind)) return false;
   const EventQuery& query = query_.filter;
   if (row.kind == KeptKind::damaged) {  // nobody knows of whom it was
-    const bool asks_more = !query.source.empty() || !query.destination.empty() || !query.type.empty() || !query.resource.empty() || !query.text.empty();
+    const bool asks_more = !query.source.empty() || !query.destination.empty() || !query.type.empty() || !query.resource.empty() || !query.text.empty() ||
+                           (!query.id.empty() && !row.event.id.to_string().starts_with(query.id) && !row.key.starts_with(query.id));
     return !asks_more && (row.event.id.empty() || in_period(row.event.id));
   }
   if (!query.destination.empty() && (!row.delivery || row.delivery->destination_name != query.destination)) return false;

@@ -10,25 +10,16 @@
 
 namespace belay::spool {
 
-namespace {
-
-struct Opened {
-  std::unique_ptr<lmdb::Environment> environment;
-  Tables tables;
-};
-
-Result<Opened> open_to_read(const std::string& folder) {
+Result<OpenedFolder> open_folder_to_read(const std::string& folder) {
   auto environment = lmdb::Environment::open_to_read(folder);
   if (!environment) return environment.error();
   auto tables = Tables::open(**environment, folder);
   if (!tables) return tables.error();
-  return Opened{std::move(*environment), *tables};
+  return OpenedFolder{std::move(*environment), *tables};
 }
 
-}  // namespace
-
 Result<BooksReport> audit_folder(const std::string& folder, const Step& step) {
-  auto opened = open_to_read(folder);
+  auto opened = open_folder_to_read(folder);
   if (!opened) return opened.error();
   auto lock = FolderLock::take(folder);  // after it: a folder without a spool is not made one
   if (!lock) {
@@ -45,7 +36,7 @@ Result<BooksReport> audit_folder(const std::string& folder, const Step& step) {
 }
 
 Result<CheckReport> check_folder(const std::string& folder, const Step& step) {
-  auto opened = open_to_read(folder);
+  auto opened = open_folder_to_read(folder);
   if (!opened) return opened.error();
   Checker checker(*opened->environment, opened->tables);
   while (!checker.step()) step(checker.done(), checker.all());

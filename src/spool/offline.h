@@ -4,14 +4,24 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 
 #include "base/result.h"
 #include "spool/books_report.h"
+#include "spool/environment.h"
+#include "spool/tables.h"
 
 namespace belay::spool {
 
 using Step = std::function<void(uint64_t done, uint64_t all)>;
+
+struct OpenedFolder {
+  std::unique_ptr<lmdb::Environment> environment;
+  Tables tables;
+};
+// Of a spool that runs or not; nothing is changed.
+Result<OpenedFolder> open_folder_to_read(const std::string& folder);
 
 // P11 of a spool that does not run.
 Result<BooksReport> audit_folder(const std::string& folder, const Step& step);

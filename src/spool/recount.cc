@@ -38,8 +38,12 @@ bool Recount::walk(lmdb::Transaction& transaction, lmdb::Table table, uint32_t& 
 
 void Recount::count_delivery(std::string_view key, std::string_view value) {
   const auto state = read_delivery_state(value);
-  if (!state || key.size() != 24) {
-    ++damaged_;
+  if (key.size() != 24) {
+    ++damaged_others_;
+    return;
+  }
+  if (!state) {
+    ++damaged_deliveries_[get_be(key.data() + 16, 8)];
     return;
   }
   ++deliveries_[get_be(key.data() + 16, 8)][at(*state)];
@@ -49,7 +53,7 @@ uint32_t Recount::count_block(std::string_view value) {
   const auto block = read_block(value);
   const auto lines = block ? block->lines() : Result<std::string_view>(block.error());
   if (!lines) {
-    ++damaged_;
+    ++damaged_blocks_;
     return 1;
   }
   std::string last;
@@ -57,7 +61,7 @@ uint32_t Recount::count_block(std::string_view value) {
   for (std::string_view rest = *lines; !rest.empty();) {
     const auto event = wire::next_event(rest);
     if (!event) {
-      ++damaged_;
+      ++damaged_blocks_;
       break;
     }
     if (counts == nullptr || event->source != last) {
@@ -67,6 +71,17 @@ uint32_t Recount::count_block(std::string_view value) {
     ++(*counts)[at(event->outcome)];
   }
   return block->count;
+}
+
+uint64_t Recount::damaged() const {
+  uint64_t sum = damaged_blocks_ + damaged_others_;
+  for (const auto& [destination, count] : damaged_deliveries_) sum += count;
+  return sum;
+}
+
+uint64_t Recount::damaged_deliveries(DestinationId destination) const {
+  const auto found = damaged_deliveries_.find(destination);
+  return found == damaged_deliveries_.end() ? 0 : found->second;
 }
 
 void Recount::delivery(std::string_view key, const DeliveryState* from, const DeliveryState* to) {

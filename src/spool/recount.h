@@ -38,7 +38,9 @@ class Recount {
 
   const std::unordered_map<DestinationId, std::array<uint64_t, 8>>& deliveries() const { return deliveries_; }
   const std::unordered_map<std::string, std::array<uint64_t, 8>>& lines() const { return lines_; }
-  uint64_t damaged() const { return damaged_; }
+  uint64_t damaged() const;  // records
+  uint64_t damaged_blocks() const { return damaged_blocks_; }
+  uint64_t damaged_deliveries(DestinationId destination) const;
 
  private:
   enum class Phase : uint8_t { deliveries, journal, done };
@@ -51,7 +53,8 @@ class Recount {
   std::string at_;  // counted up to and with this key of the phase's table
   std::unordered_map<DestinationId, std::array<uint64_t, 8>> deliveries_;  // by DeliveryState
   std::unordered_map<std::string, std::array<uint64_t, 8>> lines_;         // of a source by wire::Outcome
-  uint64_t damaged_ = 0;
+  std::unordered_map<DestinationId, uint64_t> damaged_deliveries_;
+  uint64_t damaged_blocks_ = 0, damaged_others_ = 0;
 };
 
 }  // namespace belay::spool

@@ -99,6 +99,7 @@ struct Leases {
 
 struct EventQuery {
   std::string source, destination, type, resource, text;
+  std::string id;  // how the message's id begins, or the one that identify found
   std::optional<std::string> state;  // an outcome ("forwarded", "rejected", …) or a delivery state ("dead", "scheduled", …)
   std::optional<WallTime> since, until;
 };
@@ -124,6 +125,9 @@ struct Kept {
   wire::Event event;                 // of a damaged one only the id, when its key holds one
   std::optional<Delivery> delivery;  // unmade
   uint64_t bytes = 0;                // of the record, or of the request's body
+  std::string_view table;            // damaged: where it stood
+  std::string why, begins;           // damaged: what does not fit; its first kBegins bytes
+  static constexpr size_t kBegins = 256;
 };
 struct KeptQuery {
   EventQuery filter;                 // without a state
@@ -143,7 +147,7 @@ struct DestinationBacklog {
   std::string name;
   uint64_t spooled = 0;               // all that were ever stored for it: waiting + delivered + dead + cancelled + superseded
   uint64_t waiting = 0, sending = 0, delivered = 0, dead = 0, cancelled = 0, superseded = 0;
-  std::optional<WallTime> oldest;     // of those waiting
+  std::optional<WallTime> oldest;     // of those waiting, whether they have their turn or not
   Older older{};                      // of those waiting: how many came longer ago than each of kOlder_s
 };
 
@@ -240,6 +244,7 @@ struct StoreOptions {
   static constexpr Duration kEventsWait{50};      // lines alone wait this long for company
   static constexpr Duration kSettlementsWait{3};
   static constexpr uint64_t kMaxQuarantined = 10'000;           // rejected messages kept
+  static constexpr uint64_t kMaxDamaged = 10'000;               // damaged records kept
   static constexpr size_t kInlineBody = 1536;     // larger bodies go to chunks
   static constexpr size_t kBodyChunk = (64 << 10) - 64;  // fills whole pages with its seal and the page head
 };

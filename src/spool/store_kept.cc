@@ -1,5 +1,6 @@
 // StoreReader::kept: what is set aside, through its index. One snapshot for a page; a page looks at kMaxLooks entries at most and
 // then says where to go on, so that a filter that takes few never holds a snapshot for long.
+#include "spool/journal.h"
 #include "spool/kept_filter.h"
 #include "spool/store_reader.h"
 
@@ -30,11 +31,42 @@ std::optional<Kept> read_kept(lmdb::Transaction& transaction, const Tables& tabl
   return row;
 }
 
+std::string_view table_of(char letter) {
+  switch (letter) {
+    case 'm': return "messages";
+    case 'd': return "deliveries";
+    case 'j': return "books";
+    case 's': return "stops";
+    default: return "unknown";
+  }
+}
+
+Result<void> check_block(std::string_view value) {
+  const auto block = read_block(value);
+  const auto lines = block ? block->lines() : Result<std::string_view>(block.error());
+  return lines ? Result<void>() : lines.error();
+}
+
+Result<void> check_record(char letter, std::string_view value) {
+  if (letter == 'm') {
+    const auto message = read_message(value);
+    return message ? Result<void>() : message.error();
+  }
+  const auto payload = unseal(value);
+  if (letter != 'd' || !payload) return payload ? Result<void>() : payload.error();
+  const auto delivery = read_delivery(value);
+  return delivery ? Result<void>() : delivery.error();
+}
+
 Kept damaged_row(std::string_view key, std::string_view value) {
   Kept row;
   row.kind = KeptKind::damaged;
   row.key = kept_key_text(key);
   row.bytes = value.size();
+  row.begins = value.substr(0, Kept::kBegins);
+  row.table = table_of(key.front());
+  const auto read = key.front() == 'j' ? check_block(value) : check_record(key.front(), value);
+  row.why = read ? "it could be read when this was asked: what it belongs to did not fit" : read.error().message;
   if (key.size() > 16 && key.front() != 's') row.event.id = MessageId::from_bytes(key.substr(1, 16)).value_or(MessageId{});
   return row;
 }

@@ -11,15 +11,14 @@
 #include "spool/change.h"
 #include "spool/commit_queue.h"
 #include "spool/executor.h"
-#include "spool/folder_lock.h"
 #include "spool/leases.h"
 #include "spool/environment.h"
 #include "spool/space_watch.h"
 #include "spool/store.h"
+#include "spool/store_files.h"
 #include "spool/store_reader.h"
 #include "spool/tables.h"
 #include "spool/task_thread.h"
-#include "spool/upgrade.h"
 
 namespace belay::spool {
 
@@ -445,6 +444,7 @@ void LmdbStore::count_on(const Done<BooksReport>& done) {
 StoreStats LmdbStore::stats() const {
   StoreStats stats;
   const WallTime now = clock_.wall();
+  std::unordered_map<DestinationId, int64_t> oldest_minutes;
   {
     const std::lock_guard lock(state_mutex_);
     stats.messages = books_.totals.messages;
@@ -456,11 +456,13 @@ StoreStats LmdbStore::stats() const {
     for (const auto& [id, counts] : books_.destinations) {
       stats.destinations.push_back({id, counts.name, counts.spooled, counts.waiting, 0, counts.delivered, counts.dead,
                                     counts.cancelled, counts.superseded, std::nullopt, books_.ages.older(id, now)});
+      if (const auto minute = books_.ages.oldest_minute(id)) oldest_minutes.emplace(id, *minute);
     }
   }
   for (DestinationBacklog& destination : stats.destinations) {
     destination.sending = leases_.sending(destination.destination);
-    if (destination.waiting > 0) destination.oldest = reader_.oldest(destination.destination);
+    const auto minute = oldest_minutes.find(destination.destination);
+    if (destination.waiting > 0 && minute != oldest_minutes.end()) destination.oldest = reader_.oldest(destination.destination, minute->second);
   }
   std::sort(stats.destinations.begin(), stats.destinations.end(),
             [](const DestinationBacklog& a, const DestinationBacklog& b) { return a.name < b.name; });
@@ -486,10 +488,11 @@ void LmdbStore::prune(WallTime messages, WallTime history, uint32_t max, Done<Pr
     const uint32_t failed = change.prune_failed(clock_.wall() - StoreOptions::kFailedKept, kFailedStep);
     const uint32_t claims = change.prune_claims(kClaimStep);
     const uint32_t acts = change.prune_acts(history, max);
+    const uint32_t damaged = change.prune_damaged(messages, history, max);
     gone->claims = claims;
     gone->expired = change.expire(max);
     // Young lines make room a little at a time: messages may make it, too.
-    gone->more = !prune_from_.empty() || blocks == block_step || acts == max || failed == kFailedStep || claims == kClaimStep || gone->expired == max;
+    gone->more = !prune_from_.empty() || blocks == block_step || acts == max || damaged == max || failed == kFailedStep || claims == kClaimStep || gone->expired == max;
   };
   work.done = [done, gone](const Result<Committed>& result) { result ? done(*gone) : done(result.error()); };
   if (dead_ || !offer(std::move(work))) done(refusal_error());
@@ -498,18 +501,10 @@ void LmdbStore::prune(WallTime messages, WallTime history, uint32_t max, Done<Pr
 }  // namespace
 
 Result<std::unique_ptr<Store>> open_lmdb_store(const StoreOptions& options, const Clock& clock) {
-  auto lock = FolderLock::take(options.folder);
-  if (!lock) return lock.error();
-  auto environment = lmdb::Environment::open(options.folder, options.map_bytes);
-  if (!environment) return environment.error();
-  auto tables = Tables::open(**environment, options.folder);
-  if (!tables) return tables.error();
-  if (auto upgraded = upgrade(**environment, *tables); !upgraded) return upgraded.error();
-  if (auto synced = sync_folder(options.folder); !synced) return synced.error();
-  auto books = Books::load(**environment, *tables);
-  if (!books) return books.error();
-  return std::unique_ptr<Store>(std::make_unique<LmdbStore>(options, clock, std::move(*lock), std::move(*environment),
-                                                            *tables, std::move(*books)));
+  auto files = open_store_files(options, OpenFor::running);
+  if (!files) return files.error();
+  return std::unique_ptr<Store>(std::make_unique<LmdbStore>(options, clock, std::move(files->lock), std::move(files->environment),
+                                                            files->tables, std::move(files->books)));
 }
 
 }  // namespace belay::spool

@@ -531,12 +531,13 @@ StoreStats MemoryStore::stats() const {
   stats.messages = messages_.size();
   stats.events = lines_.size();
   stats.commits = commits_;
+  std::map<DestinationId, std::optional<WallTime>> oldest;
+  for (const auto& [key, delivery] : deliveries_) {  // ids ascend with time
+    if (is_waiting(delivery.state)) oldest.try_emplace(key.second, key.first.time());
+  }
   for (const auto& [id, counts] : counts_) {
-    std::optional<WallTime> oldest;
-    const auto first = due_.lower_bound({id, WallTime::min(), {}});
-    if (first != due_.end() && first->destination == id) oldest = first->message.time();
     stats.destinations.push_back({id, counts.name, counts.spooled, counts.waiting, leases_.sending(id), counts.delivered,
-                                  counts.dead, counts.cancelled, counts.superseded, oldest});
+                                  counts.dead, counts.cancelled, counts.superseded, oldest[id]});
   }
   std::sort(stats.destinations.begin(), stats.destinations.end(),
             [](const DestinationBacklog& a, const DestinationBacklog& b) { return a.name < b.name; });

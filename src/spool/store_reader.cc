@@ -70,7 +70,7 @@ Result<std::vector<Delivery>> StoreReader::deliveries(lmdb::Transaction& transac
       unknown.message = id;
       unknown.destination = get_be(cursor.key().data() + 16, 8);
       unknown.state = DeliveryState::dead;
-      unknown.reason = "its record is damaged";
+      unknown.reason = kDamaged;
       found.push_back(std::move(unknown));
       continue;
     }
@@ -239,13 +239,22 @@ Result<ActPage> StoreReader::acts(std::optional<MessageId> before, uint32_t max)
   return page;
 }
 
-std::optional<WallTime> StoreReader::oldest(DestinationId to) const {
-  std::string prefix;
-  put_be64(prefix, to);
+// Not by the index of what is due: what waits behind others of its key does not stand there.
+WallTime StoreReader::oldest(DestinationId to, int64_t minute) const {
+  constexpr int kLooks = 256;  // asked for each destination whenever somebody looks at the state
+  const WallTime from = wall_from_ms(minute * 60'000), end = from + Duration(60'000);
+  std::string suffix;
+  put_be64(suffix, to);
   lmdb::ReadTransaction transaction(environment_);
-  lmdb::Cursor cursor(transaction, tables_.due);
-  if (!cursor.seek(prefix) || !cursor.key().starts_with(prefix)) return std::nullopt;
-  return DueEntry::read(cursor.key()).message.time();
+  lmdb::Cursor cursor(transaction, tables_.deliveries);
+  bool more = cursor.seek(MessageId::first_at(from).view());
+  for (int looks = 0; more && looks < kLooks; ++looks, more = cursor.next()) {
+    const WallTime came = MessageId::from_bytes(cursor.key().substr(0, 16)).value_or(MessageId{}).time();
+    if (came >= end) break;
+    const auto state = cursor.key().ends_with(suffix) ? read_delivery_state(cursor.value()) : std::nullopt;
+    if (state && is_waiting(*state)) return came;
+  }
+  return from;
 }
 
 std::optional<WallTime> StoreReader::newest_message() const {

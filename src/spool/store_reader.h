@@ -41,20 +41,23 @@ class StoreReader {
   Result<Leases> lease_due(DestinationId to, WallTime now, uint32_t max, Duration lease, std::vector<DueEntry>& care) const;
   Result<Message> load(const MessageId& id) const;
   Result<std::vector<Delivery>> deliveries(const MessageId& id, WallTime now) const;
+  // The same in a snapshot of the caller's; damage is told by the answer alone. One whose record is damaged is dead, with kDamaged.
+  Result<Message> load(lmdb::Transaction& transaction, const MessageId& id) const;
+  Result<std::vector<Delivery>> deliveries(lmdb::Transaction& transaction, const MessageId& id, WallTime now) const;
+  static constexpr std::string_view kDamaged = "its record is damaged";
   Result<EventPage> events(const EventQuery& query, std::optional<MessageId> before, uint32_t max, WallTime now,
                            const EventTotals& totals) const;
   Result<std::vector<EventRow>> rows(const EventQuery& query, std::vector<MessageId> ids, WallTime now, int64_t widest_ms) const;
   Result<std::vector<std::optional<wire::ClaimedBy>>> find_claims(const std::vector<wire::ClaimKey>& keys, WallTime now) const;
   Result<KeptPage> kept(const KeptQuery& query, const std::string& before, uint32_t max) const;
   Result<ActPage> acts(std::optional<MessageId> before, uint32_t max) const;
-  std::optional<WallTime> oldest(DestinationId to) const;
+  // Of what waits for it, the oldest one, which came in this minute (Ages). Among too many of that minute: when it began.
+  WallTime oldest(DestinationId to, int64_t minute) const;
   std::optional<WallTime> newest_message() const;
 
  private:
   struct Search;
-  Result<Message> load(lmdb::Transaction& transaction, const MessageId& id) const;
   Result<void> load_body(lmdb::Transaction& transaction, const MessageId& id, uint16_t shape, uint64_t bytes, std::string& body) const;
-  Result<std::vector<Delivery>> deliveries(lmdb::Transaction& transaction, const MessageId& id, WallTime now) const;
   std::optional<Leased> lease(lmdb::Transaction& transaction, const DueEntry& entry, WallTime now, std::vector<DueEntry>& care, size_t& loads) const;
   std::optional<Leased> lease_batch(lmdb::Transaction& transaction, const DueEntry& entry, Leased first, size_t& loads) const;
   enum class Turn : uint8_t { yes, no, needs_care };

@@ -41,6 +41,8 @@ struct Tables {
       stops{}, sources{}, acts{}, kept{}, quarantine{}, meta{};
   static constexpr std::string_view kUpgradeKey = "upgrade";  // in `meta`: an older schema's records have yet to be looked through
 
+  static constexpr std::string_view kImportKey = "import";    // in `meta`: an import is under way, or was and did not end (import.h)
+
   // Opens or creates them. corrupt: the schema is newer than kSchema or cannot be read. To be read only they must be there already.
   static Result<Tables> open(lmdb::Environment& environment, const std::string& folder);
 };

@@ -284,10 +284,10 @@ TEST_CASE("a_check_walks_everything_and_names_what_does_not_fit") {
 
   const char* tables[] = {"messages", "chunks", "deliveries", "journal"};
   for (const char* table : tables) {
-    damage(folder, table, [](std::string& value) { value[value.size() / 2] = static_cast<char>(value[value.size() / 2] ^ 1); });
+    damage_record(folder, table);
     CAPTURE(table);
     CHECK(check().wrong >= 1);
-    damage(folder, table, [](std::string& value) { value[value.size() / 2] = static_cast<char>(value[value.size() / 2] ^ 1); });
+    damage_record(folder, table);
     CHECK(check().wrong == 0);
   }
   for (const char* table : {"due", "ended", "expiries", "members", "groups", "kept", "chunks", "deliveries"}) {

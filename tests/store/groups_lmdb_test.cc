@@ -86,16 +86,9 @@ TEST_CASE("damage_in_the_middle_of_a_key_or_a_batch_stops_neither") {
                                 : table == std::string("messages") ? std::string(ids[first ? 0 : 1].view())
                                                                    : std::string();
         if (key.empty()) {
-          if (entries(folder, table) > 0) damage(folder, table, [](std::string& value) { value[value.size() / 2] ^= 1; });
+          if (entries(folder, table) > 0) damage_record(folder, table);
         } else {
-          behind(folder, table, [&](MDB_txn* txn, MDB_dbi dbi) {
-            MDB_val at{key.size(), const_cast<char*>(key.data())}, value{};
-            REQUIRE(mdb_get(txn, dbi, &at, &value) == 0);
-            std::string changed(static_cast<const char*>(value.mv_data), value.mv_size);
-            changed[changed.size() / 2] ^= 1;
-            MDB_val damaged{changed.size(), changed.data()};
-            REQUIRE(mdb_put(txn, dbi, &at, &damaged, 0) == 0);
-          });
+          damage_record(folder, table, key);
         }
         store = open(folder, clock);
         clock.advance(Duration(10'000));
@@ -120,18 +113,6 @@ TEST_CASE("damage_in_the_middle_of_a_key_or_a_batch_stops_neither") {
       }
     }
   }
-}
-
-void damage_delivery(const Folder& folder, const MessageId& id) {
-  std::string key = delivery_key(id, destination_id("crm"));
-  behind(folder, "deliveries", [&](MDB_txn* txn, MDB_dbi dbi) {
-    MDB_val at{key.size(), key.data()}, value{};
-    REQUIRE(mdb_get(txn, dbi, &at, &value) == 0);
-    std::string changed(static_cast<const char*>(value.mv_data), value.mv_size);
-    changed[changed.size() / 2] ^= 1;
-    MDB_val damaged{changed.size(), changed.data()};
-    REQUIRE(mdb_put(txn, dbi, &at, &damaged, 0) == 0);
-  });
 }
 
 // Sends whatever can be leased until nothing waits, and gives what was sent, in order.
@@ -164,7 +145,7 @@ TEST_CASE("a_damaged_leader_of_a_batch_that_a_newcomer_fills_strands_nobody") {
   add();
   add();
   store.reset();
-  damage_delivery(folder, ids[0]);
+  damage_record(folder, "deliveries", delivery_key(ids[0], destination_id("crm")));
   store = open(folder, clock);
   add();  // the third: full
   CHECK(drain(*store, clock) == std::vector<MessageId>{ids[1]});
@@ -191,7 +172,7 @@ TEST_CASE("a_replay_that_meets_a_damaged_head_of_its_key_has_the_turn") {
       REQUIRE(commit(*store, settle(with_state(sent, DeliveryState::delivered)))->refused == std::vector<bool>{false});
     }
     store.reset();
-    damage_delivery(folder, ids[1]);
+    damage_record(folder, "deliveries", delivery_key(ids[1], destination_id("crm")));
     store = open(folder, clock);
     auto first = deliveries(*store, ids[0]);
     REQUIRE(first.ok());

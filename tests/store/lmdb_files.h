@@ -40,21 +40,26 @@ inline void behind(const Folder& folder, const char* table, const std::function<
   mdb_env_close(env);
 }
 
-// Changes one stored value: the first of its table.
-inline void damage(const Folder& folder, const char* table, const std::function<void(std::string&)>& change) {
+// Changes one stored value: that of `key`, or the first of its table.
+inline void damage(const Folder& folder, const char* table, const std::function<void(std::string&)>& change, const std::string& key = {}) {
   behind(folder, table, [&](MDB_txn* txn, MDB_dbi dbi) {
     MDB_cursor* cursor = nullptr;
     REQUIRE(mdb_cursor_open(txn, dbi, &cursor) == 0);
-    MDB_val key{}, value{};
-    REQUIRE(mdb_cursor_get(cursor, &key, &value, MDB_FIRST) == 0);
+    MDB_val at{key.size(), const_cast<char*>(key.data())}, value{};
+    REQUIRE(mdb_cursor_get(cursor, &at, &value, key.empty() ? MDB_FIRST : MDB_SET_KEY) == 0);
     std::string changed(static_cast<const char*>(value.mv_data), value.mv_size);
-    const std::string at(static_cast<const char*>(key.mv_data), key.mv_size);
+    const std::string of(static_cast<const char*>(at.mv_data), at.mv_size);
     change(changed);
     mdb_cursor_close(cursor);
-    MDB_val new_key{at.size(), const_cast<char*>(at.data())};
+    MDB_val new_key{of.size(), const_cast<char*>(of.data())};
     MDB_val new_value{changed.size(), changed.data()};
     REQUIRE(mdb_put(txn, dbi, &new_key, &new_value, 0) == 0);
   });
+}
+
+// One bit in the middle of it.
+inline void damage_record(const Folder& folder, const char* table, const std::string& key = {}) {
+  damage(folder, table, [](std::string& value) { value[value.size() / 2] = static_cast<char>(value[value.size() / 2] ^ 1); }, key);
 }
 
 inline size_t entries(const Folder& folder, const char* table) {

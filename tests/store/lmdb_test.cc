@@ -23,8 +23,6 @@ void add_due(const Folder& folder, const MessageId& id, const std::string& to, W
   });
 }
 
-void flip_middle(std::string& value) { value[value.size() / 2] = static_cast<char>(value[value.size() / 2] ^ 1); }
-
 bool eventually(const std::function<bool()>& condition) {
   const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(20);
   while (!condition()) {
@@ -195,7 +193,7 @@ TEST_CASE("a_damaged_message_is_set_aside_its_delivery_is_dead_and_the_rest_goes
     REQUIRE(commit(*store, put(bad)).ok());
     REQUIRE(commit(*store, put(good)).ok());
   }
-  damage(folder, "messages", flip_middle);
+  damage_record(folder, "messages");
   auto store = open(folder, clock);
   auto leases = lease(*store, "crm", clock.wall());
   REQUIRE(leases.ok());
@@ -216,7 +214,7 @@ TEST_CASE("a_damaged_delivery_is_set_aside_and_sent_all_the_same") {
     auto store = open(folder, clock);
     REQUIRE(commit(*store, put(message)).ok());
   }
-  damage(folder, "deliveries", flip_middle);
+  damage_record(folder, "deliveries");
   auto store = open(folder, clock);
   CHECK(lease(*store, "crm", clock.wall())->leased.empty());
   REQUIRE(eventually([&] { return store->stats().quarantined == 1; }));
@@ -323,7 +321,7 @@ TEST_CASE("a_damaged_block_of_the_books_is_set_aside_and_others_are_found") {
     REQUIRE(commit(*store, lines({maker.event(wire::Outcome::forwarded)})).ok());
     REQUIRE(commit(*store, lines({maker.event(wire::Outcome::forwarded)})).ok());
   }
-  damage(folder, "journal", flip_middle);
+  damage_record(folder, "journal");
   auto store = open(folder, clock);
   CHECK(events(*store, {})->rows.size() == 1);
   REQUIRE(eventually([&] { return store->stats().quarantined == 1; }));
@@ -338,7 +336,7 @@ TEST_CASE("a_damaged_piece_of_a_large_body_is_noticed") {
     auto store = open(folder, clock);
     REQUIRE(commit(*store, put(message)).ok());
   }
-  damage(folder, "chunks", flip_middle);
+  damage_record(folder, "chunks");
   auto store = open(folder, clock);
   auto got = load(*store, message.message->event.id);
   REQUIRE_FALSE(got.ok());
