@@ -24,7 +24,7 @@ struct Options {
   SpoolFolder folder;
   Filters filters;
   std::string output;
-  bool without_bodies = false;
+  bool without_bodies = false, with_bodies = false;
 };
 
 // Under another name until it is whole and on the disk. Webhooks are nobody else's business: 0600.
@@ -98,7 +98,7 @@ void add_spool_export(CLI::App& spool, int& exit_code) {
   CLI::App* command = spool.add_subcommand("export", "Write everything that is stored, or what matches, as NDJSON; also while the spool runs");
   command->add_option("-o,--output", options->output, "A file that is made; without it stdout")->type_name("FILE");
   CLI::Option* without = command->add_flag("--without-bodies", options->without_bodies, "A list to read: it cannot be imported");
-  command->add_flag("--with-bodies", "With bodies: this is how it is without a flag")->excludes(without);
+  command->add_flag("--with-bodies", options->with_bodies, "This is how it is without a flag")->excludes(without);
   add_folder_flags(*command, options->folder);
   add_filter_flags(*command, options->filters);
   command->callback([options, &exit_code] { exit_code = run_export(*options); });

@@ -1,6 +1,9 @@
 // belay spool import: what belay spool export wrote, into a spool that does not run. The file is read twice: first all of it is
 // checked, then it is imported, so that a file that is broken anywhere changes nothing.
 #include <fmt/format.h>
+#include <pwd.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <memory>
 
@@ -101,10 +104,20 @@ Result<void> put(spool::Importer& importer, TransferPart part) {
       part);
 }
 
+// Else it would leave files that the spool, as its own user, cannot open.
+Result<void> check_owner(const std::string& folder) {
+  struct stat status {};
+  if (stat(folder.c_str(), &status) != 0 || status.st_uid == geteuid()) return {};
+  const passwd* owner = getpwuid(status.st_uid);
+  const std::string name = owner == nullptr ? fmt::format("#{}", status.st_uid) : owner->pw_name;
+  return invalid(fmt::format("{} belongs to {}; run it as that user: sudo -u {} belay spool import …", visible(folder), name, name));
+}
+
 Result<spool::ImportReport> import_file(TransferFile& file, const Options& options, Checked checked) {
   const SystemClock clock;
   const auto folder = read_folder(options.folder);
   if (!folder) return folder.error();
+  if (auto own = check_owner(folder->path); !own) return own.error();
   if (auto again = file.rewind(); !again) return again.error();
   auto importer = spool::Importer::open({.folder = folder->path, .map_bytes = folder->size}, clock, std::move(checked.leaders));
   if (!importer) return importer.error();

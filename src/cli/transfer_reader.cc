@@ -51,7 +51,7 @@ wire::StoredRequest read_request(const JsonView& object, const std::string& wher
   request.forwarded_for = in.bytes("forwarded_for");
   request.tls = in.flag("tls");
   request.received_body = of_shape && in.flag("received_body");
-  request.has_body = request.received_body || in.has("body") || in.has("body_base64");
+  request.has_body = request.received_body ? in.flag("has_body", true) : in.has("body") || in.has("body_base64");
   request.body = in.bytes("body");
   if (in.has("bytes")) in.fail("'bytes' stands in place of the body; export again, with bodies");
   in.end();
@@ -125,8 +125,7 @@ spool::TransferMessage read_message(Members& in, std::optional<Error>& wrong) {
     if (std::count_if(read.deliveries.begin(), read.deliveries.end(), twin) > 1) in.fail("two deliveries have one destination; leave one out");
   }
   const bool kept = read.message.event.outcome == wire::Outcome::rejected;
-  if (!kept && read.message.event.outcome != wire::Outcome::spooled) in.fail("'outcome' of a stored message is spooled, or rejected of one in quarantine");
-  if (kept != read.deliveries.empty()) in.fail(kept ? "a rejected message has no deliveries; leave them out" : "a spooled message has deliveries; write one at least");
+  if (read.deliveries.empty() && !kept) in.fail("only a rejected message, in quarantine, has no deliveries; write one at least");
   return read;
 }
 

@@ -81,6 +81,7 @@ void write_request(JsonWriter& json, const wire::StoredRequest& request, bool bo
   json.end_array();
   write_some(json, "forwarded_for", request.forwarded_for);
   if (request.tls) json.field("tls", true);
+  if (request.received_body && !request.has_body) json.field("has_body", false);
   if (request.received_body) json.field("received_body", true);
   else if (request.has_body && bodies) write_text(json, "body", request.body);
   else if (request.has_body) json.field("bytes", uint64_t{request.body.size()});

@@ -162,6 +162,9 @@ void Exporter::message(lmdb::Transaction& transaction, std::string_view key, std
   look_for_orphans(transaction, key);
   auto message = reader_.load(transaction, *id);
   auto deliveries = message ? reader_.deliveries(transaction, *id, clock_.wall()) : Result<std::vector<Delivery>>(message.error());
+  if (deliveries && deliveries->empty() && message->event.outcome != wire::Outcome::rejected) {
+    deliveries = Error{ErrorKind::corrupt, "it has no deliveries"};
+  }
   if (!deliveries) {
     unread_.insert(*id);
     return damaged("message " + id->to_string() + ": " + deliveries.error().message);
@@ -188,7 +191,7 @@ void Exporter::message(lmdb::Transaction& transaction, std::string_view key, std
 void Exporter::look_for_orphans(lmdb::Transaction& transaction, std::string_view until) {
   lmdb::Cursor cursor(transaction, tables_.deliveries);
   for (bool more = cursor.seek(after_); more && cursor.key() < until; more = cursor.next()) {
-    damaged("delivery of " + MessageId::from_bytes(cursor.key().substr(0, 16)).value_or(MessageId{}).to_string() + ": its message was damaged and set aside");
+    damaged("delivery of " + MessageId::from_bytes(cursor.key().substr(0, 16)).value_or(MessageId{}).to_string() + ": its message is damaged");
     after_.assign(cursor.key()).push_back('\0');
   }
 }
@@ -237,8 +240,7 @@ void Exporter::block(lmdb::Transaction& transaction, std::string_view, std::stri
 // The line of a stored message came with it, or was left out with it.
 void Exporter::line(lmdb::Transaction& transaction, const wire::EventView& event) {
   if (event.id >= limit_) return;
-  const bool may_be_stored = event.outcome == wire::Outcome::spooled || event.outcome == wire::Outcome::rejected;
-  if (may_be_stored && !unread_.contains(event.id) && transaction.get(tables_.messages, event.id.view())) return;
+  if (transaction.get(tables_.messages, event.id.view()) && !unread_.contains(event.id)) return;
   if (options_.filtered && (filter_.impossible() || !filter_.line(event, {}) || filter_.needs_deliveries(event))) return;
   if (options_.filtered) exported_.insert(event.id);
   sink_.line(event.copy());

@@ -9,7 +9,8 @@ namespace {
 Result<void> check_import(lmdb::Environment& environment, const Tables& tables, const std::string& folder) {
   lmdb::ReadTransaction transaction(environment);
   if (!transaction.get(tables.meta, Tables::kImportKey)) return {};
-  return invalid("spool path " + folder + ": an import into it was not finished; run it again, it goes on where it ended: belay spool import FILE --path " + folder);
+  // corrupt: to start again would find the same.
+  return Error{ErrorKind::corrupt, "spool path " + folder + ": an import into it was not finished; run it again, it goes on where it ended: belay spool import FILE --path " + folder};
 }
 
 }  // namespace

@@ -44,6 +44,28 @@ TEST_CASE("what_waits_is_counted_by_its_age_also_after_a_restart") {
   CHECK(backlog(*store, "erp").older == Older{});
 }
 
+TEST_CASE_TEMPLATE("what_waits_behind_a_dead_one_of_its_key_is_the_oldest_that_waits", Engine, ENGINES) {
+  Fixture<Engine> f;
+  const auto ordered = [&] {
+    NewMessage message = f.maker.message({"crm"});
+    message.deliveries[0].grouping = {.kind = wire::GroupKind::order_wait, .key = {2}};
+    return message;
+  };
+  REQUIRE(commit(*f.store, put(ordered())).ok());
+  Delivery first = lease(*f.store, "crm", f.now())->leased.at(0).delivery;
+  add_attempt(first, {f.now(), 1, 400, "", ""});
+  REQUIRE(commit(*f.store, settle(with_state(first, DeliveryState::dead))).ok());
+  f.clock.advance(1min);
+  const WallTime stuck = f.now();
+  REQUIRE(commit(*f.store, put(ordered())).ok());
+  f.clock.advance(10min);
+  REQUIRE(commit(*f.store, put(f.maker.message({"crm"}))).ok());
+  CHECK(backlog(*f.store, "crm").oldest == stuck);
+  f.clock.advance(10min);
+  REQUIRE(commit(*f.store, put(f.maker.message({"erp"}))).ok());
+  CHECK(backlog(*f.store, "erp").oldest == f.now());
+}
+
 TEST_CASE("members_of_a_batch_are_counted_once") {
   ManualClock clock;
   Folder folder;

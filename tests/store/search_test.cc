@@ -1,6 +1,7 @@
 // What a search finds does not depend on the way it takes: every way against a look at all there is.
 #include <algorithm>
 
+#include "base/bytes.h"
 #include "tests/store/engines.h"
 
 namespace belay::spool::test {
@@ -116,6 +117,30 @@ TEST_CASE_TEMPLATE("text_is_found_in_any_part_of_a_line_and_across_none", Engine
   }
   CHECK(events(*f.store, {.text = "INV-78"})->rows.empty());
   CHECK(events(*f.store, {.text = "billingorder"})->rows.empty());
+}
+
+TEST_CASE_TEMPLATE("a_webhook_is_found_by_how_its_ids_begin", Engine, ENGINES) {
+  Fixture<Engine> f;
+  std::vector<MessageId> ids;
+  for (int i = 0; i < 5; ++i) {
+    wire::Event event = f.maker.event(wire::Outcome::forwarded);
+    event.event_id = "evt-" + std::to_string(i) + "-cafe";
+    ids.push_back(event.id);
+    REQUIRE(commit(*f.store, lines({event})).ok());
+    f.clock.advance(std::chrono::hours(24));
+  }
+  const NewMessage stored = f.maker.message({"crm"});
+  REQUIRE(commit(*f.store, put(stored)).ok());
+  const auto found = [&](const std::string& id, std::optional<std::string> state = {}) { return ids_of(events(*f.store, {.id = id, .state = std::move(state)})->rows); };
+  CHECK(found(ids[2].to_string()) == std::vector<MessageId>{ids[2]});
+  CHECK(found(ids[2].to_string().substr(0, 11)) == std::vector<MessageId>{ids[2]});
+  CHECK(found(ascii_upper(ids[2].to_string().substr(0, 11))) == std::vector<MessageId>{ids[2]});
+  CHECK(found("evt-3") == std::vector<MessageId>{ids[3]});
+  CHECK(found("evt-").size() == 5);
+  CHECK(found("cafe").empty());  // not how it begins
+  CHECK(found("0").size() == 6);
+  CHECK(found(stored.message->event.id.to_string().substr(0, 20), "queued").size() == 1);
+  CHECK(found("evt-1", "queued").empty());
 }
 
 }  // namespace
