@@ -11,6 +11,7 @@
 #include "cli/transfer_writer.h"
 #include "spool/export.h"
 #include "spool/import.h"
+#include "spool/store_reader.h"
 #include "tests/store/lmdb_files.h"
 
 namespace belay::spool::test {

@@ -31,7 +31,8 @@ uint64_t counted(const std::vector<BooksAccount>& accounts, const std::string& n
 
 std::vector<std::string> bodies(Store& store, const std::string& to, WallTime now) {
   std::vector<std::string> found;
-  for (const Leased& one : lease(store, to, now)->leased) {
+  const auto leases = lease(store, to, now);
+  for (const Leased& one : leases->leased) {
     found.push_back(one.message->body(one.delivery.shape));
     Delivery done = one.delivery;
     add_attempt(done, {now, 1, 200, "", ""});
@@ -75,7 +76,8 @@ TEST_CASE("a_store_that_the_release_of_schema_2_wrote_goes_on") {
   CHECK(waiting->leased[0].delivery.attempts == 1);
   CHECK(waiting->leased[0].delivery.history.at(0).status == 503);
   CHECK(bodies(*store, "away", clock.wall()) == std::vector<std::string>{R"({"n":"C1"})", R"({"n":"C2"})"});
-  for (const EventRow& row : events(*store, {.destination = "dead", .state = "dead"})->rows) {
+  const auto page = events(*store, {.destination = "dead", .state = "dead"});
+  for (const EventRow& row : page->rows) {
     for (Delivery delivery : row.deliveries) {
       if (delivery.destination_name != "dead") continue;
       REQUIRE(commit(*store, settle(with_state(delivery, DeliveryState::queued, clock.wall()))).ok());
