@@ -156,6 +156,12 @@ Result<std::unique_ptr<const json::Document>> follow(AdminClient& client, const 
   }
 }
 
+// It chooses no webhooks: of a call that does both, one half would go unheard.
+Result<void> check_stop(const BulkOptions& options) {
+  if (options.ids.empty() && !options.all && !options.dry_run && !options.reapply && !options.as_sent && !any(options.filters)) return {};
+  return invalid("--stop ID stands alone: it stops what runs; leave out it, or the ids, filters and flags that choose webhooks");
+}
+
 int stop_running(AdminClient& client, const BulkVerb& verb, const BulkOptions& options) {
   if (!MessageId::parse(options.stop)) return report(verb.command, invalid(fmt::format("not an id: '{}'; 'belay audit log' lists what runs", visible(options.stop, 60))));
   const auto before = client.get_json(fmt::format("{}/{}", verb.path, options.stop));
@@ -182,7 +188,11 @@ void add_bulk_flags(CLI::App& command, BulkOptions& options) {
 
 int run_bulk(const BulkVerb& verb, const BulkOptions& options) {
   Result<Wanted> wanted = Wanted{};
-  if (options.stop.empty()) wanted = read_wanted(verb, options);
+  if (options.stop.empty()) {
+    wanted = read_wanted(verb, options);
+  } else if (const auto alone = check_stop(options); !alone) {
+    wanted = alone.error();
+  }
   if (!wanted) return report(verb.command, wanted.error());
   const auto client = AdminClient::create(options.admin);
   if (!client) return report(verb.command, client.error());

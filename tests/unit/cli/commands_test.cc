@@ -182,6 +182,23 @@ TEST_CASE("replay_of_all_needs_a_filter_and_an_agreement") {
   CHECK(server.operations.begun == 1);
 }
 
+TEST_CASE("stop_beside_what_chooses_webhooks_is_refused_and_stops_nothing") {
+  RunningServer server;
+  server.operations.held_replay = spool::BulkResult{.outcome = "done", .messages = 3, .deliveries = 3};
+  for (const auto& arguments : std::vector<std::vector<std::string>>{{"replay", "--stop", kId, kId},
+                                                                      {"replay", "--stop", kId, "--all", "--status", "dead"},
+                                                                      {"replay", "--stop", kId, "--source", "acme"},
+                                                                      {"replay", "--stop", kId, "--dry-run"},
+                                                                      {"replay", "--stop", kId, "--reapply"},
+                                                                      {"cancel", "--stop", kId, "--all"}}) {
+    const Ran ran = ask(server, arguments);
+    CHECK(ran.code == 2);
+    CHECK(says(ran.err, ": --stop ID stands alone"));
+    CHECK(std::count(ran.err.begin(), ran.err.end(), '\n') == 1);
+  }
+  CHECK(server.operations.halted_by == "");
+}
+
 TEST_CASE("stats_shows_requests_backlog_and_store") {
   RunningServer server;
   server.operations.held_stats.destinations.push_back({.name = "crm", .waiting = 1204, .delivered = 5, .dead = 1});
