@@ -1,10 +1,8 @@
 // belay rehearse: new rules over recorded webhooks. The running gateway's admin API lends the requests it has stored; the rules of
 // the file given decide over each again, with the clock at its time of receipt. Nothing is sent or changed.
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <memory>
 
@@ -12,6 +10,7 @@
 #include "cli/commands.h"
 #include "cli/filters.h"
 #include "cli/human.h"
+#include "cli/progress.h"
 #include "cli/rehearsal.h"
 
 namespace belay::cli {
@@ -27,26 +26,6 @@ struct Options {
   Filters filters;  // source and since
   uint32_t last = 0;
   bool json = false;
-};
-
-// Says on stderr how far it is when it takes longer than a second: on a terminal in one line, else now and then.
-class Progress {
- public:
-  void at(size_t done, size_t all) {
-    const auto now = std::chrono::steady_clock::now();
-    if (now < next_) return;
-    next_ = now + (terminal_ ? std::chrono::milliseconds(200) : std::chrono::seconds(10));
-    fmt::print(stderr, "{}{} of {} webhooks{}", terminal_ ? "\r" : "", format_count(done), format_count(all), terminal_ ? " " : "\n");
-    shown_ = true;
-  }
-  ~Progress() {
-    if (shown_ && terminal_) fmt::print(stderr, "\r{:60}\r", "");
-  }
-
- private:
-  const bool terminal_ = isatty(STDERR_FILENO) == 1;
-  std::chrono::steady_clock::time_point next_ = std::chrono::steady_clock::now() + std::chrono::seconds(1);
-  bool shown_ = false;
 };
 
 // Ids of those whose request may be stored, oldest first; the others are counted.
@@ -115,7 +94,7 @@ int rehearse(const Options& options) {
   if (!ids) return report("rehearse", ids.error());
   Rehearsal rehearsal(**run);
   {
-    Progress progress;
+    Progress progress("webhooks");
     for (size_t i = 0; i < ids->size(); ++i) {
       progress.at(i, ids->size());
       if (const auto done = rehearse_one(**client, (*ids)[i], rehearsal, summary); !done) return report("rehearse", done.error());
