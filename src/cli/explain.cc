@@ -71,7 +71,7 @@ int explain(const Options& options) {
   std::optional<conf::MissingSecretsStandIn> stand_in;
   if (options.without_proof) stand_in.emplace();
   auto ruleset = load_ruleset({.main_file = options.admin.config, .state_folder = options.admin.state});
-  if (!ruleset) return 2;
+  if (!ruleset) return 1;
   const auto webhook = webhook_of(options);
   if (!webhook) return report("explain", webhook.error());
   const auto run = DryRun::create(std::move(ruleset));

@@ -84,7 +84,7 @@ Result<void> rehearse_one(AdminClient& client, const std::string& id, Rehearsal&
 
 int rehearse(const Options& options) {
   auto ruleset = load_ruleset({.main_file = options.admin.config, .state_folder = options.admin.state});
-  if (!ruleset) return 2;
+  if (!ruleset) return 1;
   const auto client = AdminClient::create(options.admin);
   if (!client) return report("rehearse", client.error());
   const auto run = DryRun::create(std::move(ruleset));

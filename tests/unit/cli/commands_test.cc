@@ -248,6 +248,17 @@ TEST_CASE("address_and_token_come_from_the_main_file_even_with_broken_rules") {
   CHECK(says(ran.err, "other.yaml"));
 }
 
+TEST_CASE("wrong_rules_are_a_no_and_not_a_wrong_use_whoever_reads_them") {
+  const TempFolder folder;
+  folder.write("rules.yaml", "sources: { broken: {} }\n");
+  const std::string main = folder.write("belay.yaml", "admin: { token: t }\nrules: [rules.yaml]\n"), request = folder.write("a.http", "POST / HTTP/1.1\r\nHost: a\r\n\r\n");
+  for (const auto& arguments : std::vector<std::vector<std::string>>{{"check", "-c", main}, {"explain", "-c", main, request}, {"rehearse", "-c", main}, {"openapi", "-c", main}}) {
+    const Ran ran = run_belay(arguments);
+    CAPTURE(arguments[0]);
+    CHECK(ran.code == 1);
+  }
+}
+
 TEST_CASE("wrong_flags_are_usage_errors") {
   for (const auto& arguments : std::vector<std::vector<std::string>>{{"events", "--status", "deliverd", "--admin", "x"},
                                                                       {"events", "--limit", "0"},
