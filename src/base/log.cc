@@ -3,7 +3,10 @@
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include <array>
+#include <atomic>
 #include <memory>
+#include <utility>
 
 #include "base/check.h"
 
@@ -12,7 +15,7 @@ namespace belay::log {
 namespace {
 
 std::shared_ptr<spdlog::logger> logger;
-Level minimum = Level::info;
+std::atomic<Level> minimum = Level::info;
 
 spdlog::level::level_enum to_spdlog(Level level) {
   switch (level) {
@@ -36,7 +39,18 @@ void init(std::string_view process, Level level) {
   logger->flush_on(spdlog::level::debug);
 }
 
-bool enabled(Level level) { return logger != nullptr && level >= minimum; }
+void set_level(Level level) { minimum = level; }
+
+Level level_of(std::string_view word) {
+  constexpr auto kLevels = std::to_array<std::pair<std::string_view, Level>>(
+      {{"debug", Level::debug}, {"info", Level::info}, {"warn", Level::warn}, {"error", Level::error}, {"alert", Level::alert}});
+  for (const auto& [name, level] : kLevels) {
+    if (name == word) return level;
+  }
+  return Level::info;
+}
+
+bool enabled(Level level) { return logger != nullptr && level >= minimum.load(std::memory_order_relaxed); }
 
 void write(Level level, std::string_view text) {
   if (logger == nullptr) return;

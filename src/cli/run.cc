@@ -128,6 +128,7 @@ bool Supervisor::check(const char* when) {
     const conf::Configuration& configuration = *generation->configuration;
     stop_timeout_ = configuration.proxy.limits.stop_timeout;
     running_ = generation->configuration;
+    log::set_level(log::level_of(configuration.log.level));
     set_core_dumps(configuration.log.core_dumps);
     addresses_.clear();
     for (const conf::Listen& listen : configuration.proxy.listen) addresses_.push_back(listen.address);

@@ -1,7 +1,6 @@
 // belay spool: the half that keeps what cannot be delivered yet, as a process of its own, with the admin API beside it.
 #include <cstdio>
 #include <memory>
-#include <utility>
 
 #include "admin/companion.h"
 #include "base/core_dumps.h"
@@ -18,17 +17,6 @@ namespace belay::cli {
 
 namespace {
 
-log::Level level_of(const conf::Configuration& configuration) {
-  constexpr std::pair<std::string_view, log::Level> kLevels[] = {{"debug", log::Level::debug},
-                                                                 {"info", log::Level::info},
-                                                                 {"warn", log::Level::warn},
-                                                                 {"error", log::Level::error}};
-  for (const auto& [name, level] : kLevels) {
-    if (name == configuration.log.level) return level;
-  }
-  return log::Level::info;
-}
-
 int run_half(const conf::LoadOptions& load) {
   hold_reloads();
   conf::Problems problems;
@@ -37,7 +25,7 @@ int run_half(const conf::LoadOptions& load) {
     std::fputs(problems.to_string().c_str(), stderr);
     return 1;
   }
-  log::init("spool", level_of(*configuration));
+  log::init("spool", log::level_of(configuration->log.level));
   set_core_dumps(configuration->log.core_dumps);
   return spool::run_spool(std::move(configuration), load, admin::make_companion, present_rules);
 }

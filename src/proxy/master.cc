@@ -50,18 +50,6 @@ struct Crew {
   bool failed = false;  // one of its workers has died
 };
 
-log::Level level_of(const conf::Configuration& configuration) {
-  constexpr std::array<std::pair<std::string_view, log::Level>, 5> kLevels{{{"debug", log::Level::debug},
-                                                                           {"info", log::Level::info},
-                                                                           {"warn", log::Level::warn},
-                                                                           {"error", log::Level::error},
-                                                                           {"alert", log::Level::alert}}};
-  for (const auto& [name, level] : kLevels) {
-    if (name == configuration.log.level) return level;
-  }
-  return log::Level::info;
-}
-
 class Master {
  public:
   Master(const conf::LoadOptions& load, std::span<const pipeline::Module> modules) : load_(load), modules_(modules) {}
@@ -118,7 +106,7 @@ bool Master::start() {
     return false;
   }
   const Generation& first = *coming_.generation;
-  log::init("master", level_of(*first.configuration));
+  log::init("master", log::level_of(first.configuration->log.level));
   set_core_dumps(first.configuration->log.core_dumps);
   auto shared = pipeline::SharedMemory::create();
   int ends[2];
@@ -273,7 +261,7 @@ void Master::adopt() {
   std::unordered_set<uint64_t> known;
   for (const auto& [name, destination] : now_serving.ruleset->destinations) known.insert(destination->key);
   shared_->states.forget_others([&known](uint64_t destination) { return known.contains(destination); });
-  log::init("master", level_of(*now_serving.configuration));
+  log::set_level(log::level_of(now_serving.configuration->log.level));
   set_core_dumps(now_serving.configuration->log.core_dumps);
   log::info("ready: {} workers, {} sources, generation {}", workers_of(now_serving, true), now_serving.ruleset->sources.size(),
             now_serving.number);
@@ -373,7 +361,7 @@ void Master::become_worker(const Generation& generation, size_t slot, pid_t mast
   ::close(signal_fd_);
   ::close(ready_read_);
   sockets_.leave_others(generation);  // an address that leaves the configuration must not stay open in here
-  log::init("worker", level_of(*generation.configuration));
+  log::init("worker", log::level_of(generation.configuration->log.level));
   set_core_dumps(generation.configuration->log.core_dumps);
   // Ctrl-C reaches the whole terminal group, but the master decides.
   ::signal(SIGINT, SIG_IGN);

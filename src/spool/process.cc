@@ -228,6 +228,7 @@ void Process::use(std::shared_ptr<const conf::Configuration> configuration, upst
   operations_->control().use(destinations_);
   if (make_rerun_) operations_->set_rerun(make_rerun_(configuration_));
   retention_->keep(configuration_->spool.retention, configuration_->spool.history);
+  log::set_level(log::level_of(configuration_->log.level));
   set_core_dumps(configuration_->log.core_dumps);
   if (companion_) companion_->reloaded(*configuration_);
 }

@@ -274,6 +274,31 @@ TEST_CASE("a_reload_that_reaches_a_half_while_it_starts_waits_and_kills_nobody")
   CHECK_EQ(gateway.log().find("ended by signal 1 "), std::string::npos);
 }
 
+TEST_CASE("a_reload_changes_what_supervisor_master_and_spool_log_at_once") {
+  const TempFolder folder;
+  const Backend backend(folder);
+  Gateway gateway(folder, {.rules = only(backend, 0), .main = "log: { level: info }\n"});
+  const std::string main = read_text(gateway.main_file());
+  const auto reload = [&](const std::string& level, int version) {
+    std::string text = main;
+    text.replace(text.find("level: info"), 11, "level: " + level);
+    folder.write("belay.yaml", text);
+    gateway.write_rules(only(backend, version));
+    gateway.reload();
+    REQUIRE(wait_for([&] { return serves(gateway, version); }));
+  };
+  reload("error", 1);
+  reload("info", 2);
+  CHECK(wait_for([&] { return count_of(gateway.log(), "spool: configuration reloaded") > 0 && count_of(gateway.log(), "ready: ") > 1; }));
+  CHECK_EQ(count_of(gateway.log(), "spool: configuration reloaded"), 1);
+  CHECK_EQ(count_of(gateway.log(), "ready: "), 2);  // of the start, and of the last
+  reload("alert", 3);
+  const pid_t killed = gateway.spool();
+  REQUIRE_EQ(::kill(killed, SIGKILL), 0);
+  CHECK(wait_for([&] { return gateway.spool() > 0 && gateway.spool() != killed; }));
+  CHECK_EQ(count_of(gateway.log(), "was ended by signal"), 0);
+}
+
 TEST_CASE("a_graceful_stop_finishes_requests_under_way") {
   const TempFolder folder;
   Backend backend(folder);

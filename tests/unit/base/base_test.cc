@@ -5,6 +5,7 @@
 #include "base/host.h"
 #include "base/id.h"
 #include "base/ip.h"
+#include "base/log.h"
 #include "base/masked_url.h"
 
 using namespace belay;
@@ -19,6 +20,19 @@ TEST_CASE("base64_decodes_what_it_encodes_and_refuses_other_alphabets") {
   CHECK_FALSE(base64_decode("YX==").has_value());  // spare bits set
   CHECK_EQ(base64url_encode("\xfb\xff"), "-_8");
   CHECK_EQ(*base64url_decode("-_8"), "\xfb\xff");
+}
+
+TEST_CASE("every_word_of_log_level_has_its_level_and_a_level_can_change_later") {
+  CHECK(log::level_of("debug") == log::Level::debug);
+  CHECK(log::level_of("warn") == log::Level::warn);
+  CHECK(log::level_of("error") == log::Level::error);
+  CHECK(log::level_of("alert") == log::Level::alert);
+  CHECK(log::level_of("loud") == log::Level::info);
+  log::init("test", log::level_of("alert"));
+  CHECK_FALSE(log::enabled(log::Level::error));
+  log::set_level(log::Level::warn);
+  CHECK(log::enabled(log::Level::error));
+  CHECK_FALSE(log::enabled(log::Level::info));
 }
 
 TEST_CASE("hex_decodes_either_case_and_refuses_odd_lengths") {
