@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -25,7 +26,7 @@ constexpr uint32_t kPage = 1000;  // as many as the admin API gives at once
 constexpr std::chrono::milliseconds kAgain{1000};
 // Lines reach the books a moment after their ids were made: the stream begins this long before the list was asked for.
 constexpr Duration kOverlap{10'000};
-constexpr size_t kRemembered = 10'000;  // rows that are not shown twice
+constexpr size_t kRemembered = 10'000;  // rows that are not shown twice; also the most that --follow begins with
 
 using Parameters = std::vector<std::pair<std::string, std::string>>;
 
@@ -52,29 +53,37 @@ Result<Page> fetch(AdminClient& client, Parameters parameters, uint32_t limit, c
   return Page{std::move(*document), answer["events"].items(), answer["next"].text()};
 }
 
+// Newest first, page by page, until there are `limit` rows or no more.
+Result<void> each_page(AdminClient& client, const Parameters& parameters, uint32_t limit, const std::function<void(Page)>& take) {
+  std::string before;
+  for (uint32_t left = limit; left > 0;) {
+    Result<Page> page = fetch(client, parameters, std::min(left, kPage), before);
+    if (!page) return page.error();
+    left -= std::min<uint32_t>(left, static_cast<uint32_t>(page->rows.size()));
+    before = page->next;
+    take(std::move(*page));
+    if (before.empty()) break;
+  }
+  return {};
+}
+
 void print_json(const std::vector<JsonView>& rows) {
   for (const JsonView& row : rows) fmt::print("{}\n", row.raw());
 }
 
 int list(AdminClient& client, const Options& options, const Parameters& parameters) {
   EventTable table(EventTable::Time::age);
-  std::string before;
-  uint32_t left = options.limit;
   bool any = false;
-  while (left > 0) {
-    const Result<Page> page = fetch(client, parameters, std::min(left, kPage), before);
-    if (!page) return report("events", page.error());
-    left -= std::min<uint32_t>(left, static_cast<uint32_t>(page->rows.size()));
-    if (options.json) print_json(page->rows);
+  const auto listed = each_page(client, parameters, options.limit, [&](const Page& page) {
+    if (options.json) print_json(page.rows);
     const WallTime now = SystemClock().wall();
     if (!options.json) {
-      for (const JsonView& row : page->rows) table.add(row, now);
+      for (const JsonView& row : page.rows) table.add(row, now);
       fmt::print("{}", table.print(!any));
     }
-    any = any || !page->rows.empty();
-    before = page->next;
-    if (before.empty()) break;
-  }
+    any = any || !page.rows.empty();
+  });
+  if (!listed) return report("events", listed.error());
   if (!any && !options.json) fmt::print(stderr, "No webhook matches.\n");
   return 0;
 }
@@ -88,9 +97,13 @@ class Follower {
   // Until it is worth no other try.
   Error run() {
     const WallTime from = SystemClock().wall();
-    const Result<Page> page = fetch(client_, parameters_, options_.limit, {});
-    if (!page) return page.error();
-    for (auto row = page->rows.rbegin(); row != page->rows.rend(); ++row) add(*row);
+    std::vector<Page> pages;  // oldest last
+    const auto listed = each_page(client_, parameters_, options_.limit, [&](Page page) { pages.push_back(std::move(page)); });
+    if (!listed) return listed.error();
+    for (auto page = pages.rbegin(); page != pages.rend(); ++page) {
+      for (auto row = page->rows.rbegin(); row != page->rows.rend(); ++row) add(*row);
+    }
+    pages.clear();
     print(true);
     std::erase_if(parameters_, [](const auto& parameter) { return parameter.first == "since"; });
     parameters_.emplace_back("since", admin::format_time(from - kOverlap));
@@ -144,6 +157,9 @@ class Follower {
 int events(const Options& options) {
   if (options.follow && !options.filters.until.empty()) {
     return report("events", invalid("--follow and --until exclude each other; leave one out"));
+  }
+  if (options.follow && options.limit > kRemembered) {
+    return report("events", invalid(fmt::format("--follow begins with {} webhooks at most; write a smaller --limit, or leave out --follow", kRemembered)));
   }
   const auto parameters = read_filters(options.filters, SystemClock().wall());
   if (!parameters) return report("events", parameters.error());

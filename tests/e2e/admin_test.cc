@@ -176,7 +176,7 @@ TEST_CASE("follow_shows_what_comes_and_what_becomes_of_it_also_over_a_spool_that
   Backend backend(folder);
   backend.mode("status 503");
   Gateway gateway(folder, options(backend, ", retry: { first: 200ms, max: 200ms, attempts: 1000 }"));
-  Process follow({belay_binary(), "events", "--follow", "--json", "--source", "later", "-c", gateway.main_file(), "--state", gateway.state()}, folder / "follow");
+  Process follow({belay_binary(), "events", "--follow", "--limit", "5000", "--json", "--source", "later", "-c", gateway.main_file(), "--state", gateway.state()}, folder / "follow");
   const auto shows = [&](const std::string& text, size_t times = 1) {
     return wait_for([&] {
       const std::string out = follow.out();

@@ -113,6 +113,18 @@ TEST_CASE("events_as_json_is_one_object_a_line") {
   CHECK(count == 2);
 }
 
+TEST_CASE("events_asks_page_by_page_until_it_has_as_many_as_were_wanted") {
+  RunningServer server;
+  spool::EventPage page = two_rows();
+  page.next = MessageId::parse(kId);
+  server.operations.held_events = page;
+  const Ran ran = ask(server, {"events", "--json", "--limit", "5"});
+  CHECK(ran.code == 0);
+  CHECK(std::count(ran.out.begin(), ran.out.end(), '\n') == 6);  // the spool of this test gives two, whatever it is asked for
+  CHECK(server.operations.asked_max == 1);
+  CHECK(server.operations.asked_before == MessageId::parse(kId));
+}
+
 TEST_CASE("events_says_when_nothing_matches") {
   RunningServer server;
   Ran ran = ask(server, {"events"});
@@ -263,6 +275,7 @@ TEST_CASE("wrong_flags_are_usage_errors") {
   for (const auto& arguments : std::vector<std::vector<std::string>>{{"events", "--status", "deliverd", "--admin", "x"},
                                                                       {"events", "--limit", "0"},
                                                                       {"events", "--follow", "--until", "1h"},
+                                                                      {"events", "--follow", "--limit", "10001"},
                                                                       {"show"},
                                                                       {"show", "x"},
                                                                       {"show", kId, "--raw", "--json"},
