@@ -12,6 +12,7 @@
 #include "event/stream.h"
 #include "event/tls.h"
 #include "http/writer.h"
+#include "upstream/answer_reader.h"
 
 namespace belay::cli {
 
@@ -138,7 +139,7 @@ namespace {
 
 Result<std::unique_ptr<const json::Document>> parse_answer(Result<std::string> answer) {
   if (!answer) return answer.error();
-  auto document = json::Document::parse_owned(std::move(*answer));
+  auto document = json::Document::parse_owned(std::move(*answer), {.bytes = AdminClient::kMaxAnswer});
   if (!document) {
     return Error{ErrorKind::corrupt,
                  fmt::format("the answer is not JSON ({}); is this address really the admin API?", document.error().message)};
@@ -188,6 +189,9 @@ Result<std::string> AdminClient::ask(std::string_view method, const std::string&
 }
 
 Error AdminClient::unreachable(const upstream::Attempt& attempt) const {
+  if (attempt.outcome == upstream::Outcome::bad_response && attempt.error == upstream::AnswerReader::kTooLarge) {
+    return {ErrorKind::full, fmt::format("the answer of the admin API at {} is too large: more than {} are not read", where_, format_bytes(kMaxAnswer))};
+  }
   return {ErrorKind::unavailable,
           fmt::format("cannot reach the admin API at {}: {}; is 'belay run' or 'belay spool' running there?", where_,
                       attempt.error.empty() ? upstream::to_string(attempt.outcome) : attempt.error)};

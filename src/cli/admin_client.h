@@ -19,6 +19,7 @@
 #include "http/url.h"
 #include "json/document.h"
 #include "upstream/client.h"
+#include "wire/frame.h"
 
 namespace belay::cli {
 
@@ -45,13 +46,15 @@ class AdminClient {
  public:
   static constexpr Duration kConnectTimeout{3'000};
   static constexpr Duration kTimeout{30'000};
-  static constexpr size_t kMaxAnswer = size_t{64} << 20;  // one message with a body of 10 MB, escaped
+  // One message: its request and what transforms made of it came in one frame, of which each byte may be escaped in six; and its attempts.
+  static constexpr size_t kMaxAnswer = 6 * wire::kMaxPayload + (size_t{16} << 20);
 
   // An error of kind invalid is the caller's (wrong flags, no main file); nothing is connected yet.
   static Result<std::unique_ptr<AdminClient>> create(const AdminFlags& flags);
   ~AdminClient();
 
-  // The body of a 2xx. Everything else is an error: no connection, timeout, or what the API said, with its hint.
+  // The body of a 2xx. Everything else is an error: no connection, timeout, or what the API said, with its hint; full: an answer
+  // beyond kMaxAnswer.
   Result<std::string> get(const std::string& path_and_query);
   Result<std::string> post(const std::string& path, const std::string& body);
   // As get() and post(), the body parsed.

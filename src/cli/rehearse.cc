@@ -63,8 +63,8 @@ Result<std::vector<std::string>> list(AdminClient& client, const Options& option
 Result<void> rehearse_one(AdminClient& client, const std::string& id, Rehearsal& rehearsal, RehearsalSummary& summary) {
   const auto document = client.get_json("/v1/messages/" + id);
   if (!document) {
-    // Damaged, or its retention has just ended.
-    if (document.error().kind != ErrorKind::corrupt) return document.error();
+    // Damaged, or its retention has just ended; or it is too large to be told. What is wrong with all of them ends it.
+    if (document.error().kind != ErrorKind::corrupt && document.error().kind != ErrorKind::full) return document.error();
     ++summary.unreadable;
     return {};
   }

@@ -83,7 +83,7 @@ AnswerReader::State AnswerReader::begin_body(std::string_view head, std::string_
   switch (head_.framing) {
     case http::Framing::none: return finish({}, rest.size());
     case http::Framing::length:
-      if (head_.content_length > body_limit_) return bad("body over the limit");
+      if (head_.content_length > body_limit_) return bad(kTooLarge);
       if (rest.size() >= head_.content_length) return finish(rest.substr(0, head_.content_length), rest.size() - head_.content_length);
       body_.reserve(std::min<size_t>(head_.content_length, kFirstRoom));
       break;
@@ -123,7 +123,7 @@ AnswerReader::State AnswerReader::continue_body(std::string_view bytes) {
       return bad("chunked body");
     }
     case http::Framing::close:
-      if (body_.size() + bytes.size() > body_limit_) return bad("body over the limit");
+      if (body_.size() + bytes.size() > body_limit_) return bad(kTooLarge);
       body_ += bytes;
       return State::need_more;
     case http::Framing::none: break;

@@ -41,6 +41,7 @@ class AnswerReader {
     return body_.capacity() > kKeptCapacity && body_view_.data() == body_.data() ? &body_ : nullptr;
   }
   const char* reason() const { return reason_; }
+  static constexpr const char* kTooLarge = "body over the limit";  // the reason then
 
  private:
   static constexpr size_t kKeptCapacity = 64 << 10;    // a larger body may be moved out

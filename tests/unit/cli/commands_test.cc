@@ -10,6 +10,7 @@
 
 #include "admin/running_server.h"
 #include "admin/samples.h"
+#include "cli/canned_server.h"
 #include "cli/commands.h"
 #include "json/document.h"
 #include "support/process.h"
@@ -234,6 +235,38 @@ TEST_CASE("a_spool_that_is_away_is_one_line_that_says_what_to_check") {
   CHECK(ran.err.starts_with("belay stats: cannot reach the admin API at " + address));
   CHECK(says(ran.err, "is 'belay run' or 'belay spool' running there?"));
   CHECK(std::count(ran.err.begin(), ran.err.end(), '\n') == 1);
+}
+
+TEST_CASE("the_largest_body_is_shown_though_every_byte_of_it_is_escaped") {
+  RunningServer server;
+  spool::MessageDetail detail = sample_message();
+  detail.message.request.body = std::string(size_t{12} << 20, '\x01');
+  server.operations.held_message = detail;
+  const Ran ran = ask(server, {"show", kId, "--json"});
+  CHECK(ran.err == "");
+  REQUIRE(ran.code == 0);
+  CHECK(ran.out.size() > 6 * detail.message.request.body.size());
+}
+
+TEST_CASE("an_answer_that_is_too_large_is_called_so_and_a_rehearsal_goes_on_without_it") {
+  const std::string id = kId;
+  const CannedServer server([&](const std::string& line) {
+    const std::string list = R"({"events":[{"id":")" + id + R"(","outcome":"spooled"}],"next":null})";
+    const bool one = line.find("/v1/messages/") != std::string::npos;
+    return "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: " + (one ? "999999999999" : std::to_string(list.size())) + "\r\n\r\n" + (one ? "{" : list);
+  });
+  Ran ran = run_belay({"show", kId, "--admin", server.address(), "--token", "t"});
+  CHECK(ran.code == 1);
+  CHECK(says(ran.err, "is too large: more than 208.0 MB are not read"));
+  CHECK_FALSE(says(ran.err, "cannot reach"));
+
+  const TempFolder folder;
+  folder.write("rules.yaml", "sources: { s: { match: { path: /s }, trust: open, routes: [{ to: d }] } }\ndestinations: { d: { url: \"http://127.0.0.1:1/\" } }\n");
+  const std::string main = folder.write("belay.yaml", "admin: { token: t }\nrules: [rules.yaml]\n");
+  ran = run_belay({"rehearse", "-c", main, "--admin", server.address(), "--token", "t"});
+  CHECK(ran.err == "");
+  CHECK(ran.code == 0);
+  CHECK(says(ran.out, "Not rehearsed: 1 webhook that cannot be read any more"));
 }
 
 TEST_CASE("a_wrong_token_is_told_apart_from_a_missing_one") {
