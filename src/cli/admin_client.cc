@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <cstdlib>
 
 #include "base/bytes.h"
 #include "cli/human.h"
@@ -30,6 +31,12 @@ Result<std::string> find_main_file(const std::string& given) {
   return invalid(fmt::format("no main file found (looked for {}); {}", looked, kOtherWays));
 }
 
+// Read here, not by the parser: there a variable could not be told from a flag.
+std::string given_token(const AdminFlags& flags) {
+  const char* const variable = std::getenv("BELAY_ADMIN_TOKEN");
+  return !flags.token.empty() || variable == nullptr ? flags.token : std::string(variable);
+}
+
 struct Place {
   http::Url url;
   std::string token;
@@ -43,8 +50,9 @@ Result<Place> place_of_flags(const AdminFlags& flags) {
   Result<http::Url> url = http::parse_url(text);
   if (!url) return invalid(fmt::format("--admin {}: {}", printable(flags.url), url.error().message));
   while (url->path.ends_with('/')) url->path.pop_back();  // http://host:9180/ is http://host:9180
-  if (flags.token.empty()) return invalid("--admin needs --token TOKEN, or BELAY_ADMIN_TOKEN in the environment");
-  return Place{std::move(*url), flags.token, printable(flags.url)};
+  std::string token = given_token(flags);
+  if (token.empty()) return invalid("--admin needs --token TOKEN, or BELAY_ADMIN_TOKEN in the environment");
+  return Place{std::move(*url), std::move(token), printable(flags.url)};
 }
 
 Result<Place> place_of_main_file(const AdminFlags& flags) {
@@ -59,7 +67,8 @@ Result<Place> place_of_main_file(const AdminFlags& flags) {
   }
   Result<http::Url> url = url_of_listen(configuration->admin.listen);
   if (!url) return invalid(fmt::format("admin.listen in {}: {}", *file, url.error().message));
-  std::string token = flags.token.empty() ? token_of(configuration->admin.tokens, SystemClock().wall()) : flags.token;
+  std::string token = given_token(flags);
+  if (token.empty()) token = token_of(configuration->admin.tokens, SystemClock().wall());
   if (token.empty()) {
     return invalid(fmt::format("{} has no admin.token that is valid now; write one, for example token: \"${{file:admin.token}}\"", *file));
   }
@@ -72,7 +81,7 @@ void add_admin_flags(CLI::App& command, AdminFlags& flags) {
   command.add_option("-c,--config", flags.config, "Main file; its admin section says where the spool is")->type_name("FILE");
   command.add_option("--state", flags.state, "Folder that holds run/ and var/")->type_name("DIR");
   command.add_option("--admin", flags.url, "Address of the admin API, instead of the main file's")->type_name("URL");
-  command.add_option("--token", flags.token, "Token of the admin API")->type_name("TOKEN")->envname("BELAY_ADMIN_TOKEN");
+  command.add_option("--token", flags.token, "Token of the admin API; without it the one in $BELAY_ADMIN_TOKEN")->type_name("TOKEN");
 }
 
 Result<http::Url> url_of_listen(const std::string& listen) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "cli/options_before.h"
 #include "conf/section.h"
 
 namespace belay::cli {
@@ -62,7 +63,10 @@ void configure(CLI::App& app, int& exit_code) {
   app.get_formatter()->label("SUBCOMMAND", "COMMAND");
   app.get_formatter()->column_width(28);
   for (const Command& command : kCommands) command.add(app, exit_code);
-  for (CLI::App* subcommand : app.get_subcommands([](const CLI::App*) { return true; })) subcommand->group("Commands");
+  for (CLI::App* subcommand : app.get_subcommands([](const CLI::App*) { return true; })) {
+    subcommand->group("Commands");
+    hand_down_options(*subcommand);
+  }
 }
 
 // CLI11 would call a mistyped subcommand an "argument not expected"; people need the word that they meant.

@@ -279,6 +279,42 @@ TEST_CASE("a_wrong_token_is_told_apart_from_a_missing_one") {
   CHECK(says(ran.err, "BELAY_ADMIN_TOKEN"));
 }
 
+TEST_CASE("options_before_a_subcommand_count_for_it_and_what_it_cannot_use_is_refused") {
+  RunningServer server;
+  server.operations.held_acts = spool::ActPage{};
+  const std::string address = server.address(), token = kToken;
+  CHECK(run_belay({"audit", "--admin", address, "--token", token, "log"}).code == 0);
+  CHECK(run_belay({"audit", "--admin", address, "log", "--token", token}).code == 0);
+  CHECK(run_belay({"audit", "log", "--admin", address, "--token", token}).code == 0);
+  const Ran json = run_belay({"audit", "--json", "log", "--admin", address, "--token", token});
+  CHECK(json.code == 0);
+  CHECK(json.out == "");  // without the flag it says that nobody has done anything
+
+  Ran ran = run_belay({"audit", "--path", "somewhere", "log"});
+  CHECK(ran.code == 2);
+  CHECK(says(ran.err, "belay audit: --path means nothing to 'log'; leave it out\n"));
+  ran = run_belay({"audit", "--token", "a", "log", "--token", "b"});
+  CHECK(ran.code == 2);
+  CHECK(says(ran.err, "--token stands before and behind 'log'; write it once\n"));
+
+  const TempFolder folder;
+  const std::string nowhere = folder / "store";
+  const std::string main = folder.write("belay.yaml", "admin: { token: t }\nspool: { path: \"" + nowhere + "\" }\n");
+  for (const auto& arguments : std::vector<std::vector<std::string>>{{"spool", "-c", main, "check"}, {"spool", "check", "-c", main}}) {
+    ran = run_belay(arguments);
+    CHECK(ran.code == 2);
+    CHECK(says(ran.err, nowhere));
+  }
+}
+
+TEST_CASE("a_token_in_the_environment_stands_in_for_the_flag_and_never_before_it") {
+  RunningServer server;
+  setenv("BELAY_ADMIN_TOKEN", kToken, 1);
+  CHECK(run_belay({"stats", "--admin", server.address()}).code == 0);
+  CHECK(run_belay({"audit", "--token", "wrong", "log", "--admin", server.address()}).code == 1);
+  unsetenv("BELAY_ADMIN_TOKEN");
+}
+
 TEST_CASE("address_and_token_come_from_the_main_file_even_with_broken_rules") {
   RunningServer server;
   const TempFolder folder;
