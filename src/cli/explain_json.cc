@@ -18,15 +18,15 @@ void write_body(JsonWriter& json, std::string_view body) {
   }
 }
 
-void write_step(JsonWriter& json, const Trace::Step& step, const pipeline::Exchange& exchange) {
+void write_step(JsonWriter& json, const Trace::Step& step, const pipeline::Exchange& exchange, const Mask& mask) {
   json.begin_object().field("module", step.module).field("decision", to_string(step.decision));
   json.optional_field("note", step.note);
   if (step.decision == Trace::Decision::answered && step.module != "deliver") {
-    json.field("status", exchange.reply.status).optional_field("reason", exchange.reason);
+    json.field("status", exchange.reply.status).optional_field("reason", mask.text(exchange.reason));
   }
   if (!step.facts.empty()) {
     json.name("facts").begin_array();
-    for (const auto& [name, value] : step.facts) json.begin_object().field("name", name).field("value", value).end_object();
+    for (const auto& [name, value] : step.facts) json.begin_object().field("name", name).field("value", mask.text(value)).end_object();
     json.end_array();
   }
   if (!step.conditions.empty()) {
@@ -34,7 +34,7 @@ void write_step(JsonWriter& json, const Trace::Step& step, const pipeline::Excha
     for (const Trace::Condition& condition : step.conditions) {
       json.begin_object().field("of", condition.place).field("text", condition.text).name("value");
       condition.truth == Trace::Truth::error ? json.null() : json.boolean(condition.truth == Trace::Truth::yes);
-      json.optional_field("error", condition.error);
+      json.optional_field("error", mask.text(condition.error));
       json.field("file", condition.position.file).field("line", condition.position.line).field("column", condition.position.column);
       json.end_object();
     }
@@ -45,7 +45,7 @@ void write_step(JsonWriter& json, const Trace::Step& step, const pipeline::Excha
 
 void write_modules(JsonWriter& json, const Explained& explained) {
   json.name("modules").begin_array();
-  for (const Trace::Step& step : explained.trace.steps) write_step(json, step, explained.exchange);
+  for (const Trace::Step& step : explained.trace.steps) write_step(json, step, explained.exchange, explained.mask);
   if (!explained.between.empty()) {
     json.begin_object().field("module", "body").field("decision", "answered");
     json.field("status", explained.exchange.reply.status).field("reason", explained.between).end_object();
@@ -73,13 +73,13 @@ void write_changes(JsonWriter& json, const std::vector<Change>& changes) {
 void write_send(JsonWriter& json, const Trace::Send& send, const Mask& mask) {
   json.begin_object().field("destination", send.to->name).field("at_once", send.at_once);
   if (!send.failure.empty()) {
-    json.field("failure", send.failure).end_object();
+    json.field("failure", mask.text(send.failure)).end_object();
     return;
   }
   const http::Url& url = send.to->urls.front();
   json.field("to", url.scheme + "://" + (url.scheme == "unix" ? url.host : url.authority()));
   json.field("head", mask.head(send.head));
-  write_body(json, send.request.body);
+  write_body(json, mask.text(send.request.body));
   json.end_object();
 }
 
@@ -99,10 +99,10 @@ void write_routes(JsonWriter& json, const Explained& explained) {
   json.end_array();
 }
 
-void write_event(JsonWriter& json, const pipeline::Exchange& exchange) {
+void write_event(JsonWriter& json, const pipeline::Exchange& exchange, const Mask& mask) {
   json.name("event").begin_object();
-  json.optional_field("type", exchange.event.type).optional_field("id", exchange.event.id);
-  json.optional_field("time", exchange.event.time).optional_field("resource", exchange.event.resource);
+  json.optional_field("type", mask.text(exchange.event.type)).optional_field("id", mask.text(exchange.event.id));
+  json.optional_field("time", mask.text(exchange.event.time)).optional_field("resource", mask.text(exchange.event.resource));
   json.end_object();
 }
 
@@ -121,13 +121,13 @@ std::string explain_json(const DryRun& run) {
     json.field("file", position.file).field("line", position.line);
   }
   write_modules(json, explained);
-  write_event(json, exchange);
+  write_event(json, exchange, explained.mask);
   write_routes(json, explained);
   json.name("answer").begin_object();
   json.optional_field("backend", explained.answered_by);
   json.field("status", exchange.reply.status).field("outcome", wire::to_string(exchange.outcome));
-  json.optional_field("reason", exchange.reason).field("head", exchange.reply.head);
-  write_body(json, exchange.reply.body);
+  json.optional_field("reason", explained.mask.text(exchange.reason)).field("head", exchange.reply.head);
+  write_body(json, explained.mask.text(exchange.reply.body));
   json.end_object();
   json.field("accepted", run.accepted()).end_object();
   return json.take();

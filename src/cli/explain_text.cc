@@ -43,6 +43,7 @@ class Page {
  private:
   void line(std::string_view text) { out_.append(text).append(1, '\n'); }
   std::string bold(std::string_view text) const { return coloured(text, Colour::bold, colours_); }
+  std::string shown(std::string_view text, size_t most) const { return visible(explained_.mask.text(text), most); }
 
   void request() {
     const pipeline::Exchange& exchange = explained_.exchange;
@@ -77,14 +78,14 @@ class Page {
     std::vector<std::pair<Cell, std::string>> details;
     const pipeline::Exchange& exchange = explained_.exchange;
     if (step.decision == Trace::Decision::answered && step.module != "deliver") {
-      details.emplace_back(Cell(fmt::format("{}", exchange.reply.status)), visible(exchange.reason, kMaxText * 2));
+      details.emplace_back(Cell(fmt::format("{}", exchange.reply.status)), shown(exchange.reason, kMaxText * 2));
     }
     if (step.decision == Trace::Decision::excused) details.emplace_back(Cell("not proved"), visible(step.note));
-    for (const auto& [name, value] : step.facts) details.emplace_back(Cell(name), visible(value, kMaxText));
+    for (const auto& [name, value] : step.facts) details.emplace_back(Cell(name), shown(value, kMaxText));
     for (const Trace::Condition& condition : step.conditions) {
       details.emplace_back(Cell(fmt::format("{} {}", condition.place, to_string(condition.truth)), colour_of(condition.truth)),
                            fmt::format("{}  ({})", visible(condition.text, kMaxText), condition.position.to_string()));
-      if (!condition.error.empty()) details.emplace_back(Cell(), visible(condition.error, kMaxText * 2));
+      if (!condition.error.empty()) details.emplace_back(Cell(), shown(condition.error, kMaxText * 2));
     }
     return details;
   }
@@ -121,10 +122,10 @@ class Page {
 
   void send(const Trace::Send& send) {
     const http::Url& url = send.to->urls.front();
-    if (!send.failure.empty()) return line(coloured(fmt::format("  {}: nothing is sent: {}", send.to->name, visible(send.failure, kMaxText * 2)), Colour::red, colours_));
+    if (!send.failure.empty()) return line(coloured(fmt::format("  {}: nothing is sent: {}", send.to->name, shown(send.failure, kMaxText * 2)), Colour::red, colours_));
     line(fmt::format("  {}  {}://{}", bold(send.to->name), url.scheme, url.scheme == "unix" ? url.host : url.authority()));
     body(explained_.mask.head(send.head), "    ");
-    body(send.request.body, "    ");
+    body(explained_.mask.text(send.request.body), "    ");
   }
 
   void body(std::string_view text, std::string_view indent) {
@@ -146,7 +147,7 @@ class Page {
     std::string reply = fmt::format("{}", exchange.reply.status);
     std::string_view text = exchange.reply.body;
     while (text.ends_with('\n')) text.remove_suffix(1);
-    if (!text.empty()) reply += "  " + visible(text, kMaxText * 2);
+    if (!text.empty()) reply += "  " + shown(text, kMaxText * 2);
     if (explained_.answered_by.empty()) {
       line(fmt::format("\n{} {}", bold("The sender gets"), reply));
     } else {

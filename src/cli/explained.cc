@@ -20,12 +20,15 @@ void read_changes(const Explained& explained, ExplainedRoute& route) {
   route.transformed = rules[route.number - 1].at("transform").present() && send.failure.empty();
   if (!route.transformed) return;
   route.changes = head_changes(exchange.request, send.request, exchange.client.vouched, explained.mask);
-  for (Change& change : payload_changes(exchange.body, send.request.body)) route.changes.push_back(std::move(change));
+  for (const Change& change : payload_changes(exchange.body, send.request.body)) {
+    route.changes.push_back({change.kind, change.place, explained.mask.text(change.before), explained.mask.text(change.after)});
+  }
 }
 
 }  // namespace
 
 Explained::Explained(const DryRun& run) : exchange(run.exchange()), trace(run.trace()), mask(exchange.source) {
+  mask.add(exchange);
   for (const Trace::Send& send : trace.sends) {
     mask.add(*send.to, *run.ruleset().configuration);
     route_of(*this, send.route + 1).sends.push_back(&send);

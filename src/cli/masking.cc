@@ -33,8 +33,11 @@ void add_names(const conf::Node& node, std::vector<std::string>& into) {
 
 Mask::Mask(const pipeline::Source* source) {
   if (source == nullptr) return;
-  collect(source->settings_of("auth"));
-  collect(source->settings_of("verify"));
+  // Beside its preset's scheme a source may have a verify of its own that says only `replay`.
+  for (const conf::Node* const of : {&source->named->node, &source->preset}) {
+    collect(of->at("auth"));
+    collect(of->at("verify"));
+  }
 }
 
 void Mask::collect(const conf::Node& node) {
@@ -72,7 +75,7 @@ void Mask::add(const upstream::Destination& to, const conf::Configuration& confi
 bool Mask::hides_field(std::string_view name) const { return sounds_secret(name) || stands_in(fields_, name); }
 
 std::string Mask::field(std::string_view name, std::string_view value) const {
-  if (!hides_field(name)) return std::string(value);
+  if (!hides_field(name)) return proofs_.hide(value);
   const size_t space = value.find(' ');
   const bool scheme = ascii_iequals(name, "authorization") && space != std::string_view::npos && http::is_token(value.substr(0, space));
   return (scheme ? std::string(value.substr(0, space + 1)) : std::string()).append(kHidden);
@@ -81,7 +84,7 @@ std::string Mask::field(std::string_view name, std::string_view value) const {
 std::string Mask::target(std::string_view target) const {
   const size_t mark = target.find('?');
   std::string out(target.substr(0, mark));
-  if (mark == std::string_view::npos) return out;
+  if (mark == std::string_view::npos) return proofs_.hide(out);
   char separator = '?';
   for (const std::string_view part : split(target.substr(mark + 1), '&')) {
     out.push_back(std::exchange(separator, '&'));
@@ -90,7 +93,7 @@ std::string Mask::target(std::string_view target) const {
     const bool hidden = equals != std::string_view::npos && (sounds_secret(name) || stands_in(parameters_, name));
     out.append(hidden ? part.substr(0, equals + 1) : part).append(hidden ? kHidden : std::string_view());
   }
-  return out;
+  return proofs_.hide(out);
 }
 
 std::string Mask::head(std::string_view head) const {

@@ -46,6 +46,7 @@ class Comparison {
  public:
   Comparison(const JsonView& message, const RecordedRequest& request, const DryRun& run)
       : message_(message), request_(request), mask_(run.exchange().source) {
+    mask_.add(run.exchange());
     for (const auto& send : run.trace().sends) {
       mask_.add(*send.to, *run.ruleset().configuration);
       left_.push_back(&send);
@@ -87,7 +88,7 @@ class Comparison {
     const bool failed = failed_to_form(delivery);
     if (failed || !send.failure.empty()) {
       if (failed && !send.failure.empty()) return {};
-      note(Difference::Kind::rewritten, name, failed ? "its transform works now" : "its transform fails: " + send.failure);
+      note(Difference::Kind::rewritten, name, failed ? "its transform works now" : "its transform fails: " + mask_.text(send.failure));
       return {};
     }
     RecordedRequest sent = request_;
@@ -98,6 +99,10 @@ class Comparison {
     }
     if (sent.same_as(send.request)) return {};
     std::vector<Change> changes = payload_changes(sent.body, send.request.body);
+    for (Change& change : changes) {
+      change.before = mask_.text(change.before);
+      change.after = mask_.text(change.after);
+    }
     const auto head = RawRequest::of(sent.head(), {});
     if (!head) return head.error();
     for (Change& change : head_changes((*head)->head, send.request, true, mask_)) {

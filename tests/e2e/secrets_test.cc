@@ -64,7 +64,7 @@ class Said {
 
 // Keys: known to both sides and never sent. Shown: what senders show. Sent: what backends get. Strange: of those who are refused.
 const std::vector<std::string> kKeys{"env", "file", "literal", "rotated", "jwt", "keyed", "admin", "client", "client in form", "sign"};
-const std::vector<std::string> kShown{"bearer", "basic", "header", "query", "agreed", "equal", "any"};
+const std::vector<std::string> kShown{"bearer", "basic", "header", "query", "agreed", "equal", "any", "in body", "in item", "in form"};
 const std::vector<std::string> kSent{"to bearer", "to basic", "to header", "to set", "to url", "access"};
 const std::vector<std::string> kStrange{"strange token", "strange query", "strange signature", "strange admin"};
 
@@ -96,7 +96,11 @@ std::string sources() {
          " respond: { body: '{{ $query[\"c\"] }}' } }" + to_crm +
          "  equal: { match: { path: /equal }, secrets: { signing: " + q("equal") + " }, verify: { algorithm: equal, signature: { header: X-Gitlab-Token } }" + to_crm +
          "  keyed: { match: { path: /keyed }, secrets: { signing: " + q("keyed") + " },\n"
-         "    verify: { algorithm: sha256, over: '{{ $secret.signing }}{{ $raw }}', signature: { header: X-Signature } }" + to_crm;
+         "    verify: { algorithm: sha256, over: '{{ $secret.signing }}{{ $raw }}', signature: { header: X-Signature } }" + to_crm +
+         "  body: { match: { path: /body }, preset: netx, secrets: { signing: " + q("in body") + " }, mode: spool,\n"
+         "    routes: [{ transform: { edit: { set: { copy: '{{ token }}' }, remove: [token] }, headers: { set: { X-Copy: '{{ token }}' } } }, to: idle }] }\n"
+         "  item: { match: { path: /item }, preset: microsoft_graph, secrets: { signing: " + q("in item") + " }, mode: spool, routes: [{ to: idle }] }\n"
+         "  form: { match: { path: /form }, secrets: { signing: " + q("in form") + " }, verify: { algorithm: equal, signature: { form: key } }, mode: spool, routes: [{ to: idle }] }\n";
 }
 
 struct Backends {
@@ -158,7 +162,10 @@ std::vector<std::pair<std::string, std::string>> right_requests() {
           {"any", post("/any", {{"Authorization", "Bearer " + planted("any")}})},
           {"agreed", request("GET", "/agreed?verify_token=" + in_url("agreed") + "&c=welcome", {}, "")},
           {"equal", post("/equal", {{"X-Gitlab-Token", planted("equal")}})},
-          {"keyed", post("/keyed", {{"X-Signature", sha256_hex(planted("keyed") + body)}})}};
+          {"keyed", post("/keyed", {{"X-Signature", sha256_hex(planted("keyed") + body)}})},
+          {"body", request("POST", "/body", {{"Content-Type", "application/json"}}, "{\"n\":1,\"token\":" + q("in body") + "}")},
+          {"item", request("POST", "/item", {{"Content-Type", "application/json"}}, "{\"value\":[{\"clientState\":" + q("in item") + "}]}")},
+          {"form", request("POST", "/form", {{"Content-Type", "application/x-www-form-urlencoded"}}, "n=1&key=" + in_url("in form"))}};
 }
 
 std::vector<std::pair<std::string, std::string>> wrong_requests() {

@@ -5,6 +5,7 @@
 #include "cli/dry_run.h"
 #include "cli/explain_view.h"
 #include "cli/json_view.h"
+#include "cli/rehearsal.h"
 #include "conf/stand_in.h"
 #include "support/process.h"
 #include "support/sender.h"
@@ -153,6 +154,66 @@ TEST_CASE("credentials_and_signatures_are_masked_in_everything_that_is_shown") {
     CHECK_NE(shown.find("X-Tenant: acme"), std::string::npos);
     CHECK_NE(shown.find("token=***&a=1"), std::string::npos);
   }
+}
+
+TEST_CASE("proofs_in_a_body_are_masked_wherever_payloads_and_what_was_made_of_them_are_shown") {
+  const std::string edit = R"(mode: spool, routes: [{ transform: { edit: { set: { copy: "{{ token }}", n: "2" }, remove: [token] }, headers: { set: { X-Copy: "{{ token }}" } } }, to: d }])";
+  const std::string to_d = "mode: spool, routes: [{ to: d }]";
+  const std::string in_json = R"(planted \"se<cret\")", odd = R"(\u0070lanted \"se<cret\")", in_form = "planted+%22se%3ccret%22";
+  struct Case {
+    const char* what;
+    std::string keys, body;
+    bool accepted = true;
+  };
+  const std::string secrets = "secrets: { signing: 'planted \"se<cret\"' }, ", equal = "algorithm: equal, ";
+  const Case cases[] = {
+      {"a field that a transform copies", secrets + "preset: netx, " + edit, R"({"n": 1, "token": ")" + in_json + "\"}"},
+      {"a field with escapes that it need not have", secrets + "preset: netx, " + edit, R"({"n": 1, "token": ")" + odd + "\"}"},
+      {"one that is wrong", "secrets: { signing: k }, preset: netx, " + to_d, R"({"n": 1, "token": ")" + in_json + "\"}", false},
+      {"one in every element", secrets + "preset: microsoft_graph, " + to_d, R"({"n": 1, "value": [{"clientState": ")" + in_json + R"("}, {"clientState": ")" + in_json + "\"}]}"},
+      {"a form field", secrets + "verify: { " + equal + "signature: { form: key } }, " + to_d, "n=1&key=" + in_form + "&b=2"},
+      {"one of several checks", secrets + "verify: { any: [ { " + equal + "signature: { header: X-A } }, { " + equal + "signature: { body: deep.key } } ] }, " + to_d, R"({"n": 1, "deep": {"key": ")" + in_json + "\"}}"},
+      {"a preset's, beside the source's own replay", "secrets: { signing: k }, preset: dropbox_sign, verify: { replay: 10m }, " + to_d, R"({"n": 1, "event": {"event_hash": ")" + in_json + "\"}}", false},
+  };
+  for (const Case& one : cases) {
+    CAPTURE(one.what);
+    Explained explained("sources:\n  s: { match: { path: /s }, " + one.keys + " }\ndestinations:\n  d: { url: \"http://127.0.0.1:1/\" }\n");
+    const std::string type = one.body.front() == '{' ? "application/json" : "application/x-www-form-urlencoded";
+    for (const bool without_proof : {false, true}) {
+      explained.send(one.body, {{"Content-Type", type}}, without_proof);
+      CHECK_EQ(explained.run->accepted(), one.accepted || without_proof);
+      for (const std::string& shown : {explain_json(*explained.run), explain_text(*explained.run, false)}) {
+        CAPTURE(shown);
+        CHECK_EQ(shown.find("lanted"), std::string::npos);
+        if (explained.run->accepted()) CHECK_NE(shown.find("***"), std::string::npos);
+      }
+    }
+  }
+}
+
+TEST_CASE("only_the_proof_is_masked_and_a_short_one_only_where_it_is_a_whole_value") {
+  Explained explained(source("secrets: { signing: ab }, preset: netx, mode: spool, routes: [{ to: d }]"));
+  explained.send(R"({"token": "ab", "table": "cabinet",  "n": 1.50, "list": ["ab", null]})", {{"X-Kind", "cabinet"}});
+  const std::string shown = explain_text(*explained.run, false);
+  CAPTURE(shown);
+  CHECK_NE(shown.find(R"({"token": "***", "table": "cabinet",  "n": 1.50, "list": ["***", null]})"), std::string::npos);
+  CHECK_NE(shown.find("X-Kind: cabinet"), std::string::npos);
+}
+
+TEST_CASE("rehearse_tells_what_changes_without_the_proof_in_the_body") {
+  Explained explained(source("secrets: { signing: planted-secret }, preset: netx, mode: spool, routes: [{ transform: { edit: { set: { copy: \"{{ token }}\" } } }, to: d }]"));
+  const std::string body = R"({\"token\": \"planted-secret\", \"copy\": \"old\"})";
+  const std::string request = R"({"method": "POST", "target": "/s", "headers": [["Host", "a"], ["Content-Type", "application/json"]], "body": ")" + body + "\"}";
+  const std::string message = R"({"id": ")" + MessageId::first_at(kNow).to_string() + R"(", "received": "2025-10-09T09:00:00Z", "client": "192.0.2.1", "source": "s", "outcome": "spooled", "status": 202,
+      "stored": true, "request": )" + request + R"(, "deliveries": [{"destination": "d", "state": "delivered", "attempts": 1, "sent": )" + request + "}]}";
+  const auto document = json::Document::parse(message);
+  REQUIRE(document.ok());
+  const auto differences = Rehearsal(*explained.run).compare(JsonView(**document));
+  REQUIRE(differences.ok());
+  REQUIRE_EQ(differences->size(), 1);
+  CAPTURE(differences->front().what);
+  CHECK_NE(differences->front().what.find("gets another request: copy \"old\" → \"***\""), std::string::npos);
+  CHECK_EQ(differences->front().what.find("planted"), std::string::npos);
 }
 
 TEST_CASE("rates_are_counted_from_one_request_to_the_next_on_their_own_clock") {
