@@ -45,6 +45,7 @@ constexpr auto kCommands = std::to_array<Command>({
     {"listen", add_listen},
     {"openapi", add_openapi},
     {"reference", add_reference},
+    {"completion", add_completion},
 });
 
 constexpr int kUsage = 2;

@@ -35,5 +35,6 @@ void add_enable(CLI::App& app, int& exit_code);
 void add_listen(CLI::App& app, int& exit_code);
 void add_openapi(CLI::App& app, int& exit_code);
 void add_reference(CLI::App& app, int& exit_code);
+void add_completion(CLI::App& app, int& exit_code);
 
 }  // namespace belay::cli

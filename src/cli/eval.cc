@@ -118,7 +118,7 @@ void add_eval(CLI::App& app, int& exit_code) {
   auto options = std::make_shared<Options>();
   CLI::App* command = app.add_subcommand("eval", "What an expression gives for a payload, as JSON");
   command->add_option("expression", options->expression, "The expression, for example 'order.total > 100'")->required();
-  command->add_option("--payload", options->payload, "JSON file that stands for the payload; - is standard input");
+  command->add_option("--payload", options->payload, "JSON file that stands for the payload; - is standard input")->type_name("FILE");
   command->add_option("--set", options->sets, "NAME=JSON: a variable, or a $name of a request; may be repeated")->allow_extra_args(false);
   command->callback([options, &exit_code] { exit_code = evaluate(*options); });
 }

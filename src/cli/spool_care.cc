@@ -55,7 +55,7 @@ void add_spool_care(CLI::App& spool, int& exit_code) {
   check_command->callback([checked, &exit_code] { exit_code = check(*checked); });
   const auto copied = std::make_shared<Options>();
   CLI::App* compact_command = spool.add_subcommand("compact", "Copy the store without its free pages; also while the spool runs");
-  compact_command->add_option("to", copied->to, "An empty or missing folder")->required()->type_name("DEST");
+  compact_command->add_option("to", copied->to, "An empty or missing folder")->required()->type_name("DIR");
   add_folder_flags(*compact_command, copied->folder);
   compact_command->callback([copied, &exit_code] { exit_code = compact(*copied); });
   add_spool_export(spool, exit_code);
