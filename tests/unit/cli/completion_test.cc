@@ -54,7 +54,7 @@ struct Shell {
 const std::string kBashProgram = R"(. "$1" && shift && COMP_WORDS=("$@") && COMP_CWORD=$(($# - 1)) && _belay && (IFS=$'\n'; echo "${COMPREPLY[*]}"))";
 
 // zsh's own parts stand in: what they are told is printed.
-const std::string kZshProgram = R"(compdef() { :; }; compset() { :; }; _files() { print -l files $1; }; _describe() { print -l ${${(P)2}%%:*}; }
+const std::string kZshProgram = R"(compdef() { :; }; compset() { :; }; _files() { print -l -- files $1; }; _describe() { print -l -- ${${(P)2}%%:*}; }
 . "$1" && shift && words=("$@") && CURRENT=$# && _belay)";
 
 Words bash(const Shell& shell, const Words& words) { return shell.run_with({"bash", "--norc", "--noprofile", "-c", "cd \"$(dirname \"$1\")/files\"; " + kBashProgram, "bash"}, words); }
