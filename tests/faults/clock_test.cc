@@ -1,57 +1,21 @@
-// The system's clock jumps under a running gateway, and lies at its start: no storm of attempts, no stall, nothing lost. Time is
-// made by libfaketime; the monotonic clock goes on as the kernel's does.
+// The system's clock jumps under a running gateway, and lies at its start: no storm of attempts, no stall, nothing lost.
 #include <doctest/doctest.h>
 
-#include <cstdio>
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
-
+#include "faults/fake_time.h"
 #include "faults/fault.h"
 
 using namespace belay::test;
 
 namespace {
 
-// The library of Debian's package, wherever the architecture keeps it.
-std::string faketime_library() {
-  for (const auto& entry : std::filesystem::directory_iterator("/usr/lib")) {
-    const std::string path = entry.path().string() + "/faketime/libfaketimeMT.so.1";
-    if (std::filesystem::exists(path)) return path;
-  }
-  return {};
-}
-
-class FakeTime {
- public:
-  explicit FakeTime(const TempFolder& folder) : file_(folder / "time") { set("+0"); }
-  // "+3600", "-3600": seconds; "@1970-01-01 00:10:00": from then on.
-  void set(const std::string& time) const {
-    std::ofstream(file_ + ".new") << time << "\n";
-    std::rename((file_ + ".new").c_str(), file_.c_str());
-  }
-  std::vector<std::pair<std::string, std::string>> environment() const {
-    return {{"LD_PRELOAD", faketime_library()}, {"FAKETIME_TIMESTAMP_FILE", file_}, {"FAKETIME_NO_CACHE", "1"}, {"FAKETIME_DONT_FAKE_MONOTONIC", "1"}, {"TZ", "UTC"}};
-  }
-
- private:
-  std::string file_;
-};
-
 constexpr const char* kJumps[] = {"+3600", "+0", "-3600", "@1970-01-01 00:10:00", "+315360000", "+0"};
 // Waits that a storm would shorten and a stall would lengthen.
 constexpr const char* kRetry = "timeout: 5s, retry: { first: 1s, factor: 1, max: 1s, attempts: 1000 }";
 
-bool missing_here() {
-  if (!faketime_library().empty()) return false;
-  skip("libfaketime is not installed; tools/packages.sh names its package");
-  return true;
-}
-
 }  // namespace
 
 TEST_CASE("a_clock_that_jumps_makes_no_storm_of_attempts_and_no_stall") {
-  if (missing_here()) return;
+  if (!FakeTime::possible()) return;
   const TempFolder folder;
   const FakeTime time(folder);
   Backend backend(folder);
@@ -75,7 +39,7 @@ TEST_CASE("a_clock_that_jumps_makes_no_storm_of_attempts_and_no_stall") {
 }
 
 TEST_CASE("webhooks_pass_whatever_the_clock_says_while_they_come") {
-  if (missing_here()) return;
+  if (!FakeTime::possible()) return;
   const TempFolder folder;
   const FakeTime time(folder);
   Backend backend(folder);
@@ -93,7 +57,7 @@ TEST_CASE("webhooks_pass_whatever_the_clock_says_while_they_come") {
 }
 
 TEST_CASE("what_waits_is_delivered_after_a_start_with_another_clock") {
-  if (missing_here()) return;
+  if (!FakeTime::possible()) return;
   for (const std::string jump : {"+3600", "-3600", "@1970-01-01 00:10:00", "+315360000"}) {
     CAPTURE(jump);
     const TempFolder folder;

@@ -16,15 +16,21 @@
 
 namespace belay::test {
 
+namespace {
+
+constexpr Milliseconds kBusy(3'000);  // for a spool that is ending
+
+}  // namespace
+
 bool own_mounts() {
   static const bool allowed = unshare(CLONE_NEWNS) == 0 && ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0;
   if (!allowed) skip(std::string("file systems cannot be mounted here (root is needed): ") + std::strerror(errno));
   return allowed;
 }
 
-MemoryDisk::MemoryDisk(const std::string& folder, const std::string& size) : folder_(folder) {
+MemoryDisk::MemoryDisk(const std::string& folder, const std::string& size, bool writable) : folder_(folder) {
   std::filesystem::create_directories(folder);
-  if (::mount("tmpfs", folder.c_str(), "tmpfs", 0, ("size=" + size).c_str()) != 0) throw std::runtime_error("tmpfs cannot be mounted");
+  if (::mount("tmpfs", folder.c_str(), "tmpfs", writable ? 0 : MS_RDONLY, ("size=" + size).c_str()) != 0) throw std::runtime_error("tmpfs cannot be mounted");
 }
 
 MemoryDisk::~MemoryDisk() { umount2(folder_.c_str(), MNT_DETACH); }
@@ -51,7 +57,7 @@ bool LoopDisk::mount() {
 bool LoopDisk::cut() { return run({"sh", "-c", "PATH=$PATH:/sbin:/usr/sbin xfs_io -x -c shutdown " + folder_}).code == 0; }
 
 void LoopDisk::unmount() {
-  if (mounted_ && umount(folder_.c_str()) != 0) umount2(folder_.c_str(), MNT_DETACH);
+  if (mounted_ && !wait_for([&] { return umount(folder_.c_str()) == 0; }, kBusy)) umount2(folder_.c_str(), MNT_DETACH);
   mounted_ = false;
 }
 

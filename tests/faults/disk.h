@@ -15,7 +15,7 @@ bool own_mounts();
 // Memory of a fixed size as a disk.
 class MemoryDisk {
  public:
-  MemoryDisk(const std::string& folder, const std::string& size);
+  MemoryDisk(const std::string& folder, const std::string& size, bool writable = true);
   ~MemoryDisk();
   const std::string& folder() const { return folder_; }
 
