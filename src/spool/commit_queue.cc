@@ -12,7 +12,11 @@ size_t size_of(const Batch& batch) {
   size_t bytes = 0;
   for (const NewMessage& put : batch.puts) bytes += put.message->body_bytes() + kPerMessage;
   for (const EventBatch& events : batch.events) bytes += events.lines.bytes().size();
-  return bytes + batch.settlements.size() * kPerMessage;
+  for (const Settlement& one : batch.settlements) {
+    bytes += kPerMessage;
+    for (const Attempt& attempt : one.delivery.history) bytes += sizeof attempt + attempt.error.size() + attempt.answer.size();
+  }
+  return bytes;
 }
 
 }  // namespace

@@ -180,7 +180,7 @@ void Dispatcher::Impl::mark_ready(Lane& lane) {
 // Direct handing over only while nothing older waits in the store and there is room: else new ones would overtake, and memory
 // would fill with what a slow backend cannot take. While a ramp is on they are to overtake: that is their share.
 void Dispatcher::Impl::tell_hot(Lane& lane) {
-  const bool now_hot = !stopping && !lane.takes_nothing() && !lane.broken_off(loop.now()) && held_bytes < kMaxHeldBytes && lane.held < kMaxLaneBytes &&
+  const bool now_hot = !stopping && has_room() && !lane.takes_nothing() && !lane.broken_off(loop.now()) && held_bytes < kMaxHeldBytes && lane.held < kMaxLaneBytes &&
                        (lane.ramp.on() ? lane.live.size() < lane.max_pending()
                                        : !lane.more_in_store && !lane.scanning && lane.pending.size() < lane.max_pending());
   if (now_hot == lane.told_hot) return;
@@ -193,7 +193,7 @@ void Dispatcher::Impl::tell_hot(Lane& lane) {
 // One send per destination and round.
 void Dispatcher::Impl::pump() {
   const MonotonicTime now = loop.now();
-  while (!round.empty() && flights.size() < kMaxInFlight) {
+  while (!round.empty() && has_room()) {
     Lane& lane = *round.front();
     round.pop_front();
     lane.ready = false;

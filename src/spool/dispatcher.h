@@ -1,7 +1,7 @@
 // Delivers what is due: leases per destination, sends through upstream::Client, settles by the answer. One thread with its own
 // loop. Wake-ups are hints (a commit, a settlement); a scan every kFullScan finds what they missed. Destinations take turns,
-// one send each, so that a large backlog of one does not hold up another. Limits: kMaxInFlight over all, concurrency and
-// rate per destination, kMaxHeldBytes of bodies in memory until answered; a lane that holds nothing may take one message
+// one send each, so that a large backlog of one does not hold up another. Limits: kMaxInFlight over all, with what was answered
+// and is not committed yet; concurrency and rate per destination; kMaxHeldBytes of bodies in memory until answered; a lane that holds nothing may take one message
 // above that, so that a hanging destination with large bodies starves no other. A settlement is committed before its lease is
 // dropped; one that could not be committed is kept and tried again (settlements.h). A dead letter of a destination with
 // on_dead: disable stops it in the commit that says so. Failure of a delivery is data (Attempt), not an error.

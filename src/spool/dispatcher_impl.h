@@ -80,6 +80,9 @@ struct Dispatcher::Impl {
   void look_again(Lane& lane);
   void send(Lane& lane, std::deque<Lane::Pending>& from, uint64_t ticket);
   bool has_its_share(const Lane& lane) const;
+  // What was answered and is not committed counts: a store that takes nothing must not see the whole backlog sent, for all of it
+  // would be sent again after an end.
+  bool has_room() const { return flights.size() + settlements.pending() < kMaxInFlight; }
   void heard(DestinationId id, uint64_t down);
   void reconsider(Lane& lane);
   void answered(Flights::iterator flight, const upstream::Attempt& attempt);

@@ -1,6 +1,6 @@
 // What became of deliveries, on its way into the store: collected over a turn of the loop, committed together with the stops
 // that dead letters cause. What could not be committed is kept, with its leases, and tried again: in smaller commits when the store is
-// full, after kAgain else. One thread, the dispatcher's. Limits: as many as were in flight, kMost in one commit. Failure: logged once in a row, and pending() says how many are not safe yet.
+// full, after kAgain else. One thread, the dispatcher's. Limits: Dispatcher::kMaxInFlight, kMost in one commit. Failure: logged once in a row, and pending() says how many are not safe yet.
 #pragma once
 
 #include <functional>

@@ -292,6 +292,21 @@ TEST_CASE("what_cannot_be_settled_keeps_its_lease_until_it_can") {
   CHECK(sending.seen.size() == 1);
 }
 
+TEST_CASE("while_the_store_takes_no_settlements_no_more_is_sent_than_may_be_in_flight") {
+  constexpr size_t kAbove = 300;
+  Sending sending;
+  sending.at_once = true;
+  for (size_t i = 0; i < Dispatcher::kMaxInFlight + kAbove; ++i) REQUIRE(commit(sending.store, put(sending.maker.message({"crm"}))).ok());
+  sending.store.fault = FaultyStore::Fault::refuses;
+  sending.dispatcher->wake({destination_id("crm")});
+  REQUIRE(sending.until([&] { return sending.seen.size() >= Dispatcher::kMaxInFlight; }));
+  sending.loop.run_until([&] { return sending.seen.size() > Dispatcher::kMaxInFlight; }, Dispatcher::kTick * 10);
+  CHECK(sending.seen.size() == Dispatcher::kMaxInFlight);
+  sending.store.fault = FaultyStore::Fault::none;
+  REQUIRE(sending.until([&] { return backlog(sending.store, "crm").delivered == Dispatcher::kMaxInFlight + kAbove; }));
+  CHECK(sending.seen.size() == Dispatcher::kMaxInFlight + kAbove);
+}
+
 TEST_CASE("a_stop_waits_for_a_store_that_takes_them_late") {
   Sending sending;
   sending.put_messages(3);
