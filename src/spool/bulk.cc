@@ -9,7 +9,7 @@ namespace belay::spool {
 
 namespace {
 
-bool has_ended(const Delivery& delivery) { return may_become(delivery.state, DeliveryState::queued) && !delivery.unmade; }
+bool may_go_again(const Delivery& delivery) { return may_become(delivery.state, DeliveryState::queued) && !delivery.unmade && !delivery.damaged; }
 
 bool has(const std::vector<Delivery>& deliveries, bool (*is)(const Delivery&)) { return std::any_of(deliveries.begin(), deliveries.end(), is); }
 
@@ -281,6 +281,7 @@ void Bulk::count(const Candidate& one, size_t deliveries) {
   if (result_.ids.size() < BulkResult::kMaxListed) result_.ids.push_back(one.key);
 }
 
+  if (has(one.deliveries, [](const Delivery& each) { return each.damaged; })) return "the record of its delivery is damaged";
 void Bulk::leave_out(const std::string& key, std::string why) {
   const std::lock_guard lock(mutex_);
   ++result_.left_out;
@@ -298,7 +299,7 @@ std::string Bulk::why_not(const Candidate& one) const {
 void Bulk::queue_again(const Candidate& one) {
   size_t chosen = 0;
   for (const Delivery& delivery : one.deliveries) {
-    if (!has_ended(delivery) || !chooses(delivery)) continue;
+    if (!may_go_again(delivery) || !chooses(delivery)) continue;
     ++chosen;
     if (request_.dry_run) continue;
     Delivery again = delivery;
@@ -309,7 +310,9 @@ void Bulk::queue_again(const Candidate& one) {
     batch_.settlements.push_back({std::move(again)});
   }
   if (chosen > 0) return count(one, chosen);
-  if (!request_.filter || has(one.deliveries, [](const Delivery& each) { return each.unmade; })) leave_out(one.key, why_not(one));
+  if (!request_.filter || has(one.deliveries, [](const Delivery& each) { return each.unmade || each.damaged; })) leave_out(one.key, why_not(one));
+    if (delivery.damaged) why = "the record of its delivery is damaged";
+    if (delivery.damaged) continue;
 }
 
 void Bulk::cancel(const Candidate& one) {

@@ -24,7 +24,7 @@ void Bulk::rerun(const Candidate& one) {
   }
   std::vector<Delivery> chosen;
   for (const Delivery& delivery : one.deliveries) {
-    if (may_become(delivery.state, DeliveryState::queued) && chooses(delivery)) chosen.push_back(delivery);
+    if (may_become(delivery.state, DeliveryState::queued) && !delivery.damaged && chooses(delivery)) chosen.push_back(delivery);
   }
   if (!chosen.empty()) return ask_rules(one, chosen);
   if (!request_.filter) leave_out(one.key, why_not(one));

@@ -218,7 +218,8 @@ bool Change::settle(const Delivery& delivery) {
   const auto stored = transaction_.get(tables_.deliveries, delivery_key(delivery.message, delivery.destination));
   if (!stored) return false;
   auto head = read_delivery_head(*stored);
-  if (!head) {  // what the caller holds is whole and newer
+  if (!head) {
+    if (!knows_a_damaged_one(delivery)) return false;
     quarantine(tables_.deliveries, 'd', delivery_key(delivery.message, delivery.destination));
     head = DeliveryHead{DeliveryState::queued, delivery.due, std::max(delivery.attempts, 1U) - 1, delivery.shaped()};
     if (delivery.shaped()) return settle_shaped(delivery, {}, *head);  // the view ended with the change
@@ -226,10 +227,22 @@ bool Change::settle(const Delivery& delivery) {
   if (head->shaped) return settle_shaped(delivery, *stored, *head);
   const bool sending = is_waiting(head->state) && (delivery.attempts == head->attempts + 1 ||
                                                    leases_.held(delivery.message, delivery.destination, now_));
-  settled_.emplace_back(delivery.message, delivery.destination);
-  if (!may_become(sending ? DeliveryState::sending : head->state, delivery.state)) return false;
+  if (!settled(delivery, head->attempts, may_become(sending ? DeliveryState::sending : head->state, delivery.state))) return false;
   write_state(delivery, head->state, head->due);
   return true;
+}
+
+// Whose lease the commit ends: one that was settled has none any more, and nobody else sends what has just come back from an
+// attempt. Who is refused for another reason says nothing about the lease, which may be somebody's who is sending at this moment.
+bool Change::settled(const Delivery& now, uint32_t attempts_before, bool applied) {
+  if (applied || now.attempts > attempts_before) settled_.emplace_back(now.message, now.destination);
+  return applied;
+}
+
+// What the end of an attempt brings is whole and newer than the record; what an operator's step brings was read from it.
+bool Change::knows_a_damaged_one(const Delivery& delivery) const {
+  if (delivery.state == DeliveryState::queued || delivery.state == DeliveryState::cancelled) return false;
+  return delivery.attempts >= 1 || leases_.held(delivery.message, delivery.destination, now_);
 }
 
 void Change::write_state(const Delivery& delivery, DeliveryState from, WallTime old_due) {

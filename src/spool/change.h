@@ -101,6 +101,8 @@ class Change final : private GroupStore {
   bool settle(const Delivery& delivery);
   bool settle_shaped(const Delivery& delivery, std::string_view stored, const DeliveryHead& head);
   Stopped stop(const StopOrder& order);
+  bool settled(const Delivery& now, uint32_t attempts_before, bool applied);  // `applied` again
+  bool knows_a_damaged_one(const Delivery& delivery) const;
   void write_state(const Delivery& delivery, DeliveryState from, WallTime old_due);
 
   std::optional<GroupHead> group_head(DestinationId to, const wire::GroupKey& key) override;

@@ -36,10 +36,9 @@ bool Change::settle_shaped(const Delivery& wanted, std::string_view stored, cons
   const bool leased = leases_.held(leader_of(before), before.destination, now_);
   // Nobody knows yet what becomes of the attempt, and the next of its key must not be sent beside it.
   if (now.state == DeliveryState::cancelled && before.grouped() && is_waiting(before.state) && !hold(before)) return false;
-  settled_.emplace_back(now.message, now.destination);
   const bool sending = is_waiting(before.state) && (now.attempts == before.attempts + 1 || leased);
-  if (!may_become(sending ? DeliveryState::sending : before.state, now.state)) return false;
-  return groups_.settle(now, before);
+  const bool legal = may_become(sending ? DeliveryState::sending : before.state, now.state);
+  return settled(wanted, before.attempts, legal && groups_.settle(now, before));
 }
 
 size_t Change::take_care(const DueEntry& entry) {

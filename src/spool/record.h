@@ -59,6 +59,7 @@ struct Delivery {
   MessageId batch{};        // of a batch: its first member
   WallTime since{};         // debounce: when the first one came that this one stands for
   MessageId waits_for{};    // found when it is read, not stored: the one of its key that goes first
+  bool damaged = false;     // the same: its record cannot be read, and all but its key is made up
   bool grouped() const { return grouping.kind != wire::GroupKind::none; }
   bool shaped() const { return grouped() || expires != WallTime{}; }
 };

@@ -274,9 +274,10 @@ bool MemoryStore::settle(const Delivery& delivery) {
   const Delivery before = at->second;
   const bool leased = !hold(before);
   if (delivery.state == DeliveryState::cancelled && before.grouped() && leased) return false;
-  leases_.drop(delivery.message, delivery.destination);
   const bool sending = is_waiting(before.state) && (delivery.attempts == before.attempts + 1 || leased);
-  if (!may_become(sending ? DeliveryState::sending : before.state, delivery.state)) return false;
+  const bool legal = may_become(sending ? DeliveryState::sending : before.state, delivery.state);
+  if (legal || delivery.attempts > before.attempts) leases_.drop(delivery.message, delivery.destination);
+  if (!legal) return false;
   Delivery now = delivery;
   now.grouping = before.grouping;
   now.turn = before.turn;

@@ -71,6 +71,7 @@ Result<std::vector<Delivery>> StoreReader::deliveries(lmdb::Transaction& transac
       unknown.destination = get_be(cursor.key().data() + 16, 8);
       unknown.state = DeliveryState::dead;
       unknown.reason = kDamaged;
+      unknown.damaged = true;
       found.push_back(std::move(unknown));
       continue;
     }

@@ -7,6 +7,23 @@ namespace {
 
 // order
 
+TEST_CASE_TEMPLATE("of_two_replays_of_one_delivery_the_second_is_refused_and_leaves_the_first_its_lease", Engine, ENGINES) {
+  for (const GroupKind kind : {GroupKind::none, GroupKind::order_wait}) {
+    Fixture<Engine> f;
+    const MessageId id = put_in(f, grouping(kind));
+    REQUIRE(sent(f, lease_one(f).delivery, DeliveryState::dead));
+    Delivery again = delivery_of(f, id);
+    again.attempts_before = again.attempts;
+    again = with_state(again, DeliveryState::queued, f.now());
+    CHECK(commit(*f.store, settle(again))->refused == std::vector<bool>{false});
+    const Leased sending = lease_one(f);
+    CHECK(commit(*f.store, settle(again))->refused == std::vector<bool>{true});
+    CHECK(leased_ids(f, f.now()).empty());
+    CHECK(sent(f, sending.delivery, DeliveryState::delivered));
+    check_books(f);
+  }
+}
+
 TEST_CASE_TEMPLATE("order_sends_a_keys_next_only_when_the_one_before_has_ended", Engine, ENGINES) {
   Fixture<Engine> f;
   const auto key = grouping(GroupKind::order_wait), other = grouping(GroupKind::order_wait, 2);
