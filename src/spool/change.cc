@@ -361,6 +361,28 @@ void Change::bury_message(const MessageId& id, const std::string& reason) {
   }
 }
 
+// The record alone said which of the message's shapes is sent. Under the same id nothing else may go out (P4), so that it can be
+// sent again only when there is one, and it was sent alone.
+bool Change::sends_one_thing(const MessageId& id, const wire::Grouping& grouping) {
+  const auto stored = transaction_.get(tables_.messages, id.view());
+  const auto message = stored ? read_message(*stored) : Result<StoredMessage>(Error{ErrorKind::corrupt, {}});
+  return message && message->message.shapes.empty() && !wire::is_batch(grouping.kind);
+}
+
+Delivery Change::end_damaged(const Delivery& lost, const std::string& reason, bool can_be_sent) {
+  Delivery ended = lost;
+  ended.state = DeliveryState::dead;
+  ended.reason = reason;
+  ended.grouping = {};
+  ended.unmade = !can_be_sent;
+  if (ended.unmade) {
+    ended.reason += ", and what was to be sent is not known any more; --reapply asks the present rules";
+    transaction_.put(tables_.kept, delivery_key(lost.message, lost.destination), {});
+  }
+  save(ended, lost);
+  return ended;
+}
+
 void Change::renew_delivery(const DueEntry& entry, const std::string& name) {
   const std::string key = delivery_key(entry.message, entry.destination);
   if (const auto stored = transaction_.get(tables_.deliveries, key); stored && read_delivery(*stored)) return;  // found twice
@@ -372,6 +394,10 @@ void Change::renew_delivery(const DueEntry& entry, const std::string& name) {
   delivery.due = entry.due;
   delivery.grouping = entry.grouping;
   if (wire::is_batch(delivery.grouping.kind)) delivery.batch = delivery.message;
+  if (!sends_one_thing(entry.message, entry.grouping)) {
+    static_cast<void>(end_damaged(delivery, "its record was damaged", false));
+    return groups_.gone(delivery);
+  }
   delivery.reason = "its record was damaged; attempts before this are not known";
   scratch_.clear();
   append_sealed(scratch_, delivery);

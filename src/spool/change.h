@@ -49,7 +49,8 @@ class Change final : private GroupStore {
   std::optional<BooksReport> recount(uint32_t max);
   // A stored message that cannot be read: set aside, what waits of it becomes dead with `reason`.
   void bury_message(const MessageId& id, const std::string& reason);
-  // A delivery that cannot be read but stands in the due index: set aside and queued anew, without its history.
+  // A delivery that cannot be read but stands in the due index: set aside and queued anew, without its history; dead, for
+  // --reapply, when its record alone knew what to send.
   void renew_delivery(const DueEntry& entry, const std::string& name);
   // An entry of the due index that did not fit its delivery when it was looked at: the index follows the delivery, and so do
   // the counters. A delivery that is lost although its message is stored is queued anew when its destination, named `name`,
@@ -100,9 +101,11 @@ class Change final : private GroupStore {
   void write_delivery(const Delivery& delivery);
   bool settle(const Delivery& delivery);
   bool settle_shaped(const Delivery& delivery, std::string_view stored, const DeliveryHead& head);
-  Stopped stop(const StopOrder& order);
   bool settled(const Delivery& now, uint32_t attempts_before, bool applied);  // `applied` again
   bool knows_a_damaged_one(const Delivery& delivery) const;
+  Stopped stop(const StopOrder& order);
+  bool sends_one_thing(const MessageId& id, const wire::Grouping& grouping);
+  Delivery end_damaged(const Delivery& lost, const std::string& reason, bool can_be_sent);  // dead, in place of a record that is gone
   void write_state(const Delivery& delivery, DeliveryState from, WallTime old_due);
 
   std::optional<GroupHead> group_head(DestinationId to, const wire::GroupKey& key) override;

@@ -64,7 +64,9 @@ uint32_t Change::expire(uint32_t max) {
     if (ended >= max) break;
     const std::string_view id_and_destination = std::string_view(key).substr(8);
     const auto stored = transaction_.get(tables_.deliveries, id_and_destination);
-    const auto delivery = stored ? read_delivery(*stored) : Result<Delivery>(Error{ErrorKind::corrupt, {}});
+    auto delivery = stored ? read_delivery(*stored) : Result<Delivery>(Error{ErrorKind::corrupt, {}});
+    // Queued anew after damage, it does not know this any more; of a replay, which never expires, the entry went with its end.
+    if (delivery && delivery->expires == WallTime{}) delivery->expires = wall_from_ms(static_cast<int64_t>(get_be(key.data(), 8)));
     if (delivery && expires_by_index(*delivery) && expiry_key(delivery->expires, delivery->message, delivery->destination) == key) {
       changed_ = true;
       ended += static_cast<uint32_t>(groups_.expire(*delivery));
@@ -126,11 +128,7 @@ std::optional<Delivery> Change::find(const MessageId& id, const Delivery& siblin
   lost.message = id;
   lost.destination = sibling.destination;
   lost.destination_name = sibling.destination_name;
-  Delivery ended = lost;
-  ended.state = DeliveryState::dead;
-  ended.reason = "its record was damaged while it waited for others of its key";
-  save(ended, lost);
-  return ended;
+  return end_damaged(lost, "its record was damaged while it waited for others of its key", sends_one_thing(id, sibling.grouping));
 }
 
 void Change::save(const Delivery& now, const Delivery& before) {
