@@ -1,11 +1,12 @@
 #include "spool/retention.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace belay::spool {
 
-Retention::Retention(event::Loop& loop, Store& store, const Clock& clock)
-    : loop_(loop), store_(store), clock_(clock), timer_(loop, [this] { step(); }) {}
+Retention::Retention(event::Loop& loop, Store& store, const Clock& clock, const Clock& system)
+    : loop_(loop), store_(store), clock_(clock), system_(system), timer_(loop, [this] { step(); }) {}
 
 void Retention::keep(Duration messages, Duration history) {
   messages_ = messages;
@@ -19,7 +20,9 @@ void Retention::stop() {
 }
 
 void Retention::step() {
-  const WallTime now = clock_.wall();
+  const auto held = std::chrono::ceil<Duration>(held_until_ - clock_.monotonic());
+  if (held.count() > 0 && store_.accepting()) return timer_.start(std::min(held, kEvery));
+  const WallTime now = std::min(clock_.wall(), system_.wall());
   store_.prune(now - messages_, now - history_, kStep,
                [this, guard = std::weak_ptr(alive_), &to = loop_](Result<Pruned> gone) {
                  to.post([this, guard, gone = std::move(gone)] {

@@ -75,7 +75,7 @@ void SpoolNode::start() {
     failure_ = listening.error().message;
     return;
   }
-  life->retention = std::make_unique<spool::Retention>(parts_.loop, *life->store, *life->clock);
+  life->retention = std::make_unique<spool::Retention>(parts_.loop, *life->store, *life->clock, parts_.clock);
   const Duration ages = std::chrono::years(200);  // clocks jump from 1970 to the present
   life->retention->keep(ages, ages);
   life_ = std::move(life);

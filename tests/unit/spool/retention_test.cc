@@ -46,7 +46,7 @@ TEST_CASE("retention_goes_on_without_a_pause_while_a_step_ends_at_its_limit") {
   for (size_t i = 0; i < kMessages; i += 5'000) old.store_messages(5'000, DeliveryState::cancelled);
   old.clock.advance(kKept + Duration(1'000));
   old.store_messages(1, DeliveryState::cancelled);  // young
-  Retention retention(old.loop, *old.store, old.clock);
+  Retention retention(old.loop, *old.store, old.clock, old.clock);
   retention.keep(kKept, std::chrono::hours(100));
   CHECK(old.loop.run_until([&] { return old.store->stats().messages == 1; }, kLimit));
   CHECK(old.store->stats().events == kMessages + 1);
@@ -58,7 +58,7 @@ TEST_CASE("retention_passes_over_what_waits_to_what_ended_behind_it") {
   old.store_messages(4 * Retention::kStep + 1, DeliveryState::queued);  // more than a step looks at
   old.store_messages(10, DeliveryState::cancelled);
   old.clock.advance(kKept + Duration(1'000));
-  Retention retention(old.loop, *old.store, old.clock);
+  Retention retention(old.loop, *old.store, old.clock, old.clock);
   retention.keep(kKept, kKept);
   CHECK(old.loop.run_until([&] { return old.store->stats().messages == 4 * Retention::kStep + 1; }, Retention::kEvery / 2));
   old.store->close();
@@ -72,10 +72,40 @@ TEST_CASE("retention_keeps_up_with_the_blocks_of_the_books") {
   }
   CHECK(old.store->stats().events == kBlocks);
   old.clock.advance(kKept + Duration(1'000));
-  Retention retention(old.loop, *old.store, old.clock);
+  Retention retention(old.loop, *old.store, old.clock, old.clock);
   retention.keep(std::chrono::hours(100), kKept);
   CHECK(old.loop.run_until([&] { return old.store->stats().events == 0; }, Retention::kEvery / 2));
   CHECK(old.store->stats().messages == kBlocks);
+  old.store->close();
+}
+
+TEST_CASE("what_is_old_by_one_clock_alone_stays") {
+  for (const bool spools_is_ahead : {true, false}) {
+    Old old;
+    ManualClock right;
+    old.store_messages(10, DeliveryState::cancelled);
+    old.clock.advance(std::chrono::years(10));
+    Retention retention(old.loop, *old.store, spools_is_ahead ? static_cast<const Clock&>(old.clock) : right, spools_is_ahead ? right : old.clock);
+    retention.keep(kKept, kKept);
+    old.loop.run_until([] { return false; }, Duration(100));
+    CHECK(old.store->stats().messages == 10);
+    CHECK(old.store->stats().events == 10);
+    old.store->close();
+  }
+}
+
+TEST_CASE("retention_that_is_held_back_forgets_nothing_until_its_time_has_passed") {
+  constexpr Duration kHeld{50};
+  Old old;
+  old.store_messages(10, DeliveryState::cancelled);
+  old.clock.advance(std::chrono::years(10));
+  Retention retention(old.loop, *old.store, old.clock, old.clock);
+  retention.hold_back(kHeld);
+  retention.keep(kKept, kKept);
+  old.loop.run_until([] { return false; }, kHeld * 4);
+  CHECK(old.store->stats().messages == 10);
+  old.clock.advance(kHeld);
+  CHECK(old.loop.run_until([&] { return old.store->stats().messages == 0; }, Retention::kEvery / 2));
   old.store->close();
 }
 
@@ -83,7 +113,7 @@ TEST_CASE("a_stopped_retention_takes_no_further_step") {
   Old old;
   old.store_messages(3 * Retention::kStep, DeliveryState::cancelled);
   old.clock.advance(kKept + Duration(1'000));
-  Retention retention(old.loop, *old.store, old.clock);
+  Retention retention(old.loop, *old.store, old.clock, old.clock);
   retention.keep(kKept, kKept);
   retention.stop();
   old.loop.run_until([] { return false; }, Duration(100));
