@@ -1,5 +1,6 @@
 #include "spool/environment.h"
 
+#include <fcntl.h>
 #include <lmdb.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -7,6 +8,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
 #include <cstdlib>
 #include <vector>
 
@@ -95,10 +97,18 @@ Result<std::unique_ptr<Environment>> Environment::open_to_read(const std::string
   return environment;
 }
 
+// LMDB's own way to a path syncs nothing and leaves a piece of a file when it fails.
 Result<void> Environment::copy_to(const std::string& folder) {
-  const int code = mdb_env_copy2(env_, folder.c_str(), MDB_CP_COMPACT);
-  if (code != 0) return to_error(code);
-  return {};
+  const std::string file = folder + "/data.mdb", part = file + ".part";
+  const int fd = ::open(part.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (fd < 0) return errno_error(part);
+  Result<void> copied;
+  if (const int code = mdb_env_copyfd2(env_, fd, MDB_CP_COMPACT); code != 0) copied = to_error(code);
+  else if (fsync(fd) != 0) copied = errno_error("fsync " + part);
+  if (::close(fd) != 0 && copied) copied = errno_error("close " + part);
+  if (copied && std::rename(part.c_str(), file.c_str()) != 0) copied = errno_error("rename " + part);
+  if (!copied) ::unlink(part.c_str());
+  return copied;
 }
 
 int Environment::clear_dead_readers() {

@@ -40,7 +40,8 @@ class Environment {
 
   // Created when missing, unless it is to be read only: then that is `invalid`. Before any other thread uses the environment.
   Result<Table> table(const char* name);
-  // A copy without free pages, in an empty folder. Readers and writers go on.
+  // A copy without free pages, in an empty folder: its bytes are on the disk when ok, its name with sync_folder(); else nothing is
+  // left of it. Readers and writers go on.
   Result<void> copy_to(const std::string& folder);
   // Gives up the snapshots of processes that are gone: they keep freed pages from being used again. How many.
   int clear_dead_readers();

@@ -47,11 +47,14 @@ Result<void> compact_folder(const std::string& folder, const std::string& to) {
   auto environment = lmdb::Environment::open_to_read(folder);
   if (!environment) return environment.error();
   std::error_code failure;
-  std::filesystem::create_directories(to, failure);
+  const bool fresh = std::filesystem::create_directories(to, failure);
   if (failure) return io_error(to + ": " + failure.message());
   if (!std::filesystem::is_empty(to, failure)) return invalid(to + " is not empty; name a folder that is empty or missing");
   std::filesystem::permissions(to, std::filesystem::perms::owner_all, failure);
-  if (auto copied = (*environment)->copy_to(to); !copied) return copied;
+  if (auto copied = (*environment)->copy_to(to); !copied) {
+    if (fresh) std::filesystem::remove(to, failure);
+    return copied;
+  }
   return sync_folder(to);
 }
 

@@ -1,6 +1,9 @@
 // The books by a recount, the audit log and the quarantine, of every engine; and what only files can show: counters that were
 // falsified, a store of an older schema, a walk of a damaged one.
+#include <sys/resource.h>
+
 #include <algorithm>
+#include <csignal>
 
 #include "spool/books.h"
 #include "spool/environment.h"
@@ -301,6 +304,32 @@ TEST_CASE("a_check_walks_everything_and_names_what_does_not_fit") {
     if (std::string(table) != "groups") CHECK(report->wrong >= 1);
   }
   CHECK_FALSE(check_folder(folder.path() + "/nothing", [](uint64_t, uint64_t) {}).ok());
+}
+
+TEST_CASE("a_compact_copy_that_finds_no_room_leaves_nothing_behind") {
+  ManualClock clock;
+  Folder folder, copies;
+  Maker maker(clock);
+  {
+    auto store = open(folder, clock);
+    for (int i = 0; i < 50; ++i) REQUIRE(commit(*store, put(maker.message({"crm"}, maker.bytes(20'000)))).ok());
+  }
+  rlimit before{};
+  REQUIRE(getrlimit(RLIMIT_FSIZE, &before) == 0);
+  const auto ignored = signal(SIGXFSZ, SIG_IGN);
+  const rlimit small{64 << 10, before.rlim_max};
+  std::filesystem::create_directory(copies.path() + "/there");
+  for (const char* name : {"/fresh", "/there"}) {
+    REQUIRE(setrlimit(RLIMIT_FSIZE, &small) == 0);
+    const auto copied = compact_folder(folder.path(), copies.path() + name);
+    REQUIRE(setrlimit(RLIMIT_FSIZE, &before) == 0);
+    CHECK_FALSE(copied.ok());
+  }
+  signal(SIGXFSZ, ignored);
+  CHECK_FALSE(std::filesystem::exists(copies.path() + "/fresh"));
+  CHECK(std::filesystem::is_empty(copies.path() + "/there"));
+  CHECK(compact_folder(folder.path(), copies.path() + "/there").ok());
+  CHECK(check_folder(copies.path() + "/there", [](uint64_t, uint64_t) {})->wrong == 0);
 }
 
 }  // namespace
