@@ -437,7 +437,9 @@ std::vector<std::string> Change::keys_with_prefix(lmdb::Table table, std::string
 bool Change::may_go(const MessageId& id, WallTime older_than, bool any_delivered) {
   const bool old = id.time() < older_than;
   if (!old && !any_delivered) return false;
-  for (const std::string& key : keys_with_prefix(tables_.deliveries, id.view())) {
+  const std::vector<std::string> keys = keys_with_prefix(tables_.deliveries, id.view());
+  if (!old && keys.empty()) return false;  // in quarantine: somebody may still want to release it
+  for (const std::string& key : keys) {
     const auto stored = transaction_.get(tables_.deliveries, key);
     if (!stored) return false;
     auto head = read_delivery_head(*stored);

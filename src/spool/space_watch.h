@@ -15,18 +15,22 @@ namespace belay::spool {
 class SpaceWatch {
  public:
   static constexpr Duration kEvery{100};
+  static constexpr Duration kRefusedAtLeast{10'000};
 
   SpaceWatch(lmdb::Environment& environment, const Clock& clock, const StoreOptions& options)
       : environment_(environment), clock_(clock), folder_(options.folder), told_disk_used_(options.disk_used) {}
   // Looks again when kEvery has passed or `now_please`; the reason to refuse, or empty.
   const std::string& refusal(bool now_please = false);
-  void refuse(std::string reason) { reason_ = std::move(reason); }  // the disk itself said so
+  // A write found no room. When no number shows why (a quota, no piece that is large enough), it is so for kRefusedAtLeast.
+  void refuse(std::string reason);
   bool lines_fit() const { return part_ < StoreOptions::kLinesStop; }  // as of the last look
+  // Without the spool's own file there would be room: else what is in it would be forgotten for nothing.
+  bool own_doing() const { return own_doing_; }
   uint64_t used_bytes() const { return used_; }
   double part() const { return part_; }  // of map or disk that is in use, what is fuller
 
  private:
-  double disk_used(uint64_t free_in_file) const;  // as a part of what there is
+  double disk_used(uint64_t own) const;  // as a part of what there is
   lmdb::Environment& environment_;
   const Clock& clock_;
   std::string folder_;
@@ -34,6 +38,8 @@ class SpaceWatch {
   std::string reason_;
   uint64_t used_ = 0;
   double part_ = 0;  // of map or disk, what is fuller
+  bool own_doing_ = true;
+  MonotonicTime refused_until_{};
   MonotonicTime next_{};
 };
 

@@ -216,8 +216,8 @@ class Store {
   virtual std::optional<WallTime> newest() const = 0;
 
   // Retention: ends up to `max` deliveries that have expired, forgets up to `max` messages older than `messages` whose deliveries all ended, and lines of the books older
-  // than `history`, and claims that have ended. While intake is refused as full, delivered messages and the oldest lines go
-  // whatever their age.
+  // than `history`, and claims that have ended. While intake is refused as full, and the store's own file is what fills it, delivered
+  // messages and the oldest lines go whatever their age; not what is in quarantine.
   virtual void prune(WallTime messages, WallTime history, uint32_t max, Done<Pruned> done) = 0;
 };
 

@@ -231,7 +231,7 @@ void LmdbStore::write() {
 
 void LmdbStore::write_and_look(std::vector<Work> group) {
   if (!group.empty()) write_group(std::move(group));
-  if (!dead_) set_refusal(space_.refusal(std::exchange(pruned_, false)));
+  set_refusal(space_.refusal(std::exchange(pruned_, false)));
   taking_lines_ = space_.lines_fit();
   used_bytes_ = space_.used_bytes();
   // As the idle writer does.
@@ -252,13 +252,14 @@ bool LmdbStore::offer(Work work) {
 
 void LmdbStore::set_refusal(const std::string& reason) {
   if (accepting_ != reason.empty()) {
+  const std::lock_guard lock(state_mutex_);
+  if (dead_) return;
     if (reason.empty()) {
       log::info("spool: intake resumes");
     } else {
       log::alert("spool: intake is refused: {}", reason);
     }
   }
-  const std::lock_guard lock(state_mutex_);
   refusal_ = reason;
   disk_used_ = space_.part();
   accepting_ = reason.empty();
@@ -268,15 +269,17 @@ void LmdbStore::write_group(std::vector<Work> group) {
   std::vector<Result<Committed>> results(group.size(), Result<Committed>(dead_error()));
   std::vector<Work*> left;
   for (size_t i = 0; i < group.size(); ++i) {
-    if (accepting_ || group[i].batch.puts.empty() || group[i].batch.own) left.push_back(&group[i]);
-    else results[i] = Error{ErrorKind::full, "store: " + space_.refusal()};
+  std::string because;
+  const bool takes_puts = accepting(&because);
+    if (takes_puts || group[i].batch.puts.empty() || group[i].batch.own) left.push_back(&group[i]);
+    else results[i] = Error{ErrorKind::full, because};
   }
   std::vector<Result<Committed>> outcomes;
   if (!dead_ && !attempt(left, outcomes)) {
     // No room: puts are refused from now on, and what frees room is tried again without puts and lines.
-    set_refusal("no room left in map or on disk");
     space_.refuse("no room left in map or on disk");
-    make_room();
+    set_refusal("no room left in map or on disk");
+    if (space_.own_doing()) make_room();
     std::vector<Work*> rest;
     for (Work* work : left) {
       if (work->batch.puts.empty() && work->batch.events.empty()) rest.push_back(work);
@@ -346,8 +349,12 @@ bool LmdbStore::attempt(std::vector<Work*>& group, std::vector<Result<Committed>
 }
 
 void LmdbStore::fail(const Error& error) {
-  if (dead_.exchange(true)) return;
-  set_refusal(error.message);
+  {
+    const std::lock_guard lock(state_mutex_);
+    if (dead_.exchange(true)) return;
+    refusal_ = error.message;
+    accepting_ = false;
+  }
   log::alert("spool: {}; nothing is taken any more and the spool ends", error.message);
   if (on_fatal_) on_fatal_(error);
 }
@@ -435,7 +442,7 @@ void LmdbStore::count_on(const Done<BooksReport>& done) {
     recounting_ = false;
     result ? done(std::move(**report)) : done(result.error());
   };
-  if (dead_ || !queue_.offer(std::move(work))) {
+  if (dead_ || !offer(std::move(work))) {
     recounting_ = false;
     done(refusal_error());
   }
@@ -478,7 +485,7 @@ void LmdbStore::prune(WallTime messages, WallTime history, uint32_t max, Done<Pr
   auto gone = std::make_shared<Pruned>();
   Work work;
   work.task = [this, messages, history, max, gone](Change& change) {
-    const bool full = !accepting_;
+    const bool full = !accepting_ && space_.own_doing();
     pruned_ = true;
     // Of `belay spool check` and the like, when they were killed: their snapshots would hold freed pages back for ever.
     if (const int dead = environment_->clear_dead_readers(); dead > 0) log::info("spool: {} snapshots of processes that are gone were given up", dead);

@@ -9,6 +9,7 @@
 #include <set>
 #include <thread>
 
+#include "spool/space_watch.h"
 #include "tests/store/lmdb_files.h"
 
 namespace belay::spool::test {
@@ -348,6 +349,9 @@ TEST_CASE("a_full_map_refuses_puts_takes_settlements_and_resumes_when_there_is_r
   Folder folder;
   Maker maker(clock);
   auto store = open(folder, clock, uint64_t{8} << 20);
+  NewMessage in_quarantine = maker.message({"crm"});
+  in_quarantine.deliveries.clear();
+  REQUIRE(commit(*store, put(in_quarantine)).ok());
   int stored = 0;
   ErrorKind refused = ErrorKind::io;
   for (int i = 0; i < 2000; ++i) {
@@ -362,7 +366,7 @@ TEST_CASE("a_full_map_refuses_puts_takes_settlements_and_resumes_when_there_is_r
   CHECK(stored > 50);
   REQUIRE(eventually([&] { return !store->accepting(); }));
   CHECK_FALSE(store->stats().refusing_because.empty());
-  CHECK(store->stats().messages == static_cast<uint64_t>(stored));
+  CHECK(store->stats().messages == static_cast<uint64_t>(stored) + 1);
 
   for (auto leases = lease(*store, "crm", clock.wall(), 20); !leases->leased.empty();
        leases = lease(*store, "crm", clock.wall(), 20)) {
@@ -378,6 +382,50 @@ TEST_CASE("a_full_map_refuses_puts_takes_settlements_and_resumes_when_there_is_r
     return store->accepting();
   }));
   CHECK(commit(*store, put(maker.message({"crm"}, maker.bytes(20'000)))).ok());
+  CHECK(load(*store, in_quarantine.message->event.id).ok());
+}
+
+TEST_CASE("what_is_young_stays_while_somebody_else_fills_the_disk") {
+  SystemClock clock;  // room is looked for in time
+  Folder folder;
+  Maker maker(clock);
+  std::atomic<double> used{0.1};
+  StoreOptions options = options_of(folder);
+  options.disk_used = [&] { return used.load(); };
+  auto store = std::move(open_lmdb_store(options, clock)).value();
+  REQUIRE(commit(*store, put(maker.message({"crm"}))).ok());
+  const Leased leased = lease(*store, "crm", clock.wall())->leased.at(0);
+  REQUIRE(commit(*store, settle(with_state(leased.delivery, DeliveryState::delivered))).ok());
+  used = 0.99;
+  REQUIRE(eventually([&] { return !store->accepting(); }));
+  const Pruned gone = prune(*store, WallTime{}, WallTime{});
+  CHECK(gone.messages == 0);
+  CHECK(gone.lines == 0);
+  store->close();
+}
+
+TEST_CASE("a_write_without_room_that_no_number_shows_refuses_intake_for_a_while") {
+  ManualClock clock;
+  Folder folder;
+  auto environment = lmdb::Environment::open(folder.path(), uint64_t{64} << 20);
+  REQUIRE(environment.ok());
+  double used = 0.1;
+  StoreOptions options = options_of(folder);
+  options.disk_used = [&] { return used; };
+  SpaceWatch space(**environment, clock, options);
+  CHECK(space.refusal(true).empty());
+  space.refuse("no room");
+  clock.advance(SpaceWatch::kRefusedAtLeast - Duration(1));
+  CHECK(space.refusal(true) == "no room");
+  CHECK(space.own_doing());
+  clock.advance(Duration(1));
+  CHECK(space.refusal(true).empty());
+  used = 0.9;
+  CHECK(space.refusal(true) == "disk 90% full");
+  CHECK_FALSE(space.own_doing());
+  space.refuse("no room");  // the number shows it: it also shows when there is room again
+  used = 0.5;
+  CHECK(space.refusal(true).empty());
 }
 
 TEST_CASE("lines_of_the_books_leave_room_for_settlements_and_go_oldest_first_when_the_map_is_full") {
