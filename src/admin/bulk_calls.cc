@@ -31,12 +31,25 @@ event::SimpleResponse answer_state(const Result<spool::BulkResult>& result) {
   return error_response(to_api_error(result.error()));
 }
 
-void state(Call& call) {
-  if (auto done = call.later<spool::BulkResult>(answer_state)) call.api.operations.bulk(call.id, std::move(*done));
+// The id of an act of another kind is not there.
+Result<spool::BulkResult> of_kind(Deed deed, Result<spool::BulkResult> known) {
+  if (!known || known->deed == deed || (deed == Deed::replay && known->deed == Deed::reapply)) return known;
+  return invalid(known->id.to_string() + " is a " + std::string(to_string(known->deed)) + ", not a " + std::string(to_string(deed)));
 }
 
-void halt(Call& call) {
-  if (auto done = call.later<spool::BulkResult>(answer_state)) call.api.operations.halt(call.id, call.caller.name, std::move(*done));
+void state(Call& call, Deed deed) {
+  auto done = call.later<spool::BulkResult>([deed](const Result<spool::BulkResult>& known) { return answer_state(of_kind(deed, known)); });
+  if (done) call.api.operations.bulk(call.id, std::move(*done));
+}
+
+void halt(Call& call, Deed deed) {
+  const auto done = call.later<spool::BulkResult>(answer_state);
+  if (!done) return;
+  const auto halt_it = [&api = call.api, id = call.id, who = call.caller.name, deed, tell = *done](const Result<spool::BulkResult>& known) {
+    auto fits = of_kind(deed, known);
+    fits ? api.operations.halt(id, who, tell) : tell(std::move(fits));
+  };
+  call.api.operations.bulk(call.id, call.api.gate.pass<spool::BulkResult>(halt_it));
 }
 
 constexpr std::string_view kIdsOrFilter = R"({"type": "object", "additionalProperties": false, "properties": {
@@ -68,20 +81,20 @@ std::span<const Route> bulk_routes() {
        .handle = [](Call& call) { act(call, Deed::replay, true); }},
       {.method = "POST", .path = "/v1/replays", .operation = "beginReplay", .help = "the same, and goes on by itself: 202 with its id", .body = kReplay, .body_max = kMaxBody, .answer = kResult,
        .handle = [](Call& call) { act(call, Deed::replay, false); }},
-      {.method = "GET", .path = "/v1/replays/{id}", .role = Role::read, .operation = "getReplay", .help = "how far it is", .answer = kResult, .handle = state},
-      {.method = "DELETE", .path = "/v1/replays/{id}", .operation = "stopReplay", .help = "stop it; what it did stays done", .answer = kResult, .handle = halt},
+      {.method = "GET", .path = "/v1/replays/{id}", .role = Role::read, .operation = "getReplay", .help = "how far it is", .answer = kResult, .handle = [](Call& call) { state(call, Deed::replay); }},
+      {.method = "DELETE", .path = "/v1/replays/{id}", .operation = "stopReplay", .help = "stop it; what it did stays done", .answer = kResult, .handle = [](Call& call) { halt(call, Deed::replay); }},
       {.method = "POST", .path = "/v1/cancels", .operation = "beginCancel", .help = "give up deliveries that wait or are dead", .body = kIdsOrFilter, .body_max = kMaxBody, .answer = kResult,
        .handle = [](Call& call) { act(call, Deed::cancel, false); }},
-      {.method = "GET", .path = "/v1/cancels/{id}", .role = Role::read, .operation = "getCancel", .help = "how far it is", .answer = kResult, .handle = state},
-      {.method = "DELETE", .path = "/v1/cancels/{id}", .operation = "stopCancel", .help = "stop it; what it did stays done", .answer = kResult, .handle = halt},
+      {.method = "GET", .path = "/v1/cancels/{id}", .role = Role::read, .operation = "getCancel", .help = "how far it is", .answer = kResult, .handle = [](Call& call) { state(call, Deed::cancel); }},
+      {.method = "DELETE", .path = "/v1/cancels/{id}", .operation = "stopCancel", .help = "stop it; what it did stays done", .answer = kResult, .handle = [](Call& call) { halt(call, Deed::cancel); }},
       {.method = "POST", .path = "/v1/releases", .operation = "beginRelease", .help = "let what is in quarantine through the present rules, and out when they accept it", .body = kOfQuarantine, .body_max = kMaxBody, .answer = kResult,
        .handle = [](Call& call) { act(call, Deed::release, false); }},
-      {.method = "GET", .path = "/v1/releases/{id}", .role = Role::read, .operation = "getRelease", .help = "how far it is", .answer = kResult, .handle = state},
-      {.method = "DELETE", .path = "/v1/releases/{id}", .operation = "stopRelease", .help = "stop it; what it did stays done", .answer = kResult, .handle = halt},
+      {.method = "GET", .path = "/v1/releases/{id}", .role = Role::read, .operation = "getRelease", .help = "how far it is", .answer = kResult, .handle = [](Call& call) { state(call, Deed::release); }},
+      {.method = "DELETE", .path = "/v1/releases/{id}", .operation = "stopRelease", .help = "stop it; what it did stays done", .answer = kResult, .handle = [](Call& call) { halt(call, Deed::release); }},
       {.method = "POST", .path = "/v1/drops", .operation = "beginDrop", .help = "forget what is in quarantine", .body = kOfQuarantine, .body_max = kMaxBody, .answer = kResult,
        .handle = [](Call& call) { act(call, Deed::drop, false); }},
-      {.method = "GET", .path = "/v1/drops/{id}", .role = Role::read, .operation = "getDrop", .help = "how far it is", .answer = kResult, .handle = state},
-      {.method = "DELETE", .path = "/v1/drops/{id}", .operation = "stopDrop", .help = "stop it; what it did stays done", .answer = kResult, .handle = halt},
+      {.method = "GET", .path = "/v1/drops/{id}", .role = Role::read, .operation = "getDrop", .help = "how far it is", .answer = kResult, .handle = [](Call& call) { state(call, Deed::drop); }},
+      {.method = "DELETE", .path = "/v1/drops/{id}", .operation = "stopDrop", .help = "stop it; what it did stays done", .answer = kResult, .handle = [](Call& call) { halt(call, Deed::drop); }},
   };
   return rows;
 }

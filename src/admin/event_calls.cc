@@ -8,14 +8,6 @@ namespace belay::admin {
 
 namespace {
 
-// The smallest id above, as a cursor that includes `id` itself; none above the largest.
-std::optional<MessageId> next_id(MessageId id) {
-  for (size_t i = id.bytes.size(); i-- > 0;) {
-    if (++id.bytes[i] != 0) return id;
-  }
-  return std::nullopt;
-}
-
 ApiError no_such_message(const MessageId& id) {
   return {404, fmt::format("no message {}", id.to_string()),
           "ids are listed by GET /v1/events; old messages are removed after spool.retention"};
@@ -32,7 +24,7 @@ void events(Call& call) {
 
 // A webhook that was forwarded or refused has no stored message, but it has its line in the books.
 void answer_not_stored(Api& api, MessageId id, uint64_t ticket) {
-  api.operations.events({}, next_id(id), 1, api.gate.pass<spool::EventPage>([&api, id, ticket](const Result<spool::EventPage>& page) {
+  api.operations.events({}, spool::id_after(id), 1, api.gate.pass<spool::EventPage>([&api, id, ticket](const Result<spool::EventPage>& page) {
     if (!page) return api.settle(ticket, error_response(to_api_error(page.error())));
     if (page->rows.empty() || page->rows.front().event.id != id) {
       return api.settle(ticket, error_response(no_such_message(id)));

@@ -13,13 +13,6 @@ bool may_go_again(const Delivery& delivery) { return may_become(delivery.state, 
 
 bool has(const std::vector<Delivery>& deliveries, bool (*is)(const Delivery&)) { return std::any_of(deliveries.begin(), deliveries.end(), is); }
 
-// The smallest id above; an id of all ones does not occur.
-MessageId behind(MessageId id) {
-  for (size_t i = id.bytes.size(); i-- > 0 && ++id.bytes[i] == 0;) {
-  }
-  return id;
-}
-
 }  // namespace
 
 std::string_view to_string(Deed deed) {
@@ -186,7 +179,7 @@ void Bulk::look_up(size_t at, size_t end) {
         return go_on();
       }
       // Whether it was ever there, the books know.
-      self->parts_.store.events({}, behind(id), 1, [self, id, go_on](const Result<EventPage>& page) {
+      self->parts_.store.events({}, id_after(id), 1, [self, id, go_on](const Result<EventPage>& page) {
         const bool known = page && !page->rows.empty() && page->rows.front().event.id == id;
         self->leave_out(id.to_string(), self->why_gone(known ? &page->rows.front().event : nullptr));
         go_on();
@@ -281,7 +274,6 @@ void Bulk::count(const Candidate& one, size_t deliveries) {
   if (result_.ids.size() < BulkResult::kMaxListed) result_.ids.push_back(one.key);
 }
 
-  if (has(one.deliveries, [](const Delivery& each) { return each.damaged; })) return "the record of its delivery is damaged";
 void Bulk::leave_out(const std::string& key, std::string why) {
   const std::lock_guard lock(mutex_);
   ++result_.left_out;
@@ -289,6 +281,7 @@ void Bulk::leave_out(const std::string& key, std::string why) {
 }
 
 std::string Bulk::why_not(const Candidate& one) const {
+  if (has(one.deliveries, [](const Delivery& each) { return each.damaged; })) return "the record of its delivery is damaged";
   if (has(one.deliveries, [](const Delivery& each) { return each.unmade; })) {
     return "its transform made nothing that could be sent; --reapply asks the present rules";
   }
@@ -311,8 +304,6 @@ void Bulk::queue_again(const Candidate& one) {
   }
   if (chosen > 0) return count(one, chosen);
   if (!request_.filter || has(one.deliveries, [](const Delivery& each) { return each.unmade || each.damaged; })) leave_out(one.key, why_not(one));
-    if (delivery.damaged) why = "the record of its delivery is damaged";
-    if (delivery.damaged) continue;
 }
 
 void Bulk::cancel(const Candidate& one) {
@@ -320,6 +311,8 @@ void Bulk::cancel(const Candidate& one) {
   std::string why = "it has ended already";
   for (const Delivery& delivery : one.deliveries) {
     if (!chooses(delivery)) continue;
+    if (delivery.damaged) why = "the record of its delivery is damaged";
+    if (delivery.damaged) continue;
     if (delivery.state == DeliveryState::sending) why = "it is being sent at this moment";
     if (delivery.state == DeliveryState::sending || !may_become(delivery.state, DeliveryState::cancelled)) continue;
     ++chosen;
@@ -400,6 +393,10 @@ void Bulk::finish(std::string outcome) {
     if (!result_.running()) return;
     if (request_.dry_run) result_.outcome = outcome;
   }
+  ids_ = {};  // what it did may be asked for long after
+  page_ = {};
+  batch_ = {};
+  batch_keys_ = {};
   const bool failed = outcome.starts_with("failed");
   const auto answer = [self = shared_from_this(), failed, outcome](const Result<Committed>& written) {
     {

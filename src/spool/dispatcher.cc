@@ -86,6 +86,7 @@ void Dispatcher::Impl::scan(Lane& lane) {
   }
   lane.scanning = true;
   lane.more_in_store = false;
+  lane.next_due.reset();  // what is settled meanwhile may be due before what the scan will find
   const auto most = static_cast<uint32_t>(std::min<size_t>(room, kMaxScan));
   store.lease_due(lane.id, clock.wall(), most, kLease,
                   [this, guard = std::weak_ptr(alive), &to = loop, id = lane.id](Result<Leases> result) {
@@ -103,7 +104,7 @@ void Dispatcher::Impl::scanned(DestinationId id, Result<Leases> result) {
     return;  // the full scan tries again
   }
   for (Leased& leased : result->leased) add(lane, std::move(leased));
-  lane.next_due = result->next_due;
+  if (!lane.next_due || (result->next_due && *result->next_due < *lane.next_due)) lane.next_due = result->next_due;
   const bool due_already = result->next_due && *result->next_due <= clock.wall();
   lane.more_in_store = std::exchange(lane.wake_again, false) || due_already || lane.more_in_store;  // some may have been given back
   tell_hot(lane);

@@ -76,7 +76,8 @@ class Groups {
   void gone(const Delivery& delivery);
   // Of a waiting one whose index entry did not fit: has it a place?
   void mend(const Delivery& delivery);
-  // What must be done before this due one is sent, if anything: see needs_care(). Both give the number of deliveries that ended.
+  // What must be done before this due one is sent, if anything: it has expired, its batch is still open, a newer one of its key
+  // waits (an engine may look by itself whether that is so, and ask only then). Both give the number of deliveries that ended.
   size_t take_care(const Delivery& delivery);
   size_t expire(const Delivery& delivery);  // with all of its batch; 0: it is being sent
 

@@ -1,7 +1,7 @@
 // What an operator may ask of a running spool: the only thing admin/ knows of it. Implemented by the spool process around
 // its store and dispatcher, and by a fake in the unit tests of admin/. Members may be called from any thread; `done` runs
-// exactly once, on any thread (perhaps before the member returns): a caller hands over to its own loop. Nothing here blocks
-// on the disk.
+// exactly once, on any thread (perhaps before the member returns): a caller hands over to its own loop. Nothing here waits for
+// a commit; stats() reads a page or two for each destination with a backlog.
 #pragma once
 
 #include <cstddef>
@@ -26,6 +26,13 @@ struct MessageDetail {
   Message message;
   std::vector<Delivery> deliveries;
 };
+
+// The smallest id above, for the end of a range; one of all ones does not occur.
+inline MessageId id_after(MessageId id) {
+  for (size_t i = id.bytes.size(); i-- > 0 && ++id.bytes[i] == 0;) {
+  }
+  return id;
+}
 
 // What an operator does to many at once.
 enum class Deed : uint8_t {

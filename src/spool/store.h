@@ -212,7 +212,7 @@ class Store {
   // Counts all again and compares (P11). One at a time: `refused` while another is under way.
   virtual void recount(Done<BooksReport> done);
   virtual StoreStats stats() const = 0;
-  // Time of the greatest id it holds: the clock cannot be before it.
+  // Time of the greatest id it holds. Ids are of workers' clocks: SteadyClock::start_at_least() knows what to believe.
   virtual std::optional<WallTime> newest() const = 0;
 
   // Retention: ends up to `max` deliveries that have expired, forgets up to `max` messages older than `messages` whose deliveries all ended, and lines of the books older

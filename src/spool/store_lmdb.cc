@@ -250,10 +250,11 @@ bool LmdbStore::offer(Work work) {
   return true;
 }
 
+// The writer's word; fail() has the last one.
 void LmdbStore::set_refusal(const std::string& reason) {
-  if (accepting_ != reason.empty()) {
   const std::lock_guard lock(state_mutex_);
   if (dead_) return;
+  if (accepting_ != reason.empty()) {
     if (reason.empty()) {
       log::info("spool: intake resumes");
     } else {
@@ -268,9 +269,9 @@ void LmdbStore::set_refusal(const std::string& reason) {
 void LmdbStore::write_group(std::vector<Work> group) {
   std::vector<Result<Committed>> results(group.size(), Result<Committed>(dead_error()));
   std::vector<Work*> left;
-  for (size_t i = 0; i < group.size(); ++i) {
   std::string because;
   const bool takes_puts = accepting(&because);
+  for (size_t i = 0; i < group.size(); ++i) {
     if (takes_puts || group[i].batch.puts.empty() || group[i].batch.own) left.push_back(&group[i]);
     else results[i] = Error{ErrorKind::full, because};
   }
@@ -466,10 +467,12 @@ StoreStats LmdbStore::stats() const {
       if (const auto minute = books_.ages.oldest_minute(id)) oldest_minutes.emplace(id, *minute);
     }
   }
+  std::optional<lmdb::ReadTransaction> transaction;
+  if (!oldest_minutes.empty()) transaction.emplace(*environment_);
   for (DestinationBacklog& destination : stats.destinations) {
     destination.sending = leases_.sending(destination.destination);
     const auto minute = oldest_minutes.find(destination.destination);
-    if (destination.waiting > 0 && minute != oldest_minutes.end()) destination.oldest = reader_.oldest(destination.destination, minute->second);
+    if (destination.waiting > 0 && minute != oldest_minutes.end()) destination.oldest = reader_.oldest(*transaction, destination.destination, minute->second);
   }
   std::sort(stats.destinations.begin(), stats.destinations.end(),
             [](const DestinationBacklog& a, const DestinationBacklog& b) { return a.name < b.name; });

@@ -96,18 +96,16 @@ void StoreOperations::acts(std::optional<MessageId> before, uint32_t max, Done<A
 void StoreOperations::bulk(MessageId id, Done<BulkResult> done) {
   if (const auto bulk = find(id)) return done(bulk->snapshot());
   // The log's entry at `id` itself: the first one before the id that follows.
-  MessageId next = id;
-  for (size_t i = next.bytes.size(); i-- > 0 && ++next.bytes[i] == 0;) {
-  }
-  acts(next, 1, [id, done = std::move(done)](Result<ActPage> page) {
+  acts(id_after(id), 1, [id, done = std::move(done)](Result<ActPage> page) {
     if (!page) return done(page.error());
     if (page->rows.empty() || page->rows.front().id != id) return done(invalid("nothing of the id " + id.to_string() + " was begun"));
     const Act& act = page->rows.front();
     BulkResult result;
     result.id = id;
-    for (const Deed deed : {Deed::replay, Deed::reapply, Deed::cancel, Deed::release, Deed::drop}) {
-      if (to_string(deed) == act.action) result.deed = deed;
-    }
+    constexpr Deed kDeeds[] = {Deed::replay, Deed::reapply, Deed::cancel, Deed::release, Deed::drop};
+    const auto deed = std::find_if(std::begin(kDeeds), std::end(kDeeds), [&](Deed one) { return to_string(one) == act.action; });
+    if (deed == std::end(kDeeds)) return done(invalid(id.to_string() + " was no act on many: " + act.action));
+    result.deed = *deed;
     result.who = act.who;
     result.what = act.target;
     result.outcome = act.outcome;

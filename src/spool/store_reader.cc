@@ -241,12 +241,11 @@ Result<ActPage> StoreReader::acts(std::optional<MessageId> before, uint32_t max)
 }
 
 // Not by the index of what is due: what waits behind others of its key does not stand there.
-WallTime StoreReader::oldest(DestinationId to, int64_t minute) const {
+WallTime StoreReader::oldest(lmdb::Transaction& transaction, DestinationId to, int64_t minute) const {
   constexpr int kLooks = 256;  // asked for each destination whenever somebody looks at the state
   const WallTime from = wall_from_ms(minute * 60'000), end = from + Duration(60'000);
   std::string suffix;
   put_be64(suffix, to);
-  lmdb::ReadTransaction transaction(environment_);
   lmdb::Cursor cursor(transaction, tables_.deliveries);
   bool more = cursor.seek(MessageId::first_at(from).view());
   for (int looks = 0; more && looks < kLooks; ++looks, more = cursor.next()) {

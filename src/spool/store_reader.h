@@ -52,7 +52,7 @@ class StoreReader {
   Result<KeptPage> kept(const KeptQuery& query, const std::string& before, uint32_t max) const;
   Result<ActPage> acts(std::optional<MessageId> before, uint32_t max) const;
   // Of what waits for it, the oldest one, which came in this minute (Ages). Among too many of that minute: when it began.
-  WallTime oldest(DestinationId to, int64_t minute) const;
+  WallTime oldest(lmdb::Transaction& transaction, DestinationId to, int64_t minute) const;
   std::optional<WallTime> newest_message() const;
 
  private:

@@ -194,16 +194,20 @@ void StoreReader::search_waiting(Search& search, DeliveryState state) const {
     const auto stored = search.transaction.get(tables_.deliveries, delivery_key(id, to));
     if (stored && read_delivery_state(*stored) == state) ids.push_back(id);
   };
-  {
-    lmdb::Cursor due(search.transaction, tables_.due);
-    for (bool more = due.seek(prefix); more && due.key().starts_with(prefix); more = due.next()) {
-      const DueEntry entry = DueEntry::read(due.key(), due.value());
-      add(entry.message, entry.destination);
-    }
-    lmdb::Cursor members(search.transaction, tables_.members);
-    for (bool more = members.seek(prefix); more && members.key().starts_with(prefix); more = members.next()) {
-      const GroupMember member = read_member(members.key());
-      add(member.message, get_be(members.key().data(), 8));
+  for (const lmdb::Table table : {tables_.due, tables_.members}) {
+    std::string at = prefix;
+    for (bool more = true; more;) {
+      lmdb::Cursor cursor(search.transaction, table);
+      more = cursor.seek(at);
+      for (int steps = 0; more && steps < kStepsPerSnapshot; ++steps, more = cursor.next()) {
+        if (!cursor.key().starts_with(prefix)) break;
+        const DestinationId to = get_be(cursor.key().data(), 8);
+        add(table == tables_.due ? DueEntry::read(cursor.key()).message : read_member(cursor.key()).message, to);
+      }
+      more = more && cursor.key().starts_with(prefix);
+      if (!more) break;
+      at = cursor.key();  // the next one
+      search.transaction.renew();
     }
   }
   search_these(search, std::move(ids));

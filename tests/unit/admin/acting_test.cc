@@ -21,6 +21,7 @@ TEST_CASE("acts_on_many_begin_with_202_are_asked_for_and_stopped_by_their_id") {
   for (const auto& each : {std::pair{"/v1/replays", spool::Deed::replay}, std::pair{"/v1/cancels", spool::Deed::cancel},
                                    std::pair{"/v1/releases", spool::Deed::release}, std::pair{"/v1/drops", spool::Deed::drop}}) {
     const std::string path = each.first;
+    server.operations.held_replay->deed = each.second;
     CAPTURE(path);
     const Answer begun = server.ask("POST", path, kIds);
     CHECK(begun.status == 202);
@@ -32,6 +33,11 @@ TEST_CASE("acts_on_many_begin_with_202_are_asked_for_and_stopped_by_their_id") {
     CHECK(has(server.get(one), R"("deliveries":7)"));
     CHECK(server.ask("DELETE", one).status == 200);
     CHECK(server.operations.halted_by == "admin");
+    server.operations.halted_by.clear();
+    server.operations.held_replay->deed = each.second == spool::Deed::drop ? spool::Deed::replay : spool::Deed::drop;
+    CHECK(server.get(one).status == 404);
+    CHECK(server.ask("DELETE", one).status == 404);
+    CHECK(server.operations.halted_by.empty());
   }
   CHECK(server.operations.begun == 4);
   CHECK(server.ask("POST", "/v1/cancels", R"({"filter": {"status": "dead"}, "dry_run": true})").status == 200);
