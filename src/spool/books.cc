@@ -12,8 +12,6 @@ namespace {
 
 constexpr std::string_view kTotals = "totals";
 constexpr std::string_view kDamagedLines = "damaged_lines";  // in `meta`: absent as long as there are none
-// Workers whose last line is remembered over a restart, the latest ones: not by age, for a clock that jumped makes nobody old.
-constexpr size_t kClientsKept = 1'024;
 
 std::string sealed(const DestinationCounts& counts) {
   std::string payload;
@@ -84,11 +82,26 @@ bool read(std::string_view stored, Totals& totals) {
   return in.finished();
 }
 
-Result<void> forget_clients(lmdb::Environment& environment, const Tables& tables, const std::vector<std::string>& gone) {
-  if (gone.empty()) return {};
-  lmdb::WriteTransaction transaction(environment);
-  for (const std::string& client : gone) transaction.remove(tables.clients, client);
-  return transaction.commit();
+struct KnownClient {
+  ClientId id{};
+  uint64_t number = 0;
+  WallTime last{};
+};
+
+std::string_view key_of(const ClientId& id) { return {reinterpret_cast<const char*>(id.data()), id.size()}; }
+
+// The latest first.
+std::vector<KnownClient> known_clients(lmdb::Transaction& transaction, const Tables& tables) {
+  std::vector<KnownClient> known;
+  lmdb::Cursor cursor(transaction, tables.clients);
+  for (bool more = cursor.first(); more; more = cursor.next()) {
+    const auto payload = unseal(cursor.value());
+    if (!payload || payload->size() != 16 || cursor.key().size() != ClientId{}.size()) continue;  // at worst lines repeat once
+    known.push_back({{}, get_be(payload->data(), 8), wall_from_ms(static_cast<int64_t>(get_be(payload->data() + 8, 8)))});
+    std::copy(cursor.key().begin(), cursor.key().end(), known.back().id.begin());
+  }
+  std::sort(known.begin(), known.end(), [](const KnownClient& a, const KnownClient& b) { return a.last > b.last; });
+  return known;
 }
 
 }  // namespace
@@ -157,36 +170,19 @@ Result<Books> Books::read(lmdb::Transaction& transaction, const Tables& tables) 
 }
 
 Result<Books> Books::load(lmdb::Environment& environment, const Tables& tables) {
-  std::vector<std::string> gone;
   lmdb::ReadTransaction transaction(environment);
   auto read = Books::read(transaction, tables);
   if (!read) return read.error();
   Books books = std::move(*read);
-  struct Known {
-    std::string client;
-    uint64_t number;
-    WallTime last;
-  };
-  std::vector<Known> known;
-  lmdb::Cursor clients(transaction, tables.clients);
-  for (bool more = clients.first(); more; more = clients.next()) {
-    const auto payload = unseal(clients.value());
-    if (!payload || payload->size() != 16 || clients.key().size() != ClientId{}.size()) continue;  // at worst lines repeat once
-    known.push_back({std::string(clients.key()), get_be(payload->data(), 8), wall_from_ms(static_cast<int64_t>(get_be(payload->data() + 8, 8)))});
-  }
-  std::sort(known.begin(), known.end(), [](const Known& a, const Known& b) { return a.last > b.last; });
-  for (size_t i = 0; i < known.size(); ++i) {
-    if (i >= kClientsKept) {
-      gone.push_back(std::move(known[i].client));
-      continue;
-    }
-    ClientId id{};
-    std::copy(known[i].client.begin(), known[i].client.end(), id.begin());
-    books.clients[id] = known[i].number;
-  }
+  const std::vector<KnownClient> known = known_clients(transaction, tables);
+  const size_t kept = std::min(known.size(), kClientsKept);
+  for (size_t i = 0; i < kept; ++i) books.clients[known[i].id] = known[i].number;
   books.ages.load(transaction, tables);
   if (transaction.failed()) return transaction.error();
-  if (auto forgotten = forget_clients(environment, tables, gone); !forgotten) return forgotten.error();
+  if (kept == known.size()) return books;
+  lmdb::WriteTransaction change(environment);
+  for (size_t i = kept; i < known.size(); ++i) change.remove(tables.clients, key_of(known[i].id));
+  if (auto forgotten = change.commit(); !forgotten) return forgotten.error();
   return books;
 }
 
@@ -283,6 +279,16 @@ bool BooksChange::first_time(const ClientId& client, uint64_t number) {
   return true;
 }
 
+bool BooksChange::forget_clients(lmdb::WriteTransaction& transaction, const Tables& tables) {
+  if (base_.clients.size() < 2 * Books::kClientsKept) return false;
+  const auto known = known_clients(transaction, tables);
+  for (size_t i = Books::kClientsKept; i < known.size(); ++i) {
+    transaction.remove(tables.clients, key_of(known[i].id));
+    gone_clients_.push_back(known[i].id);
+  }
+  return true;
+}
+
 void BooksChange::write(lmdb::WriteTransaction& transaction, const Tables& tables, WallTime now) {
   transaction.put(tables.counts, kTotals, sealed(totals));
   if (totals.damaged_lines != base_.totals.damaged_lines) {
@@ -303,7 +309,7 @@ void BooksChange::write(lmdb::WriteTransaction& transaction, const Tables& table
     put_be64(payload, static_cast<uint64_t>(to_ms(now)));
     std::string value;
     append_sealed(value, payload);
-    transaction.put(tables.clients, {reinterpret_cast<const char*>(client.data()), client.size()}, value);
+    transaction.put(tables.clients, key_of(client), value);
   }
 }
 
@@ -312,6 +318,7 @@ void BooksChange::apply_to(Books& books) const {
   books.recount = recount;
   for (const auto& [source, counts] : sources_) books.sources[source] = counts;
   for (const auto& [id, counts] : destinations_) books.destinations[id] = counts;
+  for (const ClientId& client : gone_clients_) books.clients.erase(client);
   for (const auto& [client, number] : clients_) books.clients[client] = number;
   for (const AgeStep& step : ages_) books.ages.add(step.destination, step.minute, step.by);
 }

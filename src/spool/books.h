@@ -67,6 +67,8 @@ struct ClientHash {
 };
 
 struct Books {
+  // Workers whose last line is remembered, the latest ones: not by age, for a clock that jumped makes nobody old.
+  static constexpr size_t kClientsKept = 1'024;
   Totals totals;
   std::unordered_map<DestinationId, DestinationCounts> destinations;
   SourceBooks sources;
@@ -104,6 +106,8 @@ class BooksChange {
   BooksReport report(lmdb::Transaction& transaction, const Tables& tables) const;
   // True once per number of a client: false for lines that were committed before.
   bool first_time(const ClientId& client, uint64_t number);
+  // Of twice as many as are kept those beyond; false: there are not so many.
+  bool forget_clients(lmdb::WriteTransaction& transaction, const Tables& tables);
   void write(lmdb::WriteTransaction& transaction, const Tables& tables, WallTime now);
   void apply_to(Books& books) const;  // after the commit
 
@@ -119,6 +123,7 @@ class BooksChange {
   std::unordered_map<DestinationId, DestinationCounts> destinations_;
   SourceBooks sources_;
   std::unordered_map<ClientId, uint64_t, ClientHash> clients_;
+  std::vector<ClientId> gone_clients_;
   std::vector<AgeStep> ages_;
 };
 

@@ -610,6 +610,8 @@ uint32_t Change::prune_claims(uint32_t max) {
   return gone;
 }
 
+void Change::prune_clients() { changed_ = books_.forget_clients(transaction_, tables_) || changed_; }
+
 Result<void> Change::commit() {
   if (!changed_ && !failed()) {
     committed_ = true;

@@ -67,6 +67,7 @@ class Change final : private GroupStore {
   uint32_t prune_journal(WallTime older_than, uint32_t max, uint64_t& lines);
   uint32_t prune_failed(WallTime older_than, uint32_t max);  // how many went
   uint32_t prune_claims(uint32_t max);                       // that have ended; how many went
+  void prune_clients();                                      // that are too many
   uint32_t prune_acts(WallTime older_than, uint32_t max);    // how many went
   // Damaged records that would have gone by now had they been whole, and the oldest beyond StoreOptions::kMaxDamaged; how many.
   uint32_t prune_damaged(WallTime messages, WallTime history, uint32_t max);

@@ -20,9 +20,10 @@ void Retention::stop() {
 }
 
 void Retention::step() {
-  const auto held = std::chrono::ceil<Duration>(held_until_ - clock_.monotonic());
-  if (held.count() > 0 && store_.accepting()) return timer_.start(std::min(held, kEvery));
-  const WallTime now = std::min(clock_.wall(), system_.wall());
+  const auto left = std::chrono::ceil<Duration>(held_until_ - clock_.monotonic());
+  const bool held = left.count() > 0;
+  if (held && store_.accepting()) return timer_.start(std::min(left, kEvery));
+  const WallTime now = held ? WallTime{} : std::min(clock_.wall(), system_.wall());
   store_.prune(now - messages_, now - history_, kStep,
                [this, guard = std::weak_ptr(alive_), &to = loop_](Result<Pruned> gone) {
                  to.post([this, guard, gone = std::move(gone)] {

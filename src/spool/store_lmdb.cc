@@ -252,18 +252,18 @@ bool LmdbStore::offer(Work work) {
 
 // The writer's word; fail() has the last one.
 void LmdbStore::set_refusal(const std::string& reason) {
-  const std::lock_guard lock(state_mutex_);
-  if (dead_) return;
-  if (accepting_ != reason.empty()) {
-    if (reason.empty()) {
-      log::info("spool: intake resumes");
-    } else {
-      log::alert("spool: intake is refused: {}", reason);
-    }
+  bool other = false;
+  {
+    const std::lock_guard lock(state_mutex_);
+    if (dead_) return;
+    other = accepting_ != reason.empty();
+    refusal_ = reason;
+    disk_used_ = space_.part();
+    accepting_ = reason.empty();
   }
-  refusal_ = reason;
-  disk_used_ = space_.part();
-  accepting_ = reason.empty();
+  if (!other) return;
+  if (reason.empty()) log::info("spool: intake resumes");
+  else log::alert("spool: intake is refused: {}", reason);
 }
 
 void LmdbStore::write_group(std::vector<Work> group) {
@@ -497,6 +497,7 @@ void LmdbStore::prune(WallTime messages, WallTime history, uint32_t max, Done<Pr
     const uint32_t blocks = change.prune_journal(full ? WallTime::max() : history, block_step, gone->lines);
     const uint32_t failed = change.prune_failed(clock_.wall() - StoreOptions::kFailedKept, kFailedStep);
     const uint32_t claims = change.prune_claims(kClaimStep);
+    change.prune_clients();
     const uint32_t acts = change.prune_acts(history, max);
     const uint32_t damaged = change.prune_damaged(messages, history, max);
     gone->claims = claims;

@@ -9,6 +9,7 @@
 #include <set>
 #include <thread>
 
+#include "spool/books.h"
 #include "spool/space_watch.h"
 #include "tests/store/lmdb_files.h"
 
@@ -426,6 +427,32 @@ TEST_CASE("a_write_without_room_that_no_number_shows_refuses_intake_for_a_while"
   space.refuse("no room");  // the number shows it: it also shows when there is room again
   used = 0.5;
   CHECK(space.refusal(true).empty());
+}
+
+TEST_CASE("of_workers_that_come_and_go_only_the_latest_are_remembered") {
+  ManualClock clock;
+  Folder folder;
+  Maker maker(clock);
+  auto store = open(folder, clock);
+  const auto of_clients = [](uint64_t from, uint64_t count) {
+    Batch batch;
+    for (uint64_t i = from; i < from + count; ++i) {
+      EventBatch& events = batch.events.emplace_back();
+      std::memcpy(events.client.data(), &i, sizeof i);
+      events.number = 1;
+    }
+    return batch;
+  };
+  REQUIRE(commit(*store, of_clients(1, Books::kClientsKept)).ok());
+  clock.advance(Duration(1'000));
+  REQUIRE(commit(*store, of_clients(1 + Books::kClientsKept, Books::kClientsKept)).ok());
+  prune(*store, WallTime{}, WallTime{});
+  Batch repeated = of_clients(2 * Books::kClientsKept, 1);
+  repeated.events[0].lines.add(maker.event(wire::Outcome::forwarded));
+  REQUIRE(commit(*store, repeated).ok());
+  CHECK(store->stats().events == 0);
+  store.reset();
+  CHECK(entries(folder, "clients") == Books::kClientsKept);
 }
 
 TEST_CASE("lines_of_the_books_leave_room_for_settlements_and_go_oldest_first_when_the_map_is_full") {
