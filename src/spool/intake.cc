@@ -58,6 +58,7 @@ bool Intake::Impl::on_frame(Connection& connection, const wire::Frame& frame) {
     return true;
   }
   if (!connection.greeted) return false;
+  if (frame.type != FrameType::events && frame.type != FrameType::counters) connection.asked_at = loop.now();
   switch (frame.type) {
     case FrameType::put: return on_put(connection, frame);
     case FrameType::claim: return on_claim(connection, frame);
@@ -127,6 +128,7 @@ void Intake::Impl::end_turn() {
   std::vector<uint64_t> stuck;
   for (auto& [number, connection] : connections) {
     connection->stream.flush();
+    if (std::exchange(connection->lines_came, false)) let_rest(*connection);
     if (connection->stream.unsent() > kMaxUnsent) stuck.push_back(number);
   }
   for (const uint64_t number : stuck) {
@@ -171,16 +173,29 @@ void Intake::Impl::committed(const std::vector<Asked>& who, std::vector<NewMessa
   }
 }
 
+namespace {
+
+void unique(std::vector<DestinationId>& ids) {
+  std::sort(ids.begin(), ids.end());
+  ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
+}
+
+}  // namespace
+
+// A scan for each commit would cost as much as the commit: what is due later is looked for with the next tick.
 void Intake::Impl::hand_over(std::vector<NewMessage>& stored, const Committed& result) {
   std::vector<Leased> leased;
   std::vector<DestinationId> wake;
+  const WallTime soon = clock.wall() + kSoon;
   for (size_t i = 0; i < stored.size(); ++i) {
     if (result.duplicate[i] || result.failed[i] || result.claimed[i]) continue;
     for (Delivery& delivery : stored[i].deliveries) {
       if (delivery.state == DeliveryState::sending) leased.push_back({std::move(delivery), stored[i].message});
-      else if (is_waiting(delivery.state)) wake.push_back(delivery.destination);
+      else if (is_waiting(delivery.state)) (delivery.due <= soon ? wake : wake_later).push_back(delivery.destination);
     }
   }
+  unique(wake);
+  unique(wake_later);
   if (!leased.empty()) hooks.stored(std::move(leased));
   if (!wake.empty()) hooks.wake(std::move(wake));
 }
@@ -206,6 +221,7 @@ void Intake::Impl::tell_state() {
   for (auto& [number, one] : lines) one.failed = false;  // go again at the turn's end
   holds.expire(loop.now());
   if (loop.now() >= states_again) tell_states();
+  if (!wake_later.empty()) hooks.wake(std::exchange(wake_later, {}));
   state_timer.start(kStateEvery);
 }
 

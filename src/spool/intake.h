@@ -34,9 +34,12 @@ class Intake {
   static constexpr size_t kMaxUnsent = size_t{16} << 20;  // answers a worker does not read: it is stuck, or no worker
   static constexpr size_t kMaxLineBytes = size_t{64} << 20;  // of lines that wait, per connection
   static constexpr size_t kLinesAtOnce = size_t{4} << 20;    // of them in one batch
+  static constexpr Duration kLinesRest{4};     // a worker that sends nothing but lines is read so often, not woken for by each turn of it
+  static constexpr Duration kAskedLately{100}; // one that asked since then waits for answers: its next question is read at once
   static constexpr Duration kLease{600'000};
   static constexpr Duration kStatesEvery{5'000};
   static constexpr Duration kStateEvery{100};  // how soon workers hear that intake is refused, and lines are tried again
+  static constexpr Duration kSoon{500};        // what is due later than this can wait that long to be looked for
 
   // `random`: for the jitter of first attempts; null: the system's.
   Intake(event::Loop& loop, Store& store, const Clock& clock, IntakeHooks hooks, Random* random = nullptr);

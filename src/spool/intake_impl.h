@@ -55,6 +55,9 @@ struct Intake::Impl {
     Impl& owner;
     uint64_t number;
     bool greeted = false;
+    bool lines_came = false;  // in this turn
+    bool rests = false;       // not read before the end of kLinesRest
+    MonotonicTime asked_at{};
     wire::Hello peer;
     wire::FrameStream stream;
   };
@@ -66,6 +69,7 @@ struct Intake::Impl {
         hooks(std::move(the_hooks)),
         random(the_random != nullptr ? *the_random : system_random),
         state_timer(loop, [this] { tell_state(); }),
+        rest_timer(loop, [this] { read_resting(); }),
         turn_end(loop, [this] { end_turn(); }) {
     state_timer.start(kStateEvery);
   }
@@ -90,6 +94,8 @@ struct Intake::Impl {
   void take_lines(Connection& connection, wire::Events events);
   void commit_lines(uint64_t number, Lines& lines);
   void lines_committed(uint64_t number, bool ok);
+  void let_rest(Connection& connection);
+  void read_resting();
   void drop(uint64_t number);
   void answer(const Asked& asked, const wire::PutResult& result);
   void answer(const Asked& asked, const wire::ClaimResult& result);
@@ -113,13 +119,14 @@ struct Intake::Impl {
   std::vector<NewMessage> puts;  // of this turn
   std::vector<Asked> asked;
   std::vector<Lookup> lookups;   // of this turn
+  std::vector<DestinationId> wake_later;  // with the next tick
   std::unordered_map<uint64_t, Lines> lines;  // by connection
   ClaimHolds holds;
   wire::State told;
   wire::DestinationStates states;
   MonotonicTime states_again{};
   bool lines_wait = false;  // the store does not take them: said once
-  event::Timer state_timer;
+  event::Timer state_timer, rest_timer;
   event::Loop::TurnEnd turn_end;
   // Outlives the intake in callbacks of the store.
   std::shared_ptr<bool> alive = std::make_shared<bool>(true);

@@ -7,6 +7,8 @@
 namespace belay::spool {
 
 void Intake::Impl::take_lines(Connection& connection, wire::Events events) {
+  connection.lines_came = true;
+  if (!events.confirmed.empty()) connection.asked_at = loop.now();
   Lines& into = lines[connection.number];
   into.client = connection.peer.client;
   if (into.ignoring) return;
@@ -20,6 +22,26 @@ void Intake::Impl::take_lines(Connection& connection, wire::Events events) {
   for (const wire::Confirmed& one : events.confirmed) holds.hold_free(one.claims, one.id, connection.number);
   into.bytes += bytes;
   into.waiting.push_back(std::move(events));
+}
+
+// A worker that forwards writes its lines at the end of every turn, thousands of times a second, and waits for no answer: they
+// stay in the socket for a while, so that it costs one wake-up to read many.
+void Intake::Impl::let_rest(Connection& connection) {
+  connection.rests = loop.now() - connection.asked_at >= kAskedLately;
+  connection.stream.want_frames(!connection.rests);
+  if (connection.rests && !rest_timer.running()) rest_timer.start(kLinesRest);
+}
+
+void Intake::Impl::read_resting() {
+  std::vector<uint64_t> resting;
+  for (const auto& [number, connection] : connections) {
+    if (std::exchange(connection->rests, false)) resting.push_back(number);
+  }
+  for (const uint64_t number : resting) {
+    if (Connection* const connection = find(number)) connection->stream.read_now();
+    // Gone, if that was its end. One that goes on to send lines rests again at the end of the turn.
+    if (Connection* const connection = find(number); connection != nullptr && !connection->lines_came) connection->stream.want_frames(true);
+  }
 }
 
 // The first ones of a connection in one batch; the numbers stay with their lines.

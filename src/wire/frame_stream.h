@@ -36,6 +36,9 @@ class FrameStream final : private event::StreamHandler {
   size_t unsent() const { return out_.size() - sent_; }
   void flush();
   bool open() const { return open_; }
+  // Stops and starts to be woken by frames. read_now() takes those that came meanwhile; on_ended() may follow.
+  void want_frames(bool on) { stream_.want_read(on); }
+  void read_now() { on_readable(); }
 
  private:
   void on_readable() override;
