@@ -46,13 +46,17 @@ bool CommitQueue::offer(Work work) {
 
 std::vector<Work> CommitQueue::take(Duration idle) {
   std::unique_lock lock(mutex_);
-  const Time give_up = std::chrono::steady_clock::now() + idle;
+  Time now = std::chrono::steady_clock::now();
+  const Time give_up = now + idle;
+  const Time not_before = now + std::min<std::chrono::microseconds>(StoreOptions::kPaceMax, last_changes_ * StoreOptions::kPacePerPut);
+  last_changes_ = 0;
   while (!stopping_) {
-    const Time now = std::chrono::steady_clock::now();
-    if (take_at_ <= now || give_up <= now) break;
-    wake_.wait_until(lock, std::min(take_at_, give_up));
+    const Time at = std::max(take_at_, not_before);
+    if (at <= now || give_up <= now) break;
+    wake_.wait_until(lock, std::min(at, give_up));
+    now = std::chrono::steady_clock::now();
   }
-  if (!stopping_ && take_at_ > std::chrono::steady_clock::now()) return {};
+  if (!stopping_ && take_at_ > now) return {};
   return take_group();
 }
 
@@ -66,6 +70,7 @@ std::vector<Work> CommitQueue::take_group() {
   size_t bytes = 0;
   while (!waiting_.empty() && group.size() < StoreOptions::kMaxGroup && bytes < StoreOptions::kMaxGroupBytes) {
     bytes += waiting_.front().bytes;
+    last_changes_ += waiting_.front().batch.puts.size() + waiting_.front().batch.settlements.size();
     group.push_back(std::move(waiting_.front()));
     waiting_.pop_front();
   }

@@ -27,7 +27,8 @@ class CommitQueue {
  public:
   // False: too much waits.
   bool offer(Work work);
-  // Waits for work and takes a group of it; empty after stop() when nothing is left, or when `idle` passed.
+  // Waits for work, and after a group of many puts for company, and takes a group of it; empty after stop() when nothing is left,
+  // or when `idle` passed.
   std::vector<Work> take(Duration idle);
   std::vector<Work> take_now();  // waits for nothing
   void stop();
@@ -42,6 +43,7 @@ class CommitQueue {
   std::deque<Work> waiting_;
   size_t bytes_ = 0;
   Time take_at_ = Time::max();  // when the most impatient work wants to go
+  size_t last_changes_ = 0;     // puts and settlements of the last group
   bool stopping_ = false;
 };
 
