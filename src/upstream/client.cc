@@ -109,6 +109,16 @@ void Client::Impl::send_on(CallState& call, Connection& connection) {
   fail_later(call, sent.error().kind == ErrorKind::refused ? Outcome::refused : Outcome::no_credential, sent.error().message);
 }
 
+void Client::Impl::gathered(Connection& connection) {
+  to_write.push_back(&connection);
+  if (!turn_end) turn_end.emplace(loop, [this] { write_gathered(); });
+}
+
+void Client::Impl::write_gathered() {
+  for (Connection* connection : to_write) connection->write_now();
+  to_write.clear();
+}
+
 void Client::Impl::answered(Connection& connection) {
   CallState& call = *std::exchange(connection.call, nullptr);
   call.connection = nullptr;  // the call may be destroyed inside `done`: it must not take the connection with it
@@ -233,6 +243,7 @@ void Client::Impl::forget(CallState& call) {
 
 void Client::Impl::remove(Connection& connection) {
   Pool& pool = connection.pool;
+  if (connection.to_write()) std::erase(to_write, &connection);
   pool.remove(connection);
   drop_if_unused(pool);
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -53,6 +54,8 @@ struct Client::Impl final : ConnectionOwner {
   void opened(Connection& connection) override;
   void answered(Connection& connection) override;
   void ended(Connection& connection, Outcome why, std::string error) override;
+  void gathered(Connection& connection) override;
+  void write_gathered();
   char* read_buffer() override { return buffer.get(); }
 
   event::Loop& loop;
@@ -63,6 +66,10 @@ struct Client::Impl final : ConnectionOwner {
   std::unordered_map<const Destination*, std::unique_ptr<Pool>> pools;
   static constexpr size_t kSweepAt = 64;
   size_t sweep_at = kSweepAt;       // pools
+  std::vector<Connection*> to_write;  // at the end of the turn
+  // Requests of a turn leave together: a backend is woken once for all of them. Made with the first one, so that this hook runs
+  // after those of the owners, who send in theirs.
+  std::optional<event::Loop::TurnEnd> turn_end;
   CallState* first_call = nullptr;  // all that are under way
   size_t calls = 0;
   bool telling = false;             // tell_failed() is posted

@@ -44,7 +44,8 @@ Result<void> Connection::send(const Outbound& request, MonotonicTime deadline) {
   phase_ = Phase::active;
   deadline_.set(deadline);
   reader_.start(request.method);
-  write_more();
+  to_write_ = true;
+  owner_.gathered(*this);
   return {};
 }
 
@@ -109,7 +110,7 @@ void Connection::peer_closed(bool cleanly) {
 
 void Connection::on_writable() {
   if (phase_ == Phase::opening) return owner_.opened(*this);
-  if (phase_ == Phase::active) write_more();
+  if (phase_ == Phase::active && !to_write_) write_more();
 }
 
 void Connection::on_open_failed(const Error& reason) {

@@ -22,6 +22,8 @@ class ConnectionOwner {
   virtual void answered(Connection& connection) = 0;  // connection.reader() holds the answer, or its head when !complete()
   // Nothing more will happen on it: the owner destroys it. Idle connections end with Outcome::reset or timeout.
   virtual void ended(Connection& connection, Outcome why, std::string error) = 0;
+  // Has a request to write: wants write_now() at the end of this turn.
+  virtual void gathered(Connection& connection) = 0;
   // Room for one read, shared by all connections of the loop: what an answer does not finish with is copied out of it.
   virtual char* read_buffer() = 0;
   static constexpr size_t kReadBuffer = 64 << 10;
@@ -35,8 +37,14 @@ class Connection final : public event::StreamHandler {
   Connection(event::Loop& loop, event::DeadlineList& deadlines, ConnectionOwner& owner, Pool& pool, size_t url,
              const event::SocketAddress& to, const ClientLimits& limits);
 
-  // Writes the request at once. An error when its head must not be sent (see append_head); then nothing was written.
+  // Takes the request, which is written at the end of the turn. An error when its head must not be sent (see append_head); then
+  // nothing of it will be.
   Result<void> send(const Outbound& request, MonotonicTime deadline);
+  void write_now() {
+    to_write_ = false;
+    write_more();
+  }
+  bool to_write() const { return to_write_; }
   // After answered(): true when the next request may go out on it.
   bool reusable() const;
   void wait_in_pool(Duration idle_timeout);
@@ -75,6 +83,7 @@ class Connection final : public event::StreamHandler {
   uint32_t exchanges_ = 0;
   Phase phase_ = Phase::opening;
   bool write_failed_ = false;
+  bool to_write_ = false;      // gathered() was told
   bool failed_here_ = false;
   event::Stream stream_;       // last: it must go first
 };
