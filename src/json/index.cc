@@ -77,19 +77,22 @@ class Tokens {
 
 }  // namespace
 
+// Entries are written through a pointer to 32-bit words: what the loop counts with is wider, so that the compiler may keep it in
+// registers, and what is rare stands in functions of its own.
 class Indexer {
  public:
   Indexer(Document& document, const Limits& limits, const uint32_t* tokens, uint32_t count)
       : document_(document), limits_(limits), text_(document.text_), tokens_(tokens), max_values_(limits.values), count_(count) {
     document_.entries_ = std::make_unique_for_overwrite<Document::Entry[]>(std::min(count, limits.values));
     entries_ = document_.entries_.get();
+    open_.resize(std::min<size_t>(limits.depth, count));
     const void* escape = memchr(text_.data(), '\\', text_.size());
     next_escape_ = escape == nullptr ? std::string_view::npos : offset_of(escape);
   }
 
   Result<void> run() {
     const bool good = values();
-    document_.entry_count_ = used_;
+    document_.entry_count_ = used();
     if (!good) return error_;
     if (at_ < count_) return not_json("something after the value", tokens_[at_]);
     if (names_ > 0 && !enter_names()) return error_;
@@ -109,26 +112,31 @@ class Indexer {
   size_t here() const { return at_ < count_ ? tokens_[at_] : text_.size(); }
   // Where the following token starts: everything between is this token and white space.
   size_t after() const { return at_ + 1 < count_ ? tokens_[at_ + 1] : text_.size(); }
-  bool fail(std::string_view what, size_t offset) {
+  [[gnu::noinline]] bool fail(std::string_view what, size_t offset) {
     error_ = not_json(std::string(what), offset);
     return false;
   }
 
-  Entry* add(size_t begin) {
-    if (used_ == max_values_) {
-      error_ = Error{ErrorKind::full, "more than " + std::to_string(limits_.values) + " values"};
+  [[gnu::noinline]] bool too_large(std::string&& what) {
+    error_ = Error{ErrorKind::full, std::move(what)};
+    return false;
+  }
+
+  [[gnu::always_inline]] Entry* add(size_t begin) {
+    if (used_ == max_values_) [[unlikely]] {
+      too_large("more than " + std::to_string(limits_.values) + " values");
       return nullptr;
     }
     Entry* entry = &entries_[used_++];
     entry->begin = static_cast<uint32_t>(begin);
     return entry;
   }
-  uint32_t used() const { return used_; }
+  uint32_t used() const { return static_cast<uint32_t>(used_); }
 
   // The whole text: one turn of the loop is one value with what leads to it and what closes behind it.
   bool values() {
     for (;;) {
-      if (!open_.empty() && open_.back().object && !name()) return false;
+      if (depth_ != 0 && open_[depth_ - 1].object && !name()) return false;
       const char first = token();
       if (first == '{' || first == '[') {
         if (!open(first == '{')) return false;
@@ -144,21 +152,17 @@ class Indexer {
   }
 
   bool open(bool object) {
-    if (open_.size() == limits_.depth) {
-      error_ = Error{ErrorKind::full, "nested deeper than " + std::to_string(limits_.depth)};
-      return false;
-    }
+    if (depth_ == open_.size()) [[unlikely]] return too_large("nested deeper than " + std::to_string(limits_.depth));
     Entry* entry = add(here());
     if (entry == nullptr) return false;
     entry->info = static_cast<uint32_t>(object ? Type::object : Type::array);
-    open_.push_back({used() - 1, 0, object});
+    open_[depth_++] = {used() - 1, 0, object};
     ++at_;
     return true;
   }
 
   void close() {
-    const Open done = open_.back();
-    open_.pop_back();
+    const Open done = open_[--depth_];
     Entry& entry = entries_[done.ref];
     entry.end = tokens_[at_] + 1;
     entry.next = used();
@@ -169,11 +173,11 @@ class Indexer {
   // Commas and closing brackets behind a complete value, up to where the next one must begin.
   bool behind_value(bool& more) {
     for (;;) {
-      if (open_.empty()) {
+      if (depth_ == 0) {
         more = false;
         return true;
       }
-      Open& parent = open_.back();
+      Open& parent = open_[depth_ - 1];
       ++parent.children;
       const char c = token();
       if (c == ',') {
@@ -188,16 +192,20 @@ class Indexer {
     }
   }
 
-  bool name() {
+  [[gnu::noinline]] uint64_t hash_escaped() const {
+    std::string scratch;
+    const std::string_view decoded = document_.string(used() - 1, scratch);
+    return hash_name(decoded, seed_, decoded.size());
+  }
+
+  [[gnu::always_inline]] bool name() {
     if (token() != '"') return fail("expected a member name in quotes", here());
     Entry* entry = add(here());
     if (entry == nullptr || !string(*entry)) return false;
-    entry->next = open_.back().ref;
+    entry->next = open_[depth_ - 1].ref;
     uint64_t hash = 0;
     if ((entry->info & Document::kEscaped) != 0) {
-      std::string scratch;
-      const std::string_view decoded = document_.string(used() - 1, scratch);
-      hash = hash_name(decoded, seed_, decoded.size());
+      hash = hash_escaped();
     } else {
       const size_t begin = entry->begin + size_t{1};
       hash = hash_name({text_.data() + begin, entry->end - begin - 1}, seed_, text_.size() - begin);
@@ -210,7 +218,7 @@ class Indexer {
     return true;
   }
 
-  bool scalar(char first) {
+  [[gnu::always_inline]] bool scalar(char first) {
     // Each entry stands for a token, which is what bounds their number.
     if (at_ >= count_) return fail("expected a value, the text ends", here());
     Entry* entry = add(here());
@@ -268,7 +276,7 @@ class Indexer {
     return true;
   }
 
-  bool string(Entry& entry) {
+  [[gnu::always_inline]] bool string(Entry& entry) {
     size_t last = after() - 1;
     while (last > entry.begin && is_space(text_[last])) --last;
     if (last == entry.begin || text_[last] != '"') return fail("malformed string", entry.begin);
@@ -279,7 +287,7 @@ class Indexer {
     return escapes(last);
   }
 
-  bool escapes(size_t last) {
+  [[gnu::noinline]] bool escapes(size_t last) {
     while (next_escape_ < last) {
       const auto letter = static_cast<uint8_t>(text_[next_escape_ + 1]);
       const size_t length = letter == 'u' ? unicode_escape(next_escape_, last) : kShortEscape[letter] ? 2 : 0;
@@ -314,7 +322,7 @@ class Indexer {
   }
 
   bool enter_names() {
-    const uint32_t slots = std::bit_ceil(names_ * 2 + 1);
+    const auto slots = static_cast<uint32_t>(std::bit_ceil(names_ * 2 + 1));
     document_.slot_mask_ = slots - 1;
     document_.slots_ = std::make_unique_for_overwrite<Ref[]>(slots);
     std::fill_n(document_.slots_.get(), slots, kNone);
@@ -347,14 +355,15 @@ class Indexer {
   const HashSeed seed_ = hash_seed();
   const uint32_t* tokens_;
   Entry* entries_ = nullptr;
-  uint32_t used_ = 0;
-  uint32_t max_values_;
-  uint32_t count_;
-  uint32_t at_ = 0;
-  uint32_t names_ = 0;
+  size_t used_ = 0;
+  size_t max_values_;
+  size_t count_;
+  size_t at_ = 0;
   size_t next_escape_;
-  std::vector<Open> open_;
+  std::vector<Open> open_;  // as deep as may be; the first depth_ are open
+  size_t depth_ = 0;
   Error error_;
+  size_t names_ = 0;  // not beside at_: the two would be counted as one vector, and at_ is read at once
 };
 
 Result<std::unique_ptr<const Document>> Document::parse(std::string_view text, const Limits& limits) {
