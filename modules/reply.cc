@@ -25,42 +25,57 @@ static bool is_stored(const pipeline::Exchange& exchange, std::string_view field
 
 wire::StoredRequest received_request(const pipeline::Exchange& exchange) {
   wire::StoredRequest request;
+  fill(request, exchange);
+  return request;
+}
+
+void fill(wire::StoredRequest& request, const pipeline::Exchange& exchange) {
   request.method = exchange.request.method;
   request.target = exchange.request.target;
   request.path_rest = exchange.path_rest;
-  request.fields.reserve(exchange.request.fields.size());
+  request.path.clear();
+  request.fields.resize(exchange.request.fields.size());
+  size_t stored = 0;
   for (const http::Field& field : exchange.request.fields) {
-    if (is_stored(exchange, field.name)) request.fields.emplace_back(field.name, field.value);
+    if (!is_stored(exchange, field.name)) continue;
+    auto& [name, value] = request.fields[stored++];
+    name = field.name;
+    value = field.value;
   }
+  request.fields.resize(stored);
   request.forwarded_for = exchange.client.forwarded_for;
   request.tls = exchange.client.tls;
   request.body = exchange.body;
   request.has_body = exchange.request.framing != http::Framing::none;
-  return request;
+  request.received_body = false;
 }
 
 wire::Event event_of(const pipeline::Exchange& exchange) {
   wire::Event event;
+  fill(event, exchange);
+  return event;
+}
+
+void fill(wire::Event& event, const pipeline::Exchange& exchange) {
   event.id = exchange.id;
   event.received = exchange.received;
   event.outcome = exchange.outcome;
   event.status = static_cast<uint16_t>(exchange.reply.status);
-  if (exchange.source != nullptr) {
-    event.source = exchange.source->name;
-    event.trust = exchange.source->trust;
-  }
+  event.trust = exchange.source != nullptr ? exchange.source->trust : wire::Trust::unknown;
+  if (exchange.source != nullptr) event.source = exchange.source->name;
+  else event.source.clear();
   event.destination = exchange.destination;
   event.reason = exchange.reason;
   event.type = exchange.event.type;
   event.event_id = exchange.event.id;
   event.resource = exchange.event.resource;
-  event.client = exchange.client.text();
+  if (exchange.client.unix_socket || exchange.client.cached_text.empty()) event.client = exchange.client.text();
+  else event.client = exchange.client.cached_text;
   event.method = exchange.request.method;
   event.path = exchange.request.path;
   event.body_bytes = static_cast<uint32_t>(exchange.body.size());
   event.duration_us = static_cast<uint32_t>((exchange.services.clock.monotonic() - exchange.started).count());
   event.backend_us = exchange.backend_us;
-  return event;
 }
 
 }  // namespace belay::modules

@@ -118,23 +118,25 @@ void add_deliveries(wire::Put& put, const Exchange& exchange, size_t skip) {
   }
 }
 
-wire::Put put_of(const Exchange& exchange, size_t skip, const Tried& tried) {
-  wire::Put put;
-  put.request = received_request(exchange);
+// `put` may be one that is used again: everything in it is set.
+void fill_put(wire::Put& put, const Exchange& exchange, size_t skip, const Tried& tried) {
+  fill(put.request, exchange);
+  put.shapes.clear();
+  put.deliveries.clear();
   add_deliveries(put, exchange, skip);
-  put.event = event_of(exchange);
+  fill(put.event, exchange);
   put.event.outcome = Outcome::spooled;
   put.event.destination = put.deliveries.front().destination;
   if (exchange.reply.status == 0)
     put.event.status =
         static_cast<uint16_t>(exchange.source->reply_status != 0 ? exchange.source->reply_status : kStoredStatus);
   // A backend that has refused the webhook may be asked again: its sender's retry is no duplicate.
+  put.claims.clear();
   if (exchange.reply.status == 0 || exchange.reply.status / 100 == 2) put.claims = exchange.claims();
   put.first_attempt_failed = tried.failed;
   put.attempt_status = tried.status;
   put.attempt_error = tried.error;
   put.delay_ms = std::clamp<int64_t>(tried.retry_after.count(), 0, upstream::Destination::kMaxRetryAfter.count());
-  return put;
 }
 
 pipeline::Trace::Send send_of(Exchange& exchange, const pipeline::Selected& route, const std::shared_ptr<const upstream::Destination>& to,
@@ -205,7 +207,7 @@ Verdict Deliver::show(Exchange& exchange, bool at_once) {
       exchange.trace->sends.push_back(send_of(exchange, route, to, at_once && first));
     }
   }
-  if (exchange.trace->wants_put) exchange.trace->put = put_of(exchange, 0, {});
+  if (exchange.trace->wants_put) fill_put(exchange.trace->put.emplace(), exchange, 0, {});
   answer_for_backend(exchange, kStoredStatus, Outcome::spooled, {});
   if (at_once) exchange.outcome = Outcome::forwarded;
   return Verdict::reply;
@@ -308,13 +310,15 @@ bool Deliver::store(Exchange& exchange, size_t skip, const Tried& tried) {
     answer_unavailable(exchange, spool == nullptr ? "there is no spool" : "the spool is away");
     return false;
   }
-  const wire::Put put = put_of(exchange, skip, tried);
+  static thread_local wire::Put put;  // its texts keep their room: dozens of allocations for each webhook
+  fill_put(put, exchange, skip, tried);
   spool->put(put, [resume = exchange.park()](const Result<wire::PutResult>& result) {
     if (Exchange* waiting = resume.exchange()) {
       settle_store(*waiting, result);
       resume();
     }
   });
+  if (put.request.body.capacity() > Exchange::kKeep) std::string().swap(put.request.body);
   return true;
 }
 

@@ -117,15 +117,17 @@ class Log final : public pipeline::Handler {
 
  private:
   // The keys of a webhook are taken when its backend said 2xx, with the line that says so.
-  static void record(pipeline::Exchange& exchange) {
+  void record(pipeline::Exchange& exchange) const {
     const bool taken = exchange.outcome == wire::Outcome::forwarded && exchange.reply.status >= 200 && exchange.reply.status < 300;
-    exchange.services.spool->record(event_of(exchange), taken ? exchange.claims() : std::vector<wire::Claim>());
+    fill(event_, exchange);
+    exchange.services.spool->record(event_, taken ? exchange.claims() : std::vector<wire::Claim>());
     if (taken) exchange.claim_hold.confirmed();
   }
 
   // A worker's own: one thread.
   mutable LineWriter lines_;
   mutable LineClock clock_;
+  mutable wire::Event event_;
 };
 
 std::unique_ptr<pipeline::Handler> build(const conf::Node&, pipeline::BuildContext& context) {

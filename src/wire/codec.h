@@ -4,7 +4,9 @@
 #pragma once
 
 #include <algorithm>
+#include <bit>
 #include <cstdint>
+#include <cstring>
 #include <string>
 #include <string_view>
 
@@ -12,6 +14,8 @@
 #include "base/id.h"
 
 namespace belay::wire {
+
+static_assert(std::endian::native == std::endian::little);
 
 class Reader {
  public:
@@ -48,12 +52,33 @@ class Reader {
  private:
   uint64_t integer(size_t bytes) {
     const std::string_view raw = take(bytes);
-    return raw.size() == bytes ? get_be(raw.data(), bytes) : 0;
+    if (raw.size() != bytes) return 0;
+    if (bytes != sizeof(uint64_t)) return get_be(raw.data(), bytes);
+    uint64_t value = 0;
+    std::memcpy(&value, raw.data(), sizeof value);
+    return __builtin_bswap64(value);
   }
 
   std::string_view rest_;
   bool failed_ = false;
 };
+
+// Big-endian, in place; what follows.
+inline char* store_be16(char* at, uint16_t v) {
+  v = __builtin_bswap16(v);
+  std::memcpy(at, &v, sizeof v);
+  return at + sizeof v;
+}
+inline char* store_be32(char* at, uint32_t v) {
+  v = __builtin_bswap32(v);
+  std::memcpy(at, &v, sizeof v);
+  return at + sizeof v;
+}
+inline char* store_be64(char* at, uint64_t v) {
+  v = __builtin_bswap64(v);
+  std::memcpy(at, &v, sizeof v);
+  return at + sizeof v;
+}
 
 inline void put_u8(std::string& out, uint8_t value) { out.push_back(static_cast<char>(value)); }
 

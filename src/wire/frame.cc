@@ -4,6 +4,7 @@
 
 #include "base/bytes.h"
 #include "base/crc32c.h"
+#include "wire/codec.h"
 
 namespace belay::wire {
 
@@ -11,10 +12,6 @@ namespace {
 
 constexpr std::string_view kMagic = "BLY";
 constexpr size_t kChecked = 16;  // of the head; the checksum itself follows
-
-void store_be32(char* at, uint32_t value) {
-  for (int i = 0; i < 4; ++i) at[i] = static_cast<char>(value >> (24 - 8 * i));
-}
 
 Error broken(std::string_view what) { return {ErrorKind::corrupt, "wire: " + std::string(what)}; }
 

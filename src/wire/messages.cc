@@ -1,6 +1,7 @@
 #include "wire/messages.h"
 
 #include <algorithm>
+#include <array>
 
 #include "base/check.h"
 #include "wire/codec.h"
@@ -66,24 +67,29 @@ std::string_view to_string(Outcome outcome) {
 
 // A line: length (2), then fixed parts, then nine texts, then what was added later: trust (1). kMaxText keeps the whole below 64 KB.
 void append_line(std::string& out, const Event& event) {
+  constexpr size_t kFixed = 16 + 8 + 1 + 2 + 4 + 4 + 4 + 1;
   static_assert(9 * (EventLines::kMaxText + 2) + 64 < UINT16_MAX);
+  const std::array<const std::string*, 9> texts = {&event.source, &event.destination, &event.reason, &event.type, &event.event_id,
+                                                   &event.resource, &event.client, &event.method, &event.path};
+  size_t length = kFixed;
+  for (const std::string* text : texts) length += 2 + std::min(text->size(), EventLines::kMaxText);
   const size_t start = out.size();
-  put_be16(out, 0);
-  out.append(event.id.view());
-  put_be64(out, static_cast<uint64_t>(to_ms(event.received)));
-  put_u8(out, static_cast<uint8_t>(event.outcome));
-  put_be16(out, event.status);
-  put_be32(out, event.body_bytes);
-  put_be32(out, event.duration_us);
-  put_be32(out, event.backend_us);
-  for (const std::string* text : {&event.source, &event.destination, &event.reason, &event.type, &event.event_id,
-                                  &event.resource, &event.client, &event.method, &event.path}) {
-    put_text16(out, *text, EventLines::kMaxText);
+  out.resize(start + 2 + length);
+  char* at = store_be16(out.data() + start, static_cast<uint16_t>(length));
+  at = std::copy_n(event.id.view().data(), event.id.view().size(), at);
+  at = store_be64(at, static_cast<uint64_t>(to_ms(event.received)));
+  *at++ = static_cast<char>(event.outcome);
+  at = store_be16(at, event.status);
+  at = store_be32(at, event.body_bytes);
+  at = store_be32(at, event.duration_us);
+  at = store_be32(at, event.backend_us);
+  for (const std::string* text : texts) {
+    const size_t kept = std::min(text->size(), EventLines::kMaxText);
+    at = store_be16(at, static_cast<uint16_t>(kept));
+    at = std::copy_n(text->data(), kept, at);
   }
-  put_u8(out, static_cast<uint8_t>(event.trust));
-  const size_t length = out.size() - start - 2;
-  out[start] = static_cast<char>(length >> 8);
-  out[start + 1] = static_cast<char>(length);
+  *at++ = static_cast<char>(event.trust);
+  BELAY_CHECK(at == out.data() + out.size());
 }
 
 Result<EventView> next_event(std::string_view& rest) {
@@ -150,9 +156,16 @@ void append_request_head(std::string& out, const StoredRequest& request) {
   put_text32(out, request.path_rest);
   put_text32(out, request.path);
   put_be16(out, static_cast<uint16_t>(request.fields.size()));
+  size_t bytes = 0;
+  for (const auto& [name, value] : request.fields) bytes += 4 + name.size() + 4 + value.size();
+  const size_t start = out.size();
+  out.resize(start + bytes);
+  char* at = out.data() + start;
   for (const auto& [name, value] : request.fields) {
-    put_text32(out, name);
-    put_text32(out, value);
+    at = store_be32(at, static_cast<uint32_t>(name.size()));
+    at = std::copy_n(name.data(), name.size(), at);
+    at = store_be32(at, static_cast<uint32_t>(value.size()));
+    at = std::copy_n(value.data(), value.size(), at);
   }
   put_text16(out, request.forwarded_for);
   put_u8(out, request.tls ? 1 : 0);
