@@ -28,6 +28,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr Milliseconds kBetweenRests(25'000);
 constexpr Milliseconds kRecovery(60'000);  // for all that waits to be delivered when all is well
+constexpr Milliseconds kSettling(2'000);   // for connections to close
 constexpr size_t kMoreMemory = 48 << 20, kMoreDescriptors = 24, kMoreFile = 32 << 20;  // what is not yet growth
 constexpr size_t kLinesShown = 60;  // of the gateway's log, when something is wrong
 
@@ -109,6 +110,7 @@ class Soak {
   void heal();
   void rest(Senders& senders);
   Used used() const;
+  void note();
   void check_flat() const;
 
   const Clock::time_point until_, began_;
@@ -277,7 +279,7 @@ void Soak::rest(Senders& senders) {
   CHECK_MESSAGE(wait_for([&] { return (books = gateway_.belay({"audit"})).code == 0; }, Milliseconds(5'000)), books.out, books.err);
   since_rest_.clear();
   acknowledged_ += acknowledged.size();
-  notes_.push_back(used());
+  note();
   const Used& now = notes_.back();
   const auto passed = std::chrono::duration_cast<std::chrono::seconds>(Clock::now() - began_);
   std::printf("%4lld of %lld s  faults %u  acknowledged %zu  delivered twice %zu  memory %zu MB  descriptors %zu  file %zu MB\n",
@@ -286,8 +288,21 @@ void Soak::rest(Senders& senders) {
   std::fflush(stdout);
 }
 
-// The most that the last third had against the most before it: how many idle connections a rest finds depends on the fault
-// before it, so that two single notes say nothing.
+// Without idle connections: how many there are depends on the fault before. A backend that restarts closes them all.
+void Soak::note() {
+  backend_.stop();
+  backend_.start();
+  Used least = used();
+  const auto fewest = [&] {
+    const Used now = used();
+    if (now.descriptors < least.descriptors) least = now;
+    return false;
+  };
+  wait_for(fewest, kSettling);
+  notes_.push_back(least);
+}
+
+// The most that the last third had against the most before it.
 void Soak::check_flat() const {
   REQUIRE_FALSE(notes_.empty());
   Used before = notes_.front(), late;
