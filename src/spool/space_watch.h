@@ -19,8 +19,10 @@ class SpaceWatch {
 
   SpaceWatch(lmdb::Environment& environment, const Clock& clock, const StoreOptions& options)
       : environment_(environment), clock_(clock), folder_(options.folder), told_disk_used_(options.disk_used) {}
-  // Looks again when kEvery has passed or `now_please`; the reason to refuse, or empty.
+  // Looks again when kEvery has passed, when half of the room before the limit may be gone, or `now_please`; the reason to
+  // refuse, or empty.
   const std::string& refusal(bool now_please = false);
+  void wrote(size_t bytes) { written_ += bytes; }  // into new records; pages of tables and indexes come on top
   // A write found no room. When no number shows why (a quota, no piece that is large enough), it is so for kRefusedAtLeast.
   void refuse(std::string reason);
   bool lines_fit() const { return part_ < StoreOptions::kLinesStop; }  // as of the last look
@@ -30,7 +32,11 @@ class SpaceWatch {
   double part() const { return part_; }  // of map or disk that is in use, what is fuller
 
  private:
-  double disk_used(uint64_t own) const;  // as a part of what there is
+  struct Disk {
+    double used = 0;   // as a part of what there is
+    double bytes = 0;  // that there are in all; 0: unknown
+  };
+  Disk disk(uint64_t own) const;
   lmdb::Environment& environment_;
   const Clock& clock_;
   std::string folder_;
@@ -39,6 +45,8 @@ class SpaceWatch {
   uint64_t used_ = 0;
   double part_ = 0;  // of map or disk, what is fuller
   bool own_doing_ = true;
+  double room_ = 0;  // bytes before the limit, as of the last look
+  size_t written_ = 0;  // since then
   MonotonicTime refused_until_{};
   MonotonicTime next_{};
 };

@@ -321,6 +321,7 @@ bool LmdbStore::attempt(std::vector<Work*>& group, std::vector<Result<Committed>
   touched_.clear();
   if (on_changed_) change.tell(&touched_);
   for (Work* work : group) {
+    space_.wrote(work->bytes);
     if (work->task) {
       work->task(change);
       results.emplace_back(Committed{});
