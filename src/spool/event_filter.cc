@@ -26,7 +26,7 @@ std::optional<std::pair<MessageId, MessageId>> ids_that_begin(std::string_view p
 
 }  // namespace
 
-EventFilter::EventFilter(const EventQuery& query) : query_(query) {
+EventFilter::EventFilter(const EventQuery& query) : query_(query), text_(query.text) {
   if (query.state) {
     for (auto outcome = wire::Outcome::forwarded; outcome <= wire::Outcome::failed;
          outcome = static_cast<wire::Outcome>(static_cast<int>(outcome) + 1)) {
@@ -73,9 +73,7 @@ bool EventFilter::block(const Block& block) const {
 }
 
 // An id stands in a line as bytes, not as text.
-bool EventFilter::bytes(std::string_view lines) const {
-  return query_.text.empty() || text_id_ || memmem(lines.data(), lines.size(), query_.text.data(), query_.text.size()) != nullptr;
-}
+bool EventFilter::bytes(std::string_view lines) { return query_.text.empty() || text_id_ || text_.in(lines); }
 
 bool EventFilter::reads_lines() const {
   return !query_.source.empty() || !query_.type.empty() || !query_.resource.empty() || !query_.text.empty() || !query_.id.empty();

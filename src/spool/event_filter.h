@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/text_finder.h"
 #include "spool/journal.h"
 #include "spool/store.h"
 
@@ -17,7 +18,7 @@ class EventFilter {
   explicit EventFilter(const EventQuery& query);
 
   bool block(const Block& block) const;  // false: no line of it can match
-  bool bytes(std::string_view lines) const;  // the same of its lines before they are taken apart
+  bool bytes(std::string_view lines);    // the same of its lines before they are taken apart
   // `before` and every part of the query that needs no delivery.
   bool line(const wire::EventView& event, const std::optional<MessageId>& before) const;
   // True when the line alone does not decide.
@@ -35,6 +36,7 @@ class EventFilter {
   bool text(const wire::EventView& event) const;
   bool id(const wire::EventView& event) const;
   const EventQuery& query_;
+  TextFinder text_;
   std::optional<wire::Outcome> outcome_;
   std::optional<DeliveryState> state_;
   std::optional<MessageId> text_id_;

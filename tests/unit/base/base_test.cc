@@ -1,5 +1,7 @@
 #include <doctest/doctest.h>
 
+#include <random>
+
 #include "base/bytes.h"
 #include "base/crc32c.h"
 #include "base/host.h"
@@ -7,6 +9,7 @@
 #include "base/ip.h"
 #include "base/log.h"
 #include "base/masked_url.h"
+#include "base/text_finder.h"
 
 using namespace belay;
 
@@ -126,4 +129,29 @@ TEST_CASE("a_url_is_shown_without_who_logs_in_there_and_without_its_query") {
       {"", ""},
   };
   for (const auto& [url, shown] : table) CHECK_EQ(masked_url(url), shown);
+}
+
+TEST_CASE("a_text_is_found_wherever_it_stands_by_a_rare_byte_and_without_one") {
+  std::mt19937 random(5);
+  const auto text = [&](size_t size, const std::string& letters) {
+    std::string made(size, ' ');
+    for (char& c : made) c = letters[random() % letters.size()];
+    return made;
+  };
+  for (const char* letters : {"ab", "abcdefghijklmnopqrstuvwxyz"}) {
+    for (int i = 0; i < 500; ++i) {
+      const std::string first = text(5'000, letters), wanted = text(random() % 6, letters) + (i % 2 == 0 ? "X" : "") + text(random() % 3, letters);
+      TextFinder finder(wanted);
+      CAPTURE(wanted);
+      CHECK_EQ(finder.in(first), first.find(wanted) != std::string::npos);
+      for (size_t size = 0; size < 12; ++size) {
+        std::string other = text(size, letters);
+        CHECK_EQ(finder.in(other), other.find(wanted) != std::string::npos);
+        other.insert(random() % (size + 1), wanted);
+        CHECK(finder.in(other));
+        CHECK(finder.in(wanted + other));
+        CHECK(finder.in(first + wanted));
+      }
+    }
+  }
 }
