@@ -80,6 +80,7 @@ struct Loop::State {
   TurnEnd* last_hook = nullptr;
   TurnEnd* hook_cursor = nullptr;   // next hook of the running round
   TurnEnd* hook_current = nullptr;  // null once the running hook destroyed itself
+  bool in_hooks = false;            // a round runs
   std::map<int, std::unique_ptr<SignalWatch>> signals;
 };
 
@@ -185,6 +186,7 @@ void Loop::run_tasks() {
 
 void Loop::run_hooks() {
   State& state = *state_;
+  state.in_hooks = true;
   for (TurnEnd* hook = state.first_hook; hook != nullptr; hook = state.hook_cursor) {
     state.hook_cursor = hook->next_;
     state.hook_current = hook;
@@ -195,6 +197,7 @@ void Loop::run_hooks() {
   }
   state.hook_current = nullptr;
   state.hook_cursor = nullptr;
+  state.in_hooks = false;
 }
 
 void Loop::run() {
@@ -243,6 +246,7 @@ Loop::TurnEnd::TurnEnd(Loop& loop, std::function<void()> hook) : loop_(loop), ho
   previous_ = state.last_hook;
   (previous_ != nullptr ? previous_->next_ : state.first_hook) = this;
   state.last_hook = this;
+  if (state.in_hooks && state.hook_cursor == nullptr) state.hook_cursor = this;
 }
 
 Loop::TurnEnd::~TurnEnd() {

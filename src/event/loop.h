@@ -41,7 +41,8 @@ class Loop {
   void post(std::function<void()> task);
 
   // Called at the end of every turn that ran a callback, in order of registration: to flush what the turn gathered in one
-  // write. Registered until it is destroyed, which a hook may do to itself or to another one.
+  // write. Registered until it is destroyed, which a hook may do to itself or to another one; one that a hook makes is called in
+  // the same turn.
   class TurnEnd {
    public:
     TurnEnd(Loop& loop, std::function<void()> hook);

@@ -110,10 +110,12 @@ void Client::Impl::send_on(CallState& call, Connection& connection) {
 }
 
 void Client::Impl::gathered(Connection& connection) {
+  if (to_write.empty()) turn_end.emplace(loop, [this] { write_gathered(); });
   to_write.push_back(&connection);
-  if (!turn_end) turn_end.emplace(loop, [this] { write_gathered(); });
+  if (to_write.size() >= kWriteAtOnce) write_gathered();
 }
 
+// Calls nobody back: it may run inside send().
 void Client::Impl::write_gathered() {
   for (Connection* connection : to_write) connection->write_now();
   to_write.clear();

@@ -66,9 +66,10 @@ struct Client::Impl final : ConnectionOwner {
   std::unordered_map<const Destination*, std::unique_ptr<Pool>> pools;
   static constexpr size_t kSweepAt = 64;
   size_t sweep_at = kSweepAt;       // pools
-  std::vector<Connection*> to_write;  // at the end of the turn
-  // Requests of a turn leave together: a backend is woken once for all of them. Made with the first one, so that this hook runs
-  // after those of the owners, who send in theirs.
+  static constexpr size_t kWriteAtOnce = 64;
+  std::vector<Connection*> to_write;  // at the end of the turn, or when there are kWriteAtOnce
+  // Requests of a turn leave together: a backend is woken once for all of them. Made anew with the first of each turn, and
+  // behind it for one that a later hook sends, so that it runs after every hook that sends.
   std::optional<event::Loop::TurnEnd> turn_end;
   CallState* first_call = nullptr;  // all that are under way
   size_t calls = 0;

@@ -83,8 +83,11 @@ void Connection::on_readable() {
     const event::Io io = stream_.read(buffer, ConnectionOwner::kReadBuffer);
     if (io.state == event::IoState::blocked) return;
     if (io.state != event::IoState::ok) return peer_closed(io.state == event::IoState::closed);
-    // Bytes that nobody asked for can only be meant to answer the next request.
-    if (phase_ != Phase::active) return owner_.ended(*this, Outcome::bad_response, "bytes before any request");
+    // Bytes that nobody asked for can only be meant to answer the next request. One that waits to be written has not been seen by
+    // anybody: it goes out once more, like one whose kept connection was closed.
+    if (phase_ != Phase::active || to_write_) {
+      return owner_.ended(*this, to_write_ && exchanges_ > 1 ? Outcome::reset : Outcome::bad_response, "bytes before any request");
+    }
     switch (reader_.feed({buffer, io.bytes})) {
       case AnswerReader::State::need_more: break;
       case AnswerReader::State::bad: return owner_.ended(*this, Outcome::bad_response, reader_.reason());

@@ -136,6 +136,19 @@ TEST_CASE("turn_end_hooks_run_after_the_callbacks_in_order_and_may_destroy_thems
   CHECK_EQ(order.substr(0, 5), "12abd");
 }
 
+TEST_CASE("a_turn_end_hook_made_by_a_hook_runs_in_the_same_turn_also_behind_the_last_one") {
+  Loop loop;
+  std::string order;
+  std::unique_ptr<Loop::TurnEnd> made;
+  const Loop::TurnEnd only(loop, [&] {
+    order += 'a';
+    if (made == nullptr) made = std::make_unique<Loop::TurnEnd>(loop, [&] { order += 'b'; });
+  });
+  loop.post([&] { order += '1'; });
+  CHECK(loop.run_until([&] { return !order.empty(); }, 60s));
+  CHECK_EQ(order, "1ab");
+}
+
 TEST_CASE("signals_run_their_handler_and_a_later_handler_replaces_it") {
   Loop loop;
   int first = 0, second = 0;

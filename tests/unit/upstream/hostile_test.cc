@@ -109,6 +109,28 @@ TEST_CASE("bytes_on_an_idle_connection_close_it_and_are_never_taken_for_an_answe
   CHECK_EQ(backend.connections, 2);
 }
 
+TEST_CASE("bytes_read_before_the_request_is_written_are_never_taken_for_its_answer") {
+  belay::event::Loop loop;
+  Caller sender(loop);
+  for (const std::string stray : {"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil", "HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n", "x"}) {
+    for (const bool closes : {false, true}) {
+      CAPTURE(stray);
+      CAPTURE(closes);
+      ScriptedBackend backend(loop, [](const std::string&) { return ok(); });
+      const auto to = destination({backend.url()});
+      CHECK_EQ(sender.send(to)->status, 200);
+      backend.inject(stray);
+      if (closes) backend.close_all();
+      const auto sent = sender.begin(to);  // gathered; what is there is read before the turn ends
+      REQUIRE(loop.run_until([&] { return sent->done; }, 60s));
+      CHECK_EQ(sent->status, 200);
+      CHECK_EQ(sent->body, "ok");
+      CHECK_EQ(backend.connections, 2);
+      CHECK_EQ(backend.requests.size(), 2);
+    }
+  }
+}
+
 TEST_CASE("head_and_304_have_no_body_whatever_their_length_says") {
   belay::event::Loop loop;
   Caller sender(loop);
