@@ -26,6 +26,10 @@ Duration CommitQueue::patience(const Work& work) {
   return work.batch.settlements.empty() ? StoreOptions::kEventsWait : StoreOptions::kSettlementsWait;
 }
 
+std::chrono::microseconds CommitQueue::pace(size_t changes) {
+  return std::min<std::chrono::microseconds>(StoreOptions::kPaceMax, changes * StoreOptions::kPacePerChange);
+}
+
 bool CommitQueue::offer(Work work) {
   work.bytes = size_of(work.batch);
   const Time wanted = std::chrono::steady_clock::now() + patience(work);
@@ -33,12 +37,11 @@ bool CommitQueue::offer(Work work) {
   {
     const std::lock_guard lock(mutex_);
     if (stopping_ || bytes_ + work.bytes > StoreOptions::kMaxQueuedBytes) return false;
+    const bool was_full = full();
     bytes_ += work.bytes;
     waiting_.push_back(std::move(work));
-    if (wanted < take_at_) {
-      take_at_ = wanted;
-      wake = true;
-    }
+    wake = wanted < take_at_ || (full() && !was_full);
+    take_at_ = std::min(take_at_, wanted);
   }
   if (wake) wake_.notify_one();
   return true;
@@ -48,17 +51,16 @@ std::vector<Work> CommitQueue::take(Duration idle) {
   std::unique_lock lock(mutex_);
   Time now = std::chrono::steady_clock::now();
   const Time give_up = now + idle;
-  const Time not_before = now + std::min<std::chrono::microseconds>(StoreOptions::kPaceMax, last_changes_ * StoreOptions::kPacePerPut);
-  last_changes_ = 0;
-  while (!stopping_) {
-    const Time at = std::max(take_at_, not_before);
-    if (at <= now || give_up <= now) break;
-    wake_.wait_until(lock, std::min(at, give_up));
+  while (!stopping_ && due() > now && give_up > now) {
+    wake_.wait_until(lock, std::min(due(), give_up));
     now = std::chrono::steady_clock::now();
   }
-  if (!stopping_ && take_at_ > now) return {};
+  if (!stopping_ && due() > now) return {};
   return take_group();
 }
+
+// A commit that took longer than the pace has gathered enough company by itself.
+CommitQueue::Time CommitQueue::due() const { return full() ? Time::min() : std::max(take_at_, taken_at_ + pace(last_changes_)); }
 
 std::vector<Work> CommitQueue::take_now() {
   const std::lock_guard lock(mutex_);
@@ -68,6 +70,7 @@ std::vector<Work> CommitQueue::take_now() {
 std::vector<Work> CommitQueue::take_group() {
   std::vector<Work> group;
   size_t bytes = 0;
+  last_changes_ = 0;
   while (!waiting_.empty() && group.size() < StoreOptions::kMaxGroup && bytes < StoreOptions::kMaxGroupBytes) {
     bytes += waiting_.front().bytes;
     last_changes_ += waiting_.front().batch.puts.size() + waiting_.front().batch.settlements.size();
@@ -75,7 +78,8 @@ std::vector<Work> CommitQueue::take_group() {
     waiting_.pop_front();
   }
   bytes_ -= bytes;
-  take_at_ = waiting_.empty() ? Time::max() : std::chrono::steady_clock::now();
+  taken_at_ = std::chrono::steady_clock::now();
+  take_at_ = waiting_.empty() ? Time::max() : taken_at_;
   return group;
 }
 

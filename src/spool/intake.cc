@@ -271,6 +271,7 @@ void Intake::set_states(wire::DestinationStates states) {
 
 void Intake::stop() {
   impl_->listener.reset();
+  impl_->read_resting();
   impl_->connections.clear();
   for (auto& [number, lines] : impl_->lines) {
     lines.gone = true;

@@ -34,7 +34,10 @@ class Intake {
   static constexpr size_t kMaxUnsent = size_t{16} << 20;  // answers a worker does not read: it is stuck, or no worker
   static constexpr size_t kMaxLineBytes = size_t{64} << 20;  // of lines that wait, per connection
   static constexpr size_t kLinesAtOnce = size_t{4} << 20;    // of them in one batch
-  static constexpr Duration kLinesRest{4};     // a worker that sends nothing but lines is read so often, not woken for by each turn of it
+  // A worker that sends nothing but lines is not woken for by each of its turns: all of these are read at least this long after the
+  // first of them began to rest.
+  static constexpr Duration kLinesRest{4};
+  static constexpr size_t kRestBelow = 32 << 10;  // bytes of lines in a turn; one that sends more is read on
   static constexpr Duration kAskedLately{100}; // one that asked since then waits for answers: its next question is read at once
   static constexpr Duration kLease{600'000};
   static constexpr Duration kStatesEvery{5'000};
@@ -50,7 +53,8 @@ class Intake {
   // What workers hear of destinations: at once, when they are others than before, and again every kStatesEvery (a worker may
   // have died over it).
   void set_states(wire::DestinationStates states);
-  // No connection is accepted and none kept; puts under way are still committed, their answers go nowhere.
+  // No connection is accepted and none kept; puts under way and lines that rest in their sockets are still committed, the answers
+  // go nowhere.
   void stop();
 
  private:

@@ -56,6 +56,7 @@ struct Intake::Impl {
     uint64_t number;
     bool greeted = false;
     bool lines_came = false;  // in this turn
+    size_t line_bytes = 0;    // of them
     bool rests = false;       // not read before the end of kLinesRest
     MonotonicTime asked_at{};
     wire::Hello peer;

@@ -7,12 +7,13 @@
 namespace belay::spool {
 
 void Intake::Impl::take_lines(Connection& connection, wire::Events events) {
+  const size_t bytes = events.lines.bytes().size();
   connection.lines_came = true;
+  connection.line_bytes += bytes;
   if (!events.confirmed.empty()) connection.asked_at = loop.now();
   Lines& into = lines[connection.number];
   into.client = connection.peer.client;
   if (into.ignoring) return;
-  const size_t bytes = events.lines.bytes().size();
   if (into.bytes + bytes > kMaxLineBytes) {
     log::warn("spool: more than {} MB of lines of the books wait; a worker keeps the rest of its own", kMaxLineBytes >> 20);
     into.ignoring = true;
@@ -25,9 +26,11 @@ void Intake::Impl::take_lines(Connection& connection, wire::Events events) {
 }
 
 // A worker that forwards writes its lines at the end of every turn, thousands of times a second, and waits for no answer: they
-// stay in the socket for a while, so that it costs one wake-up to read many.
+// stay in the socket for a while, so that it costs one wake-up to read many. Not when they come in masses: the socket would be
+// full before the rest ends, and what is asked behind them would wait for one rest after the other.
 void Intake::Impl::let_rest(Connection& connection) {
-  connection.rests = loop.now() - connection.asked_at >= kAskedLately;
+  const bool few = std::exchange(connection.line_bytes, 0) < kRestBelow;
+  connection.rests = few && loop.now() - connection.asked_at >= kAskedLately;
   connection.stream.want_frames(!connection.rests);
   if (connection.rests && !rest_timer.running()) rest_timer.start(kLinesRest);
 }

@@ -241,8 +241,9 @@ struct StoreOptions {
   static constexpr size_t kMaxQueuedBytes = size_t{512} << 20;  // of batches waiting; more is refused as full
   static constexpr size_t kMaxLeaseBytes = size_t{32} << 20;    // bodies read by one lease_due(); one more may go over
   static constexpr size_t kMaxLeaseLoads = 16'384;              // messages read by one lease_due(); one more batch may go over
-  // A commit costs as much as ten messages of it: after one of many the next waits as long as they took to come, at most this.
-  static constexpr std::chrono::microseconds kPacePerPut{10};
+  // A commit costs as much as ten changes of it: the next one is begun so much later for each put and settlement of the last, at
+  // most kPaceMax, so that more come along; counted from when the last was begun, and a full one waits for nothing.
+  static constexpr std::chrono::microseconds kPacePerChange{10};
   static constexpr std::chrono::microseconds kPaceMax{400};
   static constexpr Duration kEventsWait{50};      // lines alone wait this long for company
   static constexpr Duration kSettlementsWait{3};

@@ -284,38 +284,6 @@ TEST_CASE("lines_are_committed_once_also_when_the_connection_breaks_in_between")
   CHECK(flow.client->events_dropped() == 0);
 }
 
-TEST_CASE("lines_of_many_turns_are_taken_while_their_connection_rests_and_so_is_a_put_behind_them") {
-  Flow flow;
-  for (int turn = 1; turn <= 50; ++turn) {
-    wire::Event event = wire::test::event(flow.random);
-    event.id = flow.ids.next();
-    event.outcome = wire::Outcome::forwarded;
-    flow.client->record(std::move(event));
-    bool turned = false;
-    flow.loop.post([&] { turned = true; });
-    REQUIRE(flow.until([&] { return turned; }));
-  }
-  flow.put("behind the lines");
-  REQUIRE(flow.until([&] { return flow.stored == 1 && flow.client->waiting() == 0; }));
-  CHECK(flow.store->stats().events == 51);
-  // It rests no more: the next question is answered, too.
-  flow.put("and another one");
-  REQUIRE(flow.until([&] { return flow.stored == 2; }));
-}
-
-TEST_CASE("a_worker_that_goes_while_its_lines_wait_in_the_socket_loses_none") {
-  Flow flow;
-  for (int turn = 1; turn <= 20; ++turn) {
-    wire::Event event = wire::test::event(flow.random);
-    event.id = flow.ids.next();
-    event.outcome = wire::Outcome::forwarded;
-    flow.client->record(std::move(event));
-    flow.client->flush();
-  }
-  flow.client.reset();
-  REQUIRE(flow.until([&] { return flow.store->stats().events == 20; }));
-}
-
 TEST_CASE("what_is_due_later_is_sent_when_it_is_due") {
   Flow flow;
   wire::Put put;
@@ -331,7 +299,9 @@ TEST_CASE("what_is_due_later_is_sent_when_it_is_due") {
   const auto started = std::chrono::steady_clock::now();
   flow.client->put(put, [&](const Result<wire::PutResult>&) { ++flow.stored; });
   REQUIRE(flow.until([&] { return flow.seen.size() == 1; }));
-  CHECK(std::chrono::steady_clock::now() - started >= std::chrono::milliseconds(1'000));
+  const auto took = std::chrono::steady_clock::now() - started;
+  CHECK(took >= std::chrono::milliseconds(1'000));
+  CHECK(took < Dispatcher::kFullScan / 2);  // not found by chance
 }
 
 TEST_CASE("a_put_under_way_when_the_spool_goes_is_never_acknowledged") {
