@@ -50,6 +50,13 @@ void fill(wire::StoredRequest& request, const pipeline::Exchange& exchange) {
   request.received_body = false;
 }
 
+void let_go(wire::Put& put) {
+  put.shapes.clear();
+  size_t room = put.request.body.capacity();
+  for (const auto& [name, value] : put.request.fields) room += name.capacity() + value.capacity();
+  if (room > pipeline::Exchange::kKeep) put = {};
+}
+
 wire::Event event_of(const pipeline::Exchange& exchange) {
   wire::Event event;
   fill(event, exchange);

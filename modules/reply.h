@@ -18,6 +18,9 @@ void answer_for_backend(pipeline::Exchange& exchange, int status, wire::Outcome 
 // The request as received, to be stored: without fields that name the sender where nobody vouches for them.
 wire::StoredRequest received_request(const pipeline::Exchange& exchange);
 void fill(wire::StoredRequest& request, const pipeline::Exchange& exchange);  // one that is used again keeps the room of its texts
+// Of one that was sent and will be used again: keeps no bodies that transforms made, and no more room than Exchange::kKeep for
+// what came.
+void let_go(wire::Put& put);
 
 // The exchange as a line of the books, with its outcome and reply as they stand.
 wire::Event event_of(const pipeline::Exchange& exchange);

@@ -318,7 +318,7 @@ bool Deliver::store(Exchange& exchange, size_t skip, const Tried& tried) {
       resume();
     }
   });
-  if (put.request.body.capacity() > Exchange::kKeep) std::string().swap(put.request.body);
+  let_go(put);
   return true;
 }
 

@@ -63,7 +63,7 @@ class Reader {
   bool failed_ = false;
 };
 
-// Big-endian, in place; what follows.
+// Big-endian, in place; returns the place behind it.
 inline char* store_be16(char* at, uint16_t v) {
   v = __builtin_bswap16(v);
   std::memcpy(at, &v, sizeof v);

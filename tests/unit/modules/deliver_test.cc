@@ -1,6 +1,7 @@
 #include "event/resolver.h"
 #include "event/simple_server.h"
 #include "kit.h"
+#include "modules/reply.h"
 
 using namespace belay;
 using namespace belay::test;
@@ -165,6 +166,47 @@ TEST_CASE("mode_spool_answers_only_after_the_spool_has_stored") {
   kit.spool.answer(wire::PutState::stored);
   CHECK_EQ(walked->status(), 202);
   CHECK_NE(walked->exchange->reply.body.find(walked->exchange->id.to_string()), std::string::npos);
+}
+
+TEST_CASE("a_put_behind_one_past_what_is_kept_holds_nothing_of_it") {
+  Kit kit(rules_with("\"http://127.0.0.1:1/\"", ", mode: spool", R"([{ transform: { body: { all: "{{ a }}" } }, to: d }, { when: "false", to: e }])"));
+  REQUIRE_MESSAGE(kit.built(), kit.problems());
+  const std::string large(pipeline::Exchange::kKeep + 1, 'x');
+  for (const std::string& a : {large, std::string("small")}) {
+    const auto walked = kit.post({{"Content-Type", "application/json"}, {"X-Sender", a.substr(0, 5)}}, R"({"a":")" + a + "\"}");
+    CHECK_EQ(walked->state, Runner::State::parked);
+    const wire::Put& put = kit.spool.puts.back();
+    CHECK_EQ(put.request.body, R"({"a":")" + a + "\"}");
+    CHECK_EQ(put.request.fields.back().second, a.substr(0, 5));
+    REQUIRE_EQ(put.shapes.size(), 1);
+    CHECK_EQ(put.shapes[0].body, R"({"all":")" + a + "\"}");
+    CHECK_EQ(destinations(put), std::vector<std::string>{"d"});
+    kit.spool.answer(wire::PutState::stored);
+  }
+}
+
+TEST_CASE("of_a_put_that_was_sent_no_made_body_is_kept_and_little_room_for_what_came") {
+  const auto room = [](const wire::Put& put) {
+    size_t bytes = put.request.body.capacity();
+    for (const auto& [name, value] : put.request.fields) bytes += name.capacity() + value.capacity();
+    for (const wire::StoredRequest& made : put.shapes) bytes += made.body.capacity();
+    return bytes;
+  };
+  constexpr size_t kKeep = pipeline::Exchange::kKeep;
+  wire::Put put;
+  put.request.body.assign(kKeep / 2, 'b');
+  put.request.fields.assign(10, {"X-Field", std::string(100, 'v')});
+  put.shapes.resize(2);
+  put.shapes[1].body.assign(8 * kKeep, 's');
+  modules::let_go(put);
+  CHECK_GE(room(put), kKeep / 2);  // it will be used again
+  CHECK_LE(room(put), kKeep);
+  put.request.body.assign(kKeep, 'b');
+  modules::let_go(put);
+  CHECK_LT(room(put), kKeep / 2);
+  put.request.fields.assign(3, {"X-Field", std::string(kKeep / 2, 'v')});  // as many requests left them, one large field each
+  modules::let_go(put);
+  CHECK_LT(room(put), kKeep / 2);
 }
 
 TEST_CASE("what_an_untrusted_sender_says_about_itself_is_not_stored") {
