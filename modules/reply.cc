@@ -1,5 +1,7 @@
 #include "modules/reply.h"
 
+#include <utility>
+
 #include "upstream/client.h"
 
 namespace belay::modules {
@@ -54,7 +56,8 @@ void let_go(wire::Put& put) {
   put.shapes.clear();
   size_t room = put.request.body.capacity();
   for (const auto& [name, value] : put.request.fields) room += name.capacity() + value.capacity();
-  if (room > pipeline::Exchange::kKeep) put = {};
+  if (room <= pipeline::Exchange::kKeep) return;
+  const wire::Put gone = std::exchange(put, {});  // assigning to a text would leave it its room
 }
 
 wire::Event event_of(const pipeline::Exchange& exchange) {
