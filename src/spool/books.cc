@@ -128,6 +128,17 @@ uint64_t& DestinationCounts::forgotten(DeliveryState state) {
   }
 }
 
+uint64_t room_of_refusal(lmdb::Transaction& transaction, const Tables& tables, std::string_view id) {
+  const auto kept = transaction.get(tables.kept, id);
+  if (!kept) return 0;
+  if (kept->size() == 8) return get_be(kept->data(), 8);
+  const auto stored = transaction.get(tables.messages, id);
+  uint64_t room = stored ? stored->size() : 0;
+  const auto message = stored ? read_message(*stored) : Result<StoredMessage>(Error{ErrorKind::corrupt, {}});
+  for (const uint64_t body : message ? message->chunked : std::vector<uint64_t>()) room += room_of_chunks(body);
+  return room;
+}
+
 uint64_t Books::waiting() const {
   uint64_t sum = 0;
   for (const auto& [id, counts] : destinations) sum += counts.waiting;
@@ -178,6 +189,10 @@ Result<Books> Books::load(lmdb::Environment& environment, const Tables& tables) 
   const size_t kept = std::min(known.size(), kClientsKept);
   for (size_t i = 0; i < kept; ++i) books.clients[known[i].id] = known[i].number;
   books.ages.load(transaction, tables);
+  lmdb::Cursor refused(transaction, tables.kept);
+  for (bool more = refused.first(); more; more = refused.next()) {
+    if (refused.key().size() == MessageId{}.bytes.size()) books.totals.rejected_bytes += room_of_refusal(transaction, tables, refused.key());
+  }
   if (transaction.failed()) return transaction.error();
   if (kept == known.size()) return books;
   lmdb::WriteTransaction change(environment);

@@ -52,6 +52,7 @@ struct Totals {
   uint64_t quarantined = 0;
   uint64_t blocks = 0;       // ever written: the number of the next
   uint64_t rejected = 0;     // messages kept for quarantine: without deliveries
+  uint64_t rejected_bytes = 0;  // that those take; not on disk: the sum over `kept`
   uint64_t turns = 0;        // given to deliveries of a group, ever: the last one's
   uint64_t damaged_lines = 0;  // that were lost with blocks of the books, ever: nobody knows any more of which sources
   int64_t widest_ms = 0;     // most time between the smallest and the greatest id of a block
@@ -82,6 +83,11 @@ struct Books {
   // The counters alone, changing nothing.
   static Result<Books> read(lmdb::Transaction& transaction, const Tables& tables);
 };
+
+// What a message without deliveries takes in the map: what stands in its entry of `kept`, else (an older release wrote it) by its record.
+uint64_t room_of_refusal(lmdb::Transaction& transaction, const Tables& tables, std::string_view id);
+// A body that stands in chunks fills whole pages.
+constexpr uint64_t room_of_chunks(uint64_t bytes) { return (bytes + 4095) / 4096 * 4096; }
 
 BooksReport report_of(const Books& books, const Recount& recount, lmdb::Transaction& transaction, const Tables& tables);
 

@@ -12,6 +12,7 @@ Change::Change(lmdb::Environment& environment, const Tables& tables, const Books
     : tables_(tables),
       leases_(leases),
       now_(now),
+      most_refused_(static_cast<uint64_t>(StoreOptions::kQuarantinePart * static_cast<double>(environment.map_bytes()))),
       transaction_(environment),
       books_(books),
       messages_{tables.messages},
@@ -104,6 +105,11 @@ void Change::forget_kept(const MessageId& id) {
   if (!id.empty() && transaction_.get(tables_.kept, id.view())) remove_message(id);
 }
 
+// While its entry in `kept` and its record still stand.
+void Change::free_room_of_refusal(std::string_view id) {
+  books_.totals.rejected_bytes -= std::min(books_.totals.rejected_bytes, room_of_refusal(transaction_, tables_, id));
+}
+
 bool Change::drop(std::string_view kept) {
   if (const auto id = MessageId::parse(kept)) {
     const bool there = transaction_.get(tables_.kept, id->view()).has_value();
@@ -157,9 +163,17 @@ Change::Stored Change::put_message(const Message& message, bool kept, bool resto
   BELAY_CHECK(line.ok());
   restored ? restore_line(*line) : add_line(*line);
   if (kept) {
-    if (books_.totals.rejected >= StoreOptions::kMaxQuarantined) return Stored::line_only;
+    uint64_t room = scratch_.size();
+    for (size_t i = 0; i <= message.shapes.size(); ++i) {
+      const size_t body = message.shape(static_cast<uint16_t>(i)).body.size();
+      if (body > StoreOptions::kInlineBody) room += room_of_chunks(body);
+    }
+    if (books_.totals.rejected >= StoreOptions::kMaxQuarantined || books_.totals.rejected_bytes + room > most_refused_) return Stored::line_only;
     ++books_.totals.rejected;
-    transaction_.put(tables_.kept, id.view(), {});
+    books_.totals.rejected_bytes += room;
+    std::string value;
+    put_be64(value, room);
+    transaction_.put(tables_.kept, id.view(), value);
   }
   put_ordered(messages_, id.view(), scratch_);
   ++books_.totals.messages;
@@ -324,6 +338,7 @@ void Change::quarantine(lmdb::Table table, char letter, std::string_view key) {
   ++books_.totals.quarantined;
   if (table == tables_.journal) lose_lines(copy);
   if (table == tables_.messages) {
+  if (table == tables_.messages) free_room_of_refusal(key);
     if (books_.totals.messages > 0) --books_.totals.messages;
     if (transaction_.remove(tables_.kept, key) && books_.totals.rejected > 0) --books_.totals.rejected;
   }

@@ -135,6 +135,7 @@ class Change final : private GroupStore {
   void forget_kept(const MessageId& id);
   void forget_turn(const std::string& key);
   std::vector<std::string> keys_with_prefix(lmdb::Table table, std::string_view prefix);
+  void free_room_of_refusal(std::string_view id);
 
   // The same one several times in a row is told once.
   void changed(const MessageId& id) {
@@ -147,6 +148,7 @@ class Change final : private GroupStore {
   WallTime now_;
   lmdb::WriteTransaction transaction_;
   BooksChange books_;
+  const uint64_t most_refused_;  // bytes kept of refusals
   Ordered messages_, deliveries_, journal_, failed_;
   BlockBuilder block_;
   std::vector<std::pair<MessageId, DestinationId>> leased_, settled_;

@@ -31,6 +31,7 @@ void Change::forget_turn(const std::string& key) {
 }
 
 void Change::remove_message(const MessageId& id) {
+  free_room_of_refusal(id.view());
   transaction_.remove(tables_.messages, id.view());
   if (keys_with_prefix(tables_.deliveries, id.view()).empty() && books_.totals.rejected > 0) --books_.totals.rejected;
   remove_rest(id);

@@ -30,7 +30,7 @@ using Done = std::function<void(Result<T>)>;
 // the caller as part of the commit (for Batch::lease), so that what was just stored can be sent without reading it again; not
 // one of a group (Delivery::grouped), whose place the commit decides.
 // With a claim that another message has, nothing of it is stored. Without deliveries it is kept for quarantine, as long as
-// fewer than StoreOptions::kMaxQuarantined are: beyond that only its line is.
+// fewer than StoreOptions::kMaxQuarantined are, and they take no more than kQuarantinePart: beyond that only its line is.
 struct NewMessage {
   std::shared_ptr<const Message> message;
   std::vector<Delivery> deliveries;
@@ -217,7 +217,7 @@ class Store {
 
   // Retention: ends up to `max` deliveries that have expired, forgets up to `max` messages older than `messages` whose deliveries all ended, and lines of the books older
   // than `history`, and claims that have ended. While intake is refused as full, and the store's own file is what fills it, delivered
-  // messages and the oldest lines go whatever their age; not what is in quarantine.
+  // messages and the oldest lines go whatever their age; not what is in quarantine, which never takes more than its part of it.
   virtual void prune(WallTime messages, WallTime history, uint32_t max, Done<Pruned> done) = 0;
 };
 
@@ -252,6 +252,7 @@ struct StoreOptions {
   static constexpr size_t kInlineBody = 1536;     // larger bodies go to chunks
   static constexpr size_t kBodyChunk = (64 << 10) - 64;  // fills whole pages with its seal and the page head
 };
+  static constexpr double kQuarantinePart = 0.1;                // of the map, at most, for rejected messages
 
 // Refuses with the reason: another spool has it, a newer schema, damaged beyond reading, no permission.
 Result<std::unique_ptr<Store>> open_lmdb_store(const StoreOptions& options, const Clock& clock);

@@ -17,7 +17,8 @@
 //   stops       destination (8)             → sealed stop (stop.h): who stands still, who said so
 //   sources     "s", name                → sealed counters of a source (books.h)
 //   acts        id                          → sealed act: the audit log (act.h)
-//   kept        id, or id and destination   → nothing: requests kept for quarantine, deliveries for which nothing could be made
+//   kept        id                          → room (8): requests kept for quarantine, and how many bytes they take
+//               id, destination             → nothing: deliveries for which nothing could be made
 //   quarantine  table letter, key           → what was damaged, as it was
 //   meta        "schema"                    → version of all this
 #pragma once
