@@ -45,6 +45,7 @@ const std::string& SpaceWatch::refusal(bool now_please) {
   room_ = (limit - map_part) * map;
   if (disk_now.bytes > 0) room_ = std::min(room_, (limit - disk_part) * disk_now.bytes);
   own_doing_ = true;
+  unexplained_ = false;
   if (map_part >= limit) {
     reason_ = fmt::format("map {:.0f}% full", map_part * 100);
   } else if (disk_part >= limit) {
@@ -52,6 +53,8 @@ const std::string& SpaceWatch::refusal(bool now_please) {
     own_doing_ = disk(touched).used < StoreOptions::kIntakeResumes;
   } else if (now >= refused_until_) {
     reason_.clear();
+  } else {
+    unexplained_ = true;
   }
   return reason_;
 }
@@ -60,7 +63,9 @@ void SpaceWatch::refuse(std::string reason) {
   refused_until_ = {};
   const bool shown = !refusal(true).empty();
   reason_ = std::move(reason);
-  if (!shown) refused_until_ = clock_.monotonic() + kRefusedAtLeast;
+  if (shown) return;
+  refused_until_ = clock_.monotonic() + kRefusedAtLeast;
+  unexplained_ = true;
 }
 
 }  // namespace belay::spool

@@ -26,8 +26,10 @@ class SpaceWatch {
   // A write found no room. When no number shows why (a quota, no piece that is large enough), it is so for kRefusedAtLeast.
   void refuse(std::string reason);
   bool lines_fit() const { return part_ < StoreOptions::kLinesStop; }  // as of the last look
-  // Without the spool's own file there would be room: else what is in it would be forgotten for nothing.
-  bool own_doing() const { return own_doing_; }
+  // Without the spool's own file there would be room, the numbers say: else what is in it would be forgotten for nothing.
+  bool own_doing() const { return own_doing_ && !unexplained_; }
+  // A little less in it may help: also while no number shows why there is no room.
+  bool less_may_help() const { return own_doing_; }
   uint64_t used_bytes() const { return used_; }
   double part() const { return part_; }  // of map or disk that is in use, what is fuller
 
@@ -44,7 +46,7 @@ class SpaceWatch {
   std::string reason_;
   uint64_t used_ = 0;
   double part_ = 0;  // of map or disk, what is fuller
-  bool own_doing_ = true;
+  bool own_doing_ = true, unexplained_ = false;
   double room_ = 0;  // bytes before the limit, as of the last look
   size_t written_ = 0;  // since then
   MonotonicTime refused_until_{};

@@ -280,7 +280,7 @@ void LmdbStore::write_group(std::vector<Work> group) {
     // No room: puts are refused from now on, and what frees room is tried again without puts and lines.
     space_.refuse("no room left in map or on disk");
     set_refusal("no room left in map or on disk");
-    if (space_.own_doing()) make_room();
+    if (space_.less_may_help()) make_room();
     std::vector<Work*> rest;
     for (Work* work : left) {
       if (work->batch.puts.empty() && work->batch.events.empty()) rest.push_back(work);
