@@ -29,6 +29,7 @@ Error closed_error() { return {ErrorKind::refused, "store: closed, the spool is 
 
 // Of messages and of blocks in one step while there is no room: small enough to fit in what is kept free for it.
 constexpr uint32_t kRoomStep = 32;
+constexpr int kRoomTries = 2;
 constexpr uint32_t kFailedStep = 4'096;  // small entries
 constexpr uint32_t kClaimStep = 4'096;
 constexpr size_t kCareStep = 4'096;    // deliveries that end in one commit of care; a batch more may
@@ -287,7 +288,8 @@ void LmdbStore::write_group(std::vector<Work> group) {
       else results[static_cast<size_t>(work - group.data())] = Error{ErrorKind::full, "no room left in map or on disk"};
     }
     left = std::move(rest);
-    if (!dead_) static_cast<void>(attempt(left, outcomes));
+    // On a disk that others filled, too: what ended is worth more than what is young. Pages that a commit frees are the next but one's.
+    for (int tries = 0; !dead_ && !attempt(left, outcomes) && tries < kRoomTries; ++tries) make_room();
   }
   for (size_t i = 0; i < left.size() && i < outcomes.size(); ++i) {
     results[static_cast<size_t>(left[i] - group.data())] = std::move(outcomes[i]);
