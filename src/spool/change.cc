@@ -130,6 +130,11 @@ bool Change::forget_damaged(const std::string& key) {
   return true;
 }
 
+void Change::doubt_time(bool on) {
+  if (on) transaction_.put(tables_.meta, Tables::kDoubtKey, {});
+  changed_ = on || transaction_.remove(tables_.meta, Tables::kDoubtKey) || changed_;
+}
+
 void Change::put_act(const Act& act) {
   scratch_.clear();
   append_sealed(scratch_, act);

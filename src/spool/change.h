@@ -41,6 +41,7 @@ class Change final : private GroupStore {
   bool restore(const TransferClient& client);
   void restore(const ForgottenDeliveries& forgotten);
   void restore(const ForgottenLines& forgotten);
+  void doubt_time(bool on);  // Store::doubt_time
   void end_import();  // the store may be used
 
   // Copies the value aside and takes it out of its table.

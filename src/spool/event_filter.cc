@@ -59,6 +59,8 @@ Error cannot() { return {ErrorKind::refused, "this store cannot do that"}; }
 
 void Store::kept(const KeptQuery&, std::string, uint32_t, Done<KeptPage> done) { done(cannot()); }
 void Store::acts(std::optional<MessageId>, uint32_t, Done<ActPage> done) { done(cannot()); }
+void Store::doubt_time(bool, Done<Committed> done) { done(cannot()); }
+
 void Store::recount(Done<BooksReport> done) { done(cannot()); }
 
 bool EventFilter::block(const Block& block) const {

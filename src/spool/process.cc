@@ -62,7 +62,7 @@ class Process {
   std::unique_ptr<Resident<Dispatcher>> dispatcher_;
   std::unique_ptr<Resident<Intake>> intake_;
   std::unique_ptr<Companion> companion_;
-  bool time_in_doubt_ = false, stopping_ = false;
+  bool stopping_ = false;
   int start_failed_ = 1;  // the exit code then
 };
 
@@ -75,7 +75,6 @@ int Process::run(std::shared_ptr<const conf::Configuration> configuration, const
   }
   watch_signals();
   retention_ = std::make_unique<Retention>(loop_, *store_, clock_, system_);
-  if (time_in_doubt_) retention_->hold_back();
   retention_->keep(configuration_->spool.retention, configuration_->spool.history);
   log::info("spool ready on {}", configuration_->spool.socket);
   tell_service_manager("READY=1\nSTATUS=ready on " + configuration_->spool.socket);
@@ -132,12 +131,7 @@ Result<void> Process::start(const MakeCompanion& make_companion) {
               "clock that is wrong, set it and start again",
               std::chrono::floor<std::chrono::hours>(*newest - clock_.wall()).count());
   }
-  time_in_doubt_ = newest && clock_.wall() > *newest + SteadyClock::kBelieved;
-  if (time_in_doubt_) {
-    log::warn("spool: the newest stored id is {} hours old; nothing is forgotten for {} minutes: if nothing came for so long, that is all, "
-              "and if it is the clock that is wrong, set it meanwhile and start again",
-              std::chrono::floor<std::chrono::hours>(clock_.wall() - *newest).count(), std::chrono::floor<std::chrono::minutes>(Retention::kHeldBack).count());
-  }
+  look_at_clock(*store_, clock_);
   const auto stops = store_->stops();
   if (!stops) return stops.error();
   dispatcher_ = std::make_unique<Resident<Dispatcher>>([this, &stops](event::Loop& loop) {

@@ -20,10 +20,8 @@ class Retention {
 
   static constexpr Duration kHeldBack{3'600'000};
 
-  Retention(event::Loop& loop, Store& store, const Clock& clock, const Clock& system);
-  // The clock started far past everything that is stored: perhaps nothing came for long, perhaps it is wrong. For kHeldBack nothing
-  // goes for its age, so that somebody can set it; only a store that is full makes room. Before keep().
-  void hold_back(Duration how_long = kHeldBack) { held_until_ = clock_.monotonic() + how_long; }
+  // A store whose time is in doubt is left so for `held_back`, so that somebody can set the clock.
+  Retention(event::Loop& loop, Store& store, const Clock& clock, const Clock& system, Duration held_back = kHeldBack);
   // How long messages and lines of the books are kept; the first step is taken at once, a change counts from the next one.
   void keep(Duration messages, Duration history);
   void stop();  // a step under way is not waited for
@@ -36,11 +34,16 @@ class Retention {
   Store& store_;
   const Clock& clock_;
   const Clock& system_;
-  MonotonicTime held_until_{};
+  const MonotonicTime held_until_;
+  bool held_;
   Duration messages_{}, history_{};
   bool started_ = false, stopped_ = false;
   event::Timer timer_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // outlives it in callbacks of the store
 };
+
+// At a start, before anything new is stored. A clock far past everything that is stored is in doubt: perhaps nothing came for long,
+// perhaps it is wrong. Once something new is stored nothing shows that any more, so the store remembers it.
+void look_at_clock(Store& store, const Clock& clock);
 
 }  // namespace belay::spool

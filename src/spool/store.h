@@ -212,6 +212,10 @@ class Store {
   // Counts all again and compares (P11). One at a time: `refused` while another is under way.
   virtual void recount(Done<BooksReport> done);
   virtual StoreStats stats() const = 0;
+  // While the time is in doubt prune() takes nothing for its age, ends nothing as expired and forgets no claim; only a full store makes
+  // room. Durable: who closes a store in doubt opens it so. An engine that forgets nothing by itself needs none of it.
+  virtual bool time_in_doubt() const { return false; }
+  virtual void doubt_time(bool on, Done<Committed> done);
   // Time of the greatest id it holds. Ids are of workers' clocks: SteadyClock::start_at_least() knows what to believe.
   virtual std::optional<WallTime> newest() const = 0;
 
@@ -248,11 +252,11 @@ struct StoreOptions {
   static constexpr Duration kEventsWait{50};      // lines alone wait this long for company
   static constexpr Duration kSettlementsWait{3};
   static constexpr uint64_t kMaxQuarantined = 10'000;           // rejected messages kept
+  static constexpr double kQuarantinePart = 0.1;                // of the map, at most, for rejected messages
   static constexpr uint64_t kMaxDamaged = 10'000;               // damaged records kept
   static constexpr size_t kInlineBody = 1536;     // larger bodies go to chunks
   static constexpr size_t kBodyChunk = (64 << 10) - 64;  // fills whole pages with its seal and the page head
 };
-  static constexpr double kQuarantinePart = 0.1;                // of the map, at most, for rejected messages
 
 // Refuses with the reason: another spool has it, a newer schema, damaged beyond reading, no permission.
 Result<std::unique_ptr<Store>> open_lmdb_store(const StoreOptions& options, const Clock& clock);

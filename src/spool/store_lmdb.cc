@@ -53,6 +53,7 @@ class LmdbStore final : public Store {
         lease_thread_(executor_),
         query_thread_(executor_),
         claim_thread_(executor_) {
+    in_doubt_ = lmdb::ReadTransaction(*environment_).get(tables_.meta, Tables::kDoubtKey).has_value();
     if (executor_ == nullptr) writer_ = std::thread([this] { write(); });
   }
 
@@ -88,6 +89,8 @@ class LmdbStore final : public Store {
   }
   void recount(Done<BooksReport> done) override;
   StoreStats stats() const override;
+  bool time_in_doubt() const override { return in_doubt_; }
+  void doubt_time(bool on, Done<Committed> done) override;
   std::optional<WallTime> newest() const override { return reader_.newest_message(); }
   void prune(WallTime messages, WallTime history, uint32_t max, Done<Pruned> done) override;
 
@@ -132,6 +135,7 @@ class LmdbStore final : public Store {
   bool pruned_ = false;     // writer only: there may be room again
   bool look_planned_ = false;  // with an executor
   std::atomic<bool> recounting_{false};
+  std::atomic<bool> in_doubt_{false};
   StoreReader reader_;
   CommitQueue queue_;
   std::thread writer_;
@@ -489,22 +493,32 @@ StoreStats LmdbStore::stats() const {
 
 void LmdbStore::prune(WallTime messages, WallTime history, uint32_t max, Done<Pruned> done) {
   auto gone = std::make_shared<Pruned>();
+void LmdbStore::doubt_time(bool on, Done<Committed> done) {
+  in_doubt_ = on;
+  Work work;
+  work.task = [on](Change& change) { change.doubt_time(on); };
+  work.done = done;
+  if (dead_ || !offer(std::move(work))) done(refusal_error());
+}
+
   Work work;
   work.task = [this, messages, history, max, gone](Change& change) {
     const bool full = !accepting_ && space_.own_doing();
     pruned_ = true;
     // Of `belay spool check` and the like, when they were killed: their snapshots would hold freed pages back for ever.
     if (const int dead = environment_->clear_dead_readers(); dead > 0) log::info("spool: {} snapshots of processes that are gone were given up", dead);
-    gone->messages = change.prune_messages(prune_from_, messages, full, max);
+    const bool doubt = in_doubt_;
+    const WallTime oldest = doubt ? WallTime::min() : messages, oldest_line = doubt ? WallTime::min() : history;
+    gone->messages = change.prune_messages(prune_from_, oldest, full, max);
     const uint32_t block_step = std::min(max, kRoomStep);  // each is read whole: the books forget its lines one by one
-    const uint32_t blocks = change.prune_journal(full ? WallTime::max() : history, block_step, gone->lines);
-    const uint32_t failed = change.prune_failed(clock_.wall() - StoreOptions::kFailedKept, kFailedStep);
-    const uint32_t claims = change.prune_claims(kClaimStep);
+    const uint32_t blocks = change.prune_journal(full ? WallTime::max() : oldest_line, block_step, gone->lines);
+    const uint32_t failed = doubt ? 0 : change.prune_failed(clock_.wall() - StoreOptions::kFailedKept, kFailedStep);
+    const uint32_t claims = doubt ? 0 : change.prune_claims(kClaimStep);
     change.prune_clients();
     const uint32_t acts = change.prune_acts(history, max);
     const uint32_t damaged = change.prune_damaged(messages, history, max);
     gone->claims = claims;
-    gone->expired = change.expire(max);
+    gone->expired = doubt ? 0 : change.expire(max);
     // Young lines make room a little at a time: messages may make it, too.
     gone->more = !prune_from_.empty() || blocks == block_step || acts == max || damaged == max || failed == kFailedStep || claims == kClaimStep || gone->expired == max;
   };

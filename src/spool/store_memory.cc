@@ -58,6 +58,11 @@ class MemoryStore final : public Store, private GroupStore {
   void acts(std::optional<MessageId> before, uint32_t max, Done<ActPage> done) override;
   void recount(Done<BooksReport> done) override;
   StoreStats stats() const override;
+  bool time_in_doubt() const override { return in_doubt_; }
+  void doubt_time(bool on, Done<Committed> done) override {
+    in_doubt_ = on;
+    done(Committed{});
+  }
   std::optional<WallTime> newest() const override;
   void prune(WallTime messages, WallTime history, uint32_t max, Done<Pruned> done) override;
 
@@ -119,7 +124,7 @@ class MemoryStore final : public Store, private GroupStore {
   uint64_t rejected_ = 0;
   LeaseTable leases_;
   uint64_t commits_ = 0;
-  std::atomic<bool> closed_{false};
+  std::atomic<bool> closed_{false}, in_doubt_{false};
 };
 
 Error closed_error() { return {ErrorKind::refused, "store: closed, the spool is stopping"}; }
@@ -554,7 +559,7 @@ std::optional<WallTime> MemoryStore::newest() const {
 void MemoryStore::prune(WallTime messages, WallTime history, uint32_t max, Done<Pruned> done) {
   if (closed_) return done(closed_error());
   Pruned gone;
-  {
+  if (!in_doubt_) {
     const std::lock_guard lock(mutex_);
     gone.expired = expire(max);
     gone.more = gone.expired == max;

@@ -44,6 +44,8 @@ struct Tables {
 
   static constexpr std::string_view kImportKey = "import";    // in `meta`: an import is under way, or was and did not end (import.h)
 
+  static constexpr std::string_view kDoubtKey = "doubt";      // in `meta`: the clock may be wrong (Store::time_in_doubt)
+
   // Opens or creates them. corrupt: the schema is newer than kSchema or cannot be read. To be read only they must be there already.
   static Result<Tables> open(lmdb::Environment& environment, const std::string& folder);
 };

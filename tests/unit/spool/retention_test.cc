@@ -12,7 +12,9 @@ constexpr Duration kLimit{10'000};
 constexpr Duration kKept = std::chrono::hours(1);
 
 struct Old {
-  Old() {
+  Old() { reopen(); }
+  void reopen() {
+    store = nullptr;
     StoreOptions options;
     options.folder = folder.path();
     options.map_bytes = uint64_t{256} << 20;
@@ -99,13 +101,40 @@ TEST_CASE("retention_that_is_held_back_forgets_nothing_until_its_time_has_passed
   Old old;
   old.store_messages(10, DeliveryState::cancelled);
   old.clock.advance(std::chrono::years(10));
-  Retention retention(old.loop, *old.store, old.clock, old.clock);
-  retention.hold_back(kHeld);
+  look_at_clock(*old.store, old.clock);
+  Retention retention(old.loop, *old.store, old.clock, old.clock, kHeld);
   retention.keep(kKept, kKept);
   old.loop.run_until([] { return false; }, kHeld * 4);
   CHECK(old.store->stats().messages == 10);
   old.clock.advance(kHeld);
   CHECK(old.loop.run_until([&] { return old.store->stats().messages == 0; }, Retention::kEvery / 2));
+  old.store->close();
+}
+
+TEST_CASE("a_doubt_in_the_clock_outlives_a_restart_and_what_is_stored_meanwhile_and_ends_with_its_time") {
+  constexpr Duration kHeld{50};
+  Old old;
+  old.store_messages(10, DeliveryState::cancelled);
+  look_at_clock(*old.store, old.clock);
+  CHECK_FALSE(old.store->time_in_doubt());
+  old.clock.advance(std::chrono::years(10));
+  look_at_clock(*old.store, old.clock);
+  old.store_messages(1, DeliveryState::cancelled);
+  for (int life = 0; life < 2; ++life) {  // the second one finds nothing that is far away
+    old.reopen();
+    look_at_clock(*old.store, old.clock);
+    CHECK(old.store->time_in_doubt());
+    Retention retention(old.loop, *old.store, old.clock, old.clock, kHeld);
+    retention.keep(kKept, kKept);
+    old.loop.run_until([] { return false; }, kHeld * 4);
+    CHECK(old.store->stats().messages == 11);
+  }
+  Retention retention(old.loop, *old.store, old.clock, old.clock, kHeld);
+  retention.keep(kKept, kKept);
+  old.clock.advance(kHeld);
+  CHECK(old.loop.run_until([&] { return old.store->stats().messages == 1; }, Retention::kEvery / 2));
+  old.reopen();
+  CHECK_FALSE(old.store->time_in_doubt());
   old.store->close();
 }
 
