@@ -35,10 +35,9 @@ void Settlements::answered(std::vector<Settlement> settled, std::vector<StopOrde
     const bool fewer = result.error().kind == ErrorKind::full && settled.size() > 1;
     if (fewer) step_ = settled.size() / 2;
     else again_at_ = loop_.now() + kAgain;
-    for (const Settlement& one : settled) {  // nobody else may send it until this is known
-      store_.extend(one.delivery.message, one.delivery.destination, clock_.wall() + kHeld);
-    }
     waiting_.insert(waiting_.begin(), std::make_move_iterator(settled.begin()), std::make_move_iterator(settled.end()));
+    // Nobody else may send them until this is known; those behind the ones that were tried wait as long.
+    for (const Settlement& one : waiting_) store_.extend(one.delivery.message, one.delivery.destination, clock_.wall() + kHeld);
     orders_.insert(orders_.begin(), std::make_move_iterator(orders.begin()), std::make_move_iterator(orders.end()));
     if (fewer) commit();
     return;

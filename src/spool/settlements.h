@@ -16,7 +16,7 @@ class Settlements {
  public:
   static constexpr Duration kAgain{500};
   static constexpr Duration kHeld{600'000};  // of leases, from each failure on
-  static constexpr size_t kMost = 65'536;
+  static constexpr size_t kMost = 4'096;    // all that can be pending: Dispatcher::kMaxInFlight
 
   // `committed` runs with what the store has.
   Settlements(event::Loop& loop, Store& store, const Clock& clock, std::function<void(const std::vector<Settlement>&)> committed);
