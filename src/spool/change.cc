@@ -389,6 +389,16 @@ bool Change::sends_one_thing(const MessageId& id, const wire::Grouping& grouping
   return message && message->message.shapes.empty() && !wire::is_batch(grouping.kind);
 }
 
+// By the index, which outlives a damaged record. It is read to its end: damage is rare.
+WallTime Change::expiry_of(const MessageId& id, DestinationId destination) {
+  const std::string whose = delivery_key(id, destination);
+  lmdb::Cursor cursor(transaction_, tables_.expiries);
+  for (bool more = cursor.first(); more; more = cursor.next()) {
+    if (cursor.key().substr(8) == whose) return wall_from_ms(static_cast<int64_t>(get_be(cursor.key().data(), 8)));
+  }
+  return {};
+}
+
 Delivery Change::end_damaged(const Delivery& lost, const std::string& reason, bool can_be_sent) {
   Delivery ended = lost;
   ended.state = DeliveryState::dead;
@@ -413,6 +423,7 @@ void Change::renew_delivery(const DueEntry& entry, const std::string& name) {
   delivery.destination_name = name;
   delivery.due = entry.due;
   delivery.grouping = entry.grouping;
+  delivery.expires = expiry_of(entry.message, entry.destination);
   if (wire::is_batch(delivery.grouping.kind)) delivery.batch = delivery.message;
   if (!sends_one_thing(entry.message, entry.grouping)) {
     static_cast<void>(end_damaged(delivery, "its record was damaged", false));

@@ -107,6 +107,7 @@ class Change final : private GroupStore {
   bool knows_a_damaged_one(const Delivery& delivery) const;
   Stopped stop(const StopOrder& order);
   bool sends_one_thing(const MessageId& id, const wire::Grouping& grouping);
+  WallTime expiry_of(const MessageId& id, DestinationId destination);
   Delivery end_damaged(const Delivery& lost, const std::string& reason, bool can_be_sent);  // dead, in place of a record that is gone
   void write_state(const Delivery& delivery, DeliveryState from, WallTime old_due);
 
@@ -134,9 +135,9 @@ class Change final : private GroupStore {
   bool drop(std::string_view kept);
   bool forget_damaged(const std::string& key);
   void forget_kept(const MessageId& id);
+  void free_room_of_refusal(std::string_view id);
   void forget_turn(const std::string& key);
   std::vector<std::string> keys_with_prefix(lmdb::Table table, std::string_view prefix);
-  void free_room_of_refusal(std::string_view id);
 
   // The same one several times in a row is told once.
   void changed(const MessageId& id) {
@@ -147,9 +148,9 @@ class Change final : private GroupStore {
   const Tables& tables_;
   LeaseTable& leases_;
   WallTime now_;
+  const uint64_t most_refused_;  // bytes kept of refusals
   lmdb::WriteTransaction transaction_;
   BooksChange books_;
-  const uint64_t most_refused_;  // bytes kept of refusals
   Ordered messages_, deliveries_, journal_, failed_;
   BlockBuilder block_;
   std::vector<std::pair<MessageId, DestinationId>> leased_, settled_;

@@ -65,8 +65,7 @@ uint32_t Change::expire(uint32_t max) {
     const std::string_view id_and_destination = std::string_view(key).substr(8);
     const auto stored = transaction_.get(tables_.deliveries, id_and_destination);
     auto delivery = stored ? read_delivery(*stored) : Result<Delivery>(Error{ErrorKind::corrupt, {}});
-    // Queued anew after damage, it does not know this any more; of a replay, which never expires, the entry went with its end.
-    if (delivery && delivery->expires == WallTime{}) delivery->expires = wall_from_ms(static_cast<int64_t>(get_be(key.data(), 8)));
+    if (stored && !delivery) continue;  // it is needed when the record is made anew: renew_delivery()
     if (delivery && expires_by_index(*delivery) && expiry_key(delivery->expires, delivery->message, delivery->destination) == key) {
       changed_ = true;
       ended += static_cast<uint32_t>(groups_.expire(*delivery));
@@ -128,7 +127,11 @@ std::optional<Delivery> Change::find(const MessageId& id, const Delivery& siblin
   lost.message = id;
   lost.destination = sibling.destination;
   lost.destination_name = sibling.destination_name;
-  return end_damaged(lost, "its record was damaged while it waited for others of its key", sends_one_thing(id, sibling.grouping));
+  lost.expires = expiry_of(id, sibling.destination);
+  const bool was_dead = transaction_.get(tables_.ended, ended_key(DeliveryState::dead, id, sibling.destination)).has_value();
+  if (was_dead) lost.state = DeliveryState::dead;  // the books know it as that
+  return end_damaged(lost, was_dead ? "its record was damaged" : "its record was damaged while it waited for others of its key",
+                     sends_one_thing(id, sibling.grouping));
 }
 
 void Change::save(const Delivery& now, const Delivery& before) {
