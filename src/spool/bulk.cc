@@ -282,8 +282,12 @@ void Bulk::leave_out(const std::string& key, std::string why) {
 
 std::string Bulk::why_not(const Candidate& one) const {
   if (has(one.deliveries, [](const Delivery& each) { return each.damaged; })) return "the record of its delivery is damaged";
-  if (has(one.deliveries, [](const Delivery& each) { return each.unmade; })) {
-    return "its transform made nothing that could be sent; --reapply asks the present rules";
+  const auto unmade = std::find_if(one.deliveries.begin(), one.deliveries.end(), [](const Delivery& each) { return each.unmade; });
+  if (unmade != one.deliveries.end()) {
+    constexpr std::string_view kWay = "--reapply asks the present rules";
+    std::string why = unmade->reason.empty() ? "nothing could be made of it" : unmade->reason;
+    if (why.find(kWay) == std::string::npos) why.append("; ").append(kWay);
+    return why;
   }
   if (has(one.deliveries, [](const Delivery& each) { return each.state == DeliveryState::superseded; })) return "a newer one of its key went in its place";
   return "it is still waiting to be delivered";
@@ -393,10 +397,11 @@ void Bulk::finish(std::string outcome) {
     if (!result_.running()) return;
     if (request_.dry_run) result_.outcome = outcome;
   }
-  ids_ = {};  // what it did may be asked for long after
+  // What it did may be asked for long after. A vector that is given an empty list keeps its memory.
+  ids_ = std::vector<MessageId>();
+  batch_keys_ = std::vector<std::string>();
   page_ = {};
   batch_ = {};
-  batch_keys_ = {};
   const bool failed = outcome.starts_with("failed");
   const auto answer = [self = shared_from_this(), failed, outcome](const Result<Committed>& written) {
     {

@@ -338,12 +338,12 @@ void Change::quarantine(lmdb::Table table, char letter, std::string_view key) {
   const auto value = transaction_.get(table, key);
   if (!value) return;
   const std::string copy(*value);  // the view ends with the next change
+  if (table == tables_.messages) free_room_of_refusal(key);
   transaction_.put(tables_.quarantine, std::string(1, letter).append(key), copy);
   transaction_.remove(table, key);
   ++books_.totals.quarantined;
   if (table == tables_.journal) lose_lines(copy);
   if (table == tables_.messages) {
-  if (table == tables_.messages) free_room_of_refusal(key);
     if (books_.totals.messages > 0) --books_.totals.messages;
     if (transaction_.remove(tables_.kept, key) && books_.totals.rejected > 0) --books_.totals.rejected;
   }

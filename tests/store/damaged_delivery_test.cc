@@ -75,6 +75,7 @@ TEST_CASE("a_damaged_delivery_of_a_transformed_webhook_is_dead_for_a_reapply_and
   const auto replayed = wait_for<BulkResult>([&](Done<BulkResult> done) { operations.act(request, std::move(done)); });
   CHECK(replayed->deliveries == 0);
   CHECK(replayed->left_out == 1);
+  CHECK(replayed->skipped.at(0).second == found->front().reason);
   const auto kept = wait_for<KeptPage>([&](Done<KeptPage> done) { one.store->kept({.filter = {}, .kind = KeptKind::unmade}, {}, 10, std::move(done)); });
   CHECK(kept->rows.size() == 1);
   CHECK(one.balanced());
@@ -91,6 +92,50 @@ TEST_CASE("a_damaged_delivery_of_a_webhook_as_received_is_sent_and_still_expires
   one.store->release(one.id, destination_id("crm"));
   one.clock.advance(Duration(60'000));
   CHECK(prune(*one.store, WallTime{}, WallTime{}).expired == 1);
+  CHECK(deliveries(*one.store, one.id)->front().reason == "expired");
+  CHECK(one.balanced());
+  one.store->close();
+}
+
+TEST_CASE("one_that_was_damaged_and_ended_leaves_no_expiry_for_its_replay") {
+  NewMessage message = plain();
+  message.deliveries[0].expires = message.deliveries[0].due + Duration(60'000);
+  Damaged one(message);
+  const auto leased = one.scan();
+  REQUIRE(leased.size() == 1);
+  CHECK(leased[0].delivery.expires == message.deliveries[0].expires);
+  Delivery ended = leased[0].delivery;
+  add_attempt(ended, {one.clock.wall(), 1, 404, "", ""});
+  REQUIRE(commit(*one.store, settle(with_state(ended, DeliveryState::dead)))->refused == std::vector<bool>{false});
+  ended = deliveries(*one.store, one.id)->front();
+  ended.attempts_before = ended.attempts;
+  REQUIRE(commit(*one.store, settle(with_state(ended, DeliveryState::queued, one.clock.wall())))->refused == std::vector<bool>{false});
+  one.clock.advance(Duration(60'000));
+  CHECK(prune(*one.store, WallTime{}, WallTime{}).expired == 0);
+  CHECK(one.scan().size() == 1);
+  CHECK(one.balanced());
+  one.store->close();
+}
+
+TEST_CASE("one_that_cannot_be_sent_any_more_leaves_no_expiry_either") {
+  NewMessage message = transformed();
+  message.deliveries[0].expires = message.deliveries[0].due + Duration(60'000);
+  Damaged one(message);
+  CHECK(one.scan().empty());
+  CHECK(deliveries(*one.store, one.id)->front().state == DeliveryState::dead);
+  one.store.reset();
+  CHECK(entries(one.folder, "expiries") == 0);
+}
+
+TEST_CASE("what_expires_before_its_retry_is_due_is_not_sent_although_its_record_is_damaged") {
+  NewMessage message = plain();
+  message.deliveries[0].expires = message.deliveries[0].due + Duration(30'000);
+  message.deliveries[0].due += Duration(60'000);
+  Damaged one(message);
+  one.clock.advance(Duration(30'000));
+  prune(*one.store, WallTime{}, WallTime{});
+  one.clock.advance(Duration(30'000));
+  CHECK(one.scan().empty());
   CHECK(deliveries(*one.store, one.id)->front().reason == "expired");
   CHECK(one.balanced());
   one.store->close();

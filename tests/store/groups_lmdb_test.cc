@@ -184,6 +184,34 @@ TEST_CASE("a_replay_that_meets_a_damaged_head_of_its_key_has_the_turn") {
   }
 }
 
+TEST_CASE("the_books_stay_balanced_when_a_replay_meets_a_damaged_head_that_was_dead") {
+  ManualClock clock;
+  Folder folder;
+  Maker maker(clock);
+  auto store = open(folder, clock);
+  std::vector<MessageId> ids;
+  for (const DeliveryState end : {DeliveryState::delivered, DeliveryState::dead}) {
+    const NewMessage message = of_key(maker, wire::GroupKind::order_wait);
+    ids.push_back(message.message->event.id);
+    REQUIRE(commit(*store, put(message)).ok());
+    auto leased = lease_soon(*store, clock.wall());
+    REQUIRE(leased.size() == 1);
+    Delivery sent = leased[0].delivery;
+    add_attempt(sent, {clock.wall(), 1, 200, "", ""});
+    REQUIRE(commit(*store, settle(with_state(sent, end)))->refused == std::vector<bool>{false});
+  }
+  store.reset();
+  damage_record(folder, "deliveries", delivery_key(ids[1], destination_id("crm")));
+  store = open(folder, clock);
+  Delivery again = deliveries(*store, ids[0])->front();
+  again.attempts_before = again.attempts;
+  REQUIRE(commit(*store, settle(with_state(again, DeliveryState::queued, clock.wall())))->refused == std::vector<bool>{false});
+  CHECK(backlog(*store, "crm").dead == 1);
+  CHECK(backlog(*store, "crm").waiting == 1);
+  CHECK(wait_for<BooksReport>([&](Done<BooksReport> done) { store->recount(std::move(done)); })->balanced());
+  CHECK(drain(*store, clock) == std::vector<MessageId>{ids[0]});
+}
+
 }  // namespace
 
 }  // namespace belay::spool::test
