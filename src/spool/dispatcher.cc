@@ -86,22 +86,27 @@ void Dispatcher::Impl::scan(Lane& lane) {
   }
   lane.scanning = true;
   lane.more_in_store = false;
-  lane.next_due.reset();  // what is settled meanwhile may be due before what the scan will find
+  const auto known = std::exchange(lane.next_due, std::nullopt);  // what is settled meanwhile may be due before what the scan will find
   const auto most = static_cast<uint32_t>(std::min<size_t>(room, kMaxScan));
   store.lease_due(lane.id, clock.wall(), most, kLease,
-                  [this, guard = std::weak_ptr(alive), &to = loop, id = lane.id](Result<Leases> result) {
-                    to.post([this, guard, id, result = std::move(result)]() mutable {
-                      if (guard.lock()) scanned(id, std::move(result));
+                  [this, guard = std::weak_ptr(alive), &to = loop, id = lane.id, known](Result<Leases> result) {
+                    to.post([this, guard, id, known, result = std::move(result)]() mutable {
+                      if (guard.lock()) scanned(id, known, std::move(result));
                     });
                   });
 }
 
-void Dispatcher::Impl::scanned(DestinationId id, Result<Leases> result) {
+// `known`: what was due next before the scan.
+void Dispatcher::Impl::scanned(DestinationId id, std::optional<WallTime> known, Result<Leases> result) {
   Lane& lane = lane_of(id);
   lane.scanning = false;
   if (!result) {
     log::error("spool: looking for due deliveries failed: {}", result.error().message);
-    return;  // the full scan tries again
+    // What is due already, or not known, waits for the full scan; a ramp must not take it for nothing.
+    const WallTime now = clock.wall();
+    const WallTime next = known && *known > now ? *known : now + kFullScan;
+    lane.next_due = std::min(lane.next_due.value_or(next), next);
+    return;
   }
   for (Leased& leased : result->leased) add(lane, std::move(leased));
   if (!lane.next_due || (result->next_due && *result->next_due < *lane.next_due)) lane.next_due = result->next_due;

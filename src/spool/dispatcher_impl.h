@@ -63,7 +63,7 @@ struct Dispatcher::Impl {
   void tick();
   void end_turn();
   void scan(Lane& lane);
-  void scanned(DestinationId id, Result<Leases> result);
+  void scanned(DestinationId id, std::optional<WallTime> known, Result<Leases> result);
   void add(Lane& lane, Leased leased, bool live = false);
   void hold(Lane& lane, const Leased& leased);
   void let_go(Lane& lane, const Leased& leased);

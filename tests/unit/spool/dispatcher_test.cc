@@ -23,6 +23,9 @@ class FaultyStore final : public Store {
   static constexpr size_t kRoom = 2;  // settlements of a commit that fit into little_room
   explicit FaultyStore(const Clock& clock) : store_(open_memory_store(clock)) {}
   Fault fault = Fault::none;
+  bool scans_fail = false, scans_wait = false;
+  size_t failed_scans = 0;
+  std::vector<std::function<void()>> waiting_scans;  // their answers, found before they wait
 
   void close() override { store_->close(); }
   void commit(Batch batch, Done<Committed> done) override {
@@ -33,7 +36,14 @@ class FaultyStore final : public Store {
   }
   bool accepting(std::string* because) const override { return store_->accepting(because); }
   void lease_due(DestinationId to, WallTime now, uint32_t max, Duration lease, Done<Leases> done) override {
-    store_->lease_due(to, now, max, lease, std::move(done));
+    if (scans_fail) {
+      ++failed_scans;
+      return done(Error{ErrorKind::unavailable, "the disk is asleep"});
+    }
+    if (!scans_wait) return store_->lease_due(to, now, max, lease, std::move(done));
+    store_->lease_due(to, now, max, lease, [this, done = std::move(done)](const Result<Leases>& found) {
+      waiting_scans.push_back([done, found] { done(found); });
+    });
   }
   bool extend(MessageId message, DestinationId destination, WallTime until) override {
     return store_->extend(message, destination, until);
@@ -290,6 +300,65 @@ TEST_CASE("what_cannot_be_settled_keeps_its_lease_until_it_can") {
   sending.store.fault = FaultyStore::Fault::none;
   REQUIRE(sending.until([&] { return backlog(sending.store, "crm").delivered == 1; }));
   CHECK(sending.seen.size() == 1);
+}
+
+TEST_CASE("all_that_was_answered_keeps_its_lease_while_the_store_is_tried_with_ever_fewer") {
+  Sending sending;
+  sending.put_messages(8);
+  REQUIRE(sending.until([&] { return sending.held.size() == 8; }));
+  sending.store.fault = FaultyStore::Fault::refuses;
+  sending.answer_all(200);
+  REQUIRE(sending.until([&] { return sending.dispatcher->in_flight() == 0; }));
+  for (int i = 0; i < 3; ++i) {
+    sending.clock.advance(Settlements::kHeld - Duration(1));
+    sending.loop.run_until([] { return false; }, Settlements::kAgain * 2);
+    CHECK(lease(sending.store, "crm", sending.clock.wall())->leased.empty());
+  }
+  sending.store.fault = FaultyStore::Fault::none;
+  REQUIRE(sending.until([&] { return backlog(sending.store, "crm").delivered == 8; }));
+  CHECK(sending.seen.size() == 8);
+}
+
+constexpr Duration kRetryComes{100};
+
+// One that was answered 503, with its retry in the store.
+void fail_one(Sending& sending) {
+  sending.answer_all(503);
+  REQUIRE(sending.until([&] { return backlog(sending.store, "crm").sending == 0 && sending.dispatcher->in_flight() == 0; }));
+}
+
+TEST_CASE("a_retry_that_is_settled_while_a_scan_is_under_way_is_sent_when_it_is_due") {
+  Sending sending;
+  const MonotonicTime began = sending.loop.now();
+  sending.put_messages(1);
+  REQUIRE(sending.until([&] { return sending.held.size() == 1; }));
+  sending.store.scans_wait = true;
+  sending.dispatcher->wake({destination_id("crm")});
+  REQUIRE(sending.until([&] { return sending.store.waiting_scans.size() == 1; }));
+  fail_one(sending);
+  sending.store.scans_wait = false;
+  sending.store.waiting_scans.front()();
+  sending.clock.advance(kRetryComes);
+  REQUIRE(sending.until([&] { return sending.held.size() == 1; }));
+  CHECK(sending.loop.now() - began < Dispatcher::kFullScan);  // not found by chance
+}
+
+TEST_CASE("a_scan_that_fails_forgets_no_due_time") {
+  Sending sending;
+  const MonotonicTime began = sending.loop.now();
+  sending.put_messages(1);
+  REQUIRE(sending.until([&] { return sending.held.size() == 1; }));
+  fail_one(sending);
+  sending.loop.run_until([] { return false; }, Dispatcher::kTick * 2);  // the first full scan is over
+  sending.store.scans_fail = true;
+  sending.dispatcher->wake({destination_id("crm")});
+  REQUIRE(sending.until([&] { return sending.store.failed_scans > 0; }));
+  sending.loop.run_until([] { return false; }, Dispatcher::kTick * 4);
+  CHECK(sending.store.failed_scans == 1);
+  sending.store.scans_fail = false;
+  sending.clock.advance(kRetryComes);
+  REQUIRE(sending.until([&] { return sending.held.size() == 1; }));
+  CHECK(sending.loop.now() - began < Dispatcher::kFullScan);  // not found by chance
 }
 
 TEST_CASE("while_the_store_takes_no_settlements_no_more_is_sent_than_may_be_in_flight") {
