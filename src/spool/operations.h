@@ -1,7 +1,7 @@
 // What an operator may ask of a running spool: the only thing admin/ knows of it. Implemented by the spool process around
 // its store and dispatcher, and by a fake in the unit tests of admin/. Members may be called from any thread; `done` runs
 // exactly once, on any thread (perhaps before the member returns): a caller hands over to its own loop. Nothing here waits for
-// a commit; stats() reads a page or two for each destination with a backlog.
+// a commit; stats() reads up to 256 records for each destination with a backlog.
 #pragma once
 
 #include <cstddef>

@@ -479,7 +479,9 @@ StoreStats LmdbStore::stats() const {
   for (DestinationBacklog& destination : stats.destinations) {
     destination.sending = leases_.sending(destination.destination);
     const auto minute = oldest_minutes.find(destination.destination);
-    if (destination.waiting > 0 && minute != oldest_minutes.end()) destination.oldest = reader_.oldest(*transaction, destination.destination, minute->second);
+    if (destination.waiting == 0 || minute == oldest_minutes.end()) continue;
+    transaction->renew();  // of thousands of destinations no snapshot is held back for all
+    destination.oldest = reader_.oldest(*transaction, destination.destination, minute->second);
   }
   std::sort(stats.destinations.begin(), stats.destinations.end(),
             [](const DestinationBacklog& a, const DestinationBacklog& b) { return a.name < b.name; });
@@ -491,8 +493,6 @@ StoreStats LmdbStore::stats() const {
   return stats;
 }
 
-void LmdbStore::prune(WallTime messages, WallTime history, uint32_t max, Done<Pruned> done) {
-  auto gone = std::make_shared<Pruned>();
 void LmdbStore::doubt_time(bool on, Done<Committed> done) {
   in_doubt_ = on;
   Work work;
@@ -501,6 +501,8 @@ void LmdbStore::doubt_time(bool on, Done<Committed> done) {
   if (dead_ || !offer(std::move(work))) done(refusal_error());
 }
 
+void LmdbStore::prune(WallTime messages, WallTime history, uint32_t max, Done<Pruned> done) {
+  auto gone = std::make_shared<Pruned>();
   Work work;
   work.task = [this, messages, history, max, gone](Change& change) {
     const bool full = !accepting_ && space_.own_doing();
@@ -515,8 +517,8 @@ void LmdbStore::doubt_time(bool on, Done<Committed> done) {
     const uint32_t failed = doubt ? 0 : change.prune_failed(clock_.wall() - StoreOptions::kFailedKept, kFailedStep);
     const uint32_t claims = doubt ? 0 : change.prune_claims(kClaimStep);
     change.prune_clients();
-    const uint32_t acts = change.prune_acts(history, max);
-    const uint32_t damaged = change.prune_damaged(messages, history, max);
+    const uint32_t acts = change.prune_acts(oldest_line, max);
+    const uint32_t damaged = change.prune_damaged(oldest, oldest_line, max);
     gone->claims = claims;
     gone->expired = doubt ? 0 : change.expire(max);
     // Young lines make room a little at a time: messages may make it, too.
