@@ -19,6 +19,9 @@ namespace belay::spool::lmdb {
 
 namespace {
 
+// Where a copy grows before it has its name.
+std::string piece_of(const std::string& folder) { return folder + "/data.mdb.part"; }
+
 constexpr MDB_dbi kFreeList = 0;  // LMDB's own: transaction → count and numbers of the pages it freed
 
 MDB_val to_val(std::string_view text) { return {text.size(), const_cast<char*>(text.data())}; }
@@ -97,9 +100,11 @@ Result<std::unique_ptr<Environment>> Environment::open_to_read(const std::string
   return environment;
 }
 
+void Environment::remove_piece(const std::string& folder) { ::unlink(piece_of(folder).c_str()); }
+
 // LMDB's own way to a path syncs nothing and leaves a piece of a file when it fails.
 Result<void> Environment::copy_to(const std::string& folder) {
-  const std::string file = folder + "/data.mdb", part = file + ".part";
+  const std::string file = folder + "/data.mdb", part = piece_of(folder);
   const int fd = ::open(part.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
   if (fd < 0) return errno_error(part);
   Result<void> copied;

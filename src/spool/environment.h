@@ -43,6 +43,8 @@ class Environment {
   // A copy without free pages, in an empty folder: its bytes are on the disk when ok, its name with sync_folder(); else nothing is
   // left of it. Readers and writers go on.
   Result<void> copy_to(const std::string& folder);
+  // What a copy_to() that was killed has left there.
+  static void remove_piece(const std::string& folder);
   // Gives up the snapshots of processes that are gone: they keep freed pages from being used again. How many.
   int clear_dead_readers();
   bool read_only() const { return read_only_; }

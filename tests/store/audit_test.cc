@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <fstream>
 
 #include "spool/books.h"
 #include "spool/environment.h"
@@ -284,6 +285,10 @@ TEST_CASE("a_check_walks_everything_and_names_what_does_not_fit") {
   REQUIRE(compact_folder(folder.path(), copy.path() + "/compact").ok());
   CHECK(check_folder(copy.path() + "/compact", [](uint64_t, uint64_t) {})->deliveries == 5);
   CHECK_FALSE(compact_folder(folder.path(), copy.path() + "/compact").ok());  // not empty
+  REQUIRE(std::filesystem::create_directory(copy.path() + "/killed"));
+  std::ofstream(copy.path() + "/killed/data.mdb.part") << "a piece";  // of one that was killed
+  CHECK(compact_folder(folder.path(), copy.path() + "/killed").ok());
+  CHECK_FALSE(std::filesystem::exists(copy.path() + "/killed/data.mdb.part"));
 
   const char* tables[] = {"messages", "chunks", "deliveries", "journal"};
   for (const char* table : tables) {
