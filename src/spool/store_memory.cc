@@ -59,10 +59,7 @@ class MemoryStore final : public Store, private GroupStore {
   void recount(Done<BooksReport> done) override;
   StoreStats stats() const override;
   bool time_in_doubt() const override { return in_doubt_; }
-  void doubt_time(bool on, Done<Committed> done) override {
-    in_doubt_ = on;
-    done(Committed{});
-  }
+  void doubt_time(bool on, Done<Committed> done) override { in_doubt_ = on; done(Committed{}); }
   std::optional<WallTime> newest() const override;
   void prune(WallTime messages, WallTime history, uint32_t max, Done<Pruned> done) override;
 

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <regex>
 #include <string>
 
 #include "support/backend.h"
@@ -132,6 +133,34 @@ TEST_CASE("a_spool_moves_to_another_machine") {
     CHECK_EQ(gateway.belay({"replay", "--all", "--status", "dead", "--type", "dead", "--yes"}).code, 0);
     CHECK(wait_for([&] { return backend.seen_count() == sent + 2; }));
   }
+}
+
+// As if the machine had stood still for years, or its clock were years ahead.
+TEST_CASE("a_spool_whose_newest_webhook_is_years_old_forgets_nothing_at_its_start_and_at_the_next_one") {
+  const TempFolder folder, other;
+  Backend backend(folder);
+  const std::string file = folder / "all.ndjson";
+  {
+    Gateway gateway(folder, {.rules = rules(backend)});
+    CHECK_LE(post(gateway, "/s", webhook("good1", "good")), 202);
+    CHECK(wait_for([&] { return gateway.belay({"events", "--status", "delivered", "--json"}).out.find("good1") != std::string::npos; }));
+  }
+  CHECK_EQ(run({belay_binary(), "spool", "export", "-o", file, "--path", folder / "state/var/spool"}).code, 0);
+  const std::string text = std::regex_replace(read_text(file), std::regex("01[0-9a-f]{6}(-[0-9a-f]{4}-7)"), "0160aaaa$1");
+  std::ofstream(file) << text;
+  std::filesystem::create_directories(other / "state/var");
+  CHECK_EQ(run({belay_binary(), "spool", "import", file, "--edited", "--path", other / "state/var/spool"}).code, 0);
+  Gateway gateway(other, {.rules = rules(backend)});
+  const auto has_both = [&] {
+    const std::string rows = gateway.belay({"events", "--status", "delivered", "--json"}).out;
+    return rows.find("good1") != std::string::npos && rows.find("good2") != std::string::npos;
+  };
+  CHECK_LE(post(gateway, "/s", webhook("good2", "good")), 202);
+  CHECK(wait_for(has_both));
+  const pid_t before = gateway.spool();
+  kill(before, SIGKILL);
+  CHECK(wait_for([&] { return gateway.spool() != before && gateway.belay({"audit"}).code == 0; }));
+  CHECK(has_both());
 }
 
 TEST_CASE("an_import_that_is_killed_is_repeated_and_a_broken_file_changes_nothing") {

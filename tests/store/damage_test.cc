@@ -29,15 +29,6 @@ uint64_t damaged_in(const BooksReport& report) {
   return sum;
 }
 
-bool eventually(const std::function<bool()>& condition) {
-  const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-  while (!condition()) {
-    if (std::chrono::steady_clock::now() > limit) return false;
-    std::this_thread::sleep_for(std::chrono::milliseconds(2));
-  }
-  return true;
-}
-
 // Three blocks: two lines of acme, one of globex and one of acme, one of globex.
 struct Damaged {
   ManualClock clock;

@@ -3,9 +3,11 @@
 
 #include <lmdb.h>
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
+#include <thread>
 
 #include "spool/tables.h"
 #include "tests/store/harness.h"
@@ -23,6 +25,16 @@ inline std::unique_ptr<Store> open(const Folder& folder, const Clock& clock, uin
   auto store = open_lmdb_store(options_of(folder, map_bytes), clock);
   REQUIRE(store.ok());
   return std::move(*store);
+}
+
+// What the writer does by itself is waited for.
+inline bool eventually(const std::function<bool()>& condition) {
+  const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() > limit) return false;
+    std::this_thread::yield();
+  }
+  return true;
 }
 
 // Does something to a table behind the closed store's back.
