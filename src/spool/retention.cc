@@ -63,7 +63,7 @@ void look_at_clock(Store& store, const Clock& clock) {
               "and if it is the clock that is wrong, set it meanwhile and start again",
               hours(clock.wall() - *newest), minutes);
   } else if (store.time_in_doubt()) {
-    log::warn("spool: less than {} minutes ago it was started with a clock far past what it stored; nothing is forgotten for {} minutes", minutes, minutes);
+    log::warn("spool: its clock was in doubt when it ended; nothing is forgotten for {} minutes", minutes);
   } else {
     return;
   }
