@@ -12,22 +12,22 @@ Settlements::Settlements(event::Loop& loop, Store& store, const Clock& clock, st
     : loop_(loop), store_(store), clock_(clock), committed_(std::move(committed)) {}
 
 void Settlements::commit() {
-  if (waiting_.empty() || loop_.now() < again_at_) return;
-  const auto end = waiting_.begin() + static_cast<ptrdiff_t>(std::min(step_, waiting_.size()));
+  if (waiting_.empty() || loop_.now() < again_at_ || under_way_ >= at_once_) return;
+  const auto end = waiting_.begin() + static_cast<ptrdiff_t>(std::min({step_, waiting_.size(), at_once_ - under_way_}));
   std::vector<Settlement> now(std::make_move_iterator(waiting_.begin()), std::make_move_iterator(end));
   waiting_.erase(waiting_.begin(), end);
   Batch batch;
   batch.settlements = now;
   batch.stops = orders_;
   under_way_ += now.size();
-  store_.commit(std::move(batch), [this, guard = std::weak_ptr(alive_), &to = loop_, kept = std::move(now), orders = std::exchange(orders_, {})](Result<Committed> result) mutable {
-    to.post([this, guard, kept = std::move(kept), orders = std::move(orders), result = std::move(result)]() mutable {
-      if (guard.lock()) answered(std::move(kept), std::move(orders), result);
+  store_.commit(std::move(batch), [this, guard = std::weak_ptr(alive_), &to = loop_, &clock = clock_, begun = clock_.monotonic(), kept = std::move(now), orders = std::exchange(orders_, {})](Result<Committed> result) mutable {
+    to.post([this, guard, took = clock.monotonic() - begun, kept = std::move(kept), orders = std::move(orders), result = std::move(result)]() mutable {
+      if (guard.lock()) answered(std::move(kept), std::move(orders), took, result);
     });
   });
 }
 
-void Settlements::answered(std::vector<Settlement> settled, std::vector<StopOrder> orders, const Result<Committed>& result) {
+void Settlements::answered(std::vector<Settlement> settled, std::vector<StopOrder> orders, std::chrono::microseconds took, const Result<Committed>& result) {
   under_way_ -= settled.size();
   if (!result) {
     if (!std::exchange(failed_, true)) log::error("spool: settling failed: {}; it is tried again until it succeeds", result.error().message);
@@ -48,8 +48,15 @@ void Settlements::answered(std::vector<Settlement> settled, std::vector<StopOrde
   if (refused > 0) {
     log::warn("spool: {} answers came for deliveries that ended meanwhile (cancelled, or sent twice); they count nothing", refused);
   }
+  learn(settled.size(), took);
   committed_(settled);
-  if (step_ < kMost) commit();  // what did not fit
+  commit();  // what waits
+}
+
+// What a commit of so many took beyond them is the disk's flush: as many may be with the store as take no longer than that.
+void Settlements::learn(size_t count, std::chrono::microseconds took) {
+  const auto flush = took / StoreOptions::kPacePerChange - static_cast<int64_t>(count);
+  at_once_ = std::clamp(static_cast<size_t>(std::max<int64_t>(flush, 0)), kFew, kMost);
 }
 
 }  // namespace belay::spool

@@ -1,6 +1,8 @@
 // What became of deliveries, on its way into the store: collected over a turn of the loop, committed together with the stops
 // that dead letters cause. What could not be committed is kept, with its leases, and tried again: in smaller commits when the store is
-// full, after kAgain else. One thread, the dispatcher's. Limits: Dispatcher::kMaxInFlight, kMost in one commit. Failure: logged once in a row, and pending() says how many are not safe yet.
+// full, after kAgain else. A webhook that comes is committed behind what is with the store by then: as much as takes the time of
+// a flush, at least kFew. One thread, the dispatcher's. Limits: Dispatcher::kMaxInFlight, kMost with the store. Failure: logged
+// once in a row, and pending() says how many are not safe yet.
 #pragma once
 
 #include <functional>
@@ -17,6 +19,7 @@ class Settlements {
   static constexpr Duration kAgain{500};
   static constexpr Duration kHeld{600'000};  // of leases, from each failure on
   static constexpr size_t kMost = 4'096;    // all that can be pending: Dispatcher::kMaxInFlight
+  static constexpr size_t kFew = 256;
 
   // `committed` runs with what the store has.
   Settlements(event::Loop& loop, Store& store, const Clock& clock, std::function<void(const std::vector<Settlement>&)> committed);
@@ -27,7 +30,8 @@ class Settlements {
   size_t pending() const { return waiting_.size() + under_way_; }
 
  private:
-  void answered(std::vector<Settlement> settled, std::vector<StopOrder> orders, const Result<Committed>& result);
+  void answered(std::vector<Settlement> settled, std::vector<StopOrder> orders, std::chrono::microseconds took, const Result<Committed>& result);
+  void learn(size_t count, std::chrono::microseconds took);
 
   event::Loop& loop_;
   Store& store_;
@@ -35,7 +39,7 @@ class Settlements {
   std::function<void(const std::vector<Settlement>&)> committed_;
   std::vector<Settlement> waiting_;
   std::vector<StopOrder> orders_;
-  size_t under_way_ = 0, step_ = kMost;
+  size_t under_way_ = 0, at_once_ = kFew, step_ = kMost;
   bool failed_ = false;
   MonotonicTime again_at_{};
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);

@@ -24,15 +24,21 @@ class FaultyStore final : public Store {
   explicit FaultyStore(const Clock& clock) : store_(open_memory_store(clock)) {}
   Fault fault = Fault::none;
   bool scans_fail = false, scans_wait = false;
+  size_t most_settlements = 0;  // of one commit
   size_t failed_scans = 0;
   std::vector<std::function<void()>> waiting_scans;  // their answers, found before they wait
 
   void close() override { store_->close(); }
   void commit(Batch batch, Done<Committed> done) override {
+    most_settlements = std::max(most_settlements, batch.settlements.size());
     const bool fits = fault == Fault::little_room && batch.settlements.size() <= kRoom;
     if (fault == Fault::none || fits) return store_->commit(std::move(batch), std::move(done));
     if (fault != Fault::hangs) done(Error{ErrorKind::full, "no room"});
-    else held_.push_back(std::move(done));
+    else held_.push_back([this, batch = std::move(batch), done = std::move(done)]() mutable { store_->commit(std::move(batch), std::move(done)); });
+  }
+  void go_on() {
+    fault = Fault::none;
+    for (const auto& held : std::exchange(held_, {})) held();
   }
   bool accepting(std::string* because) const override { return store_->accepting(because); }
   void lease_due(DestinationId to, WallTime now, uint32_t max, Duration lease, Done<Leases> done) override {
@@ -67,12 +73,12 @@ class FaultyStore final : public Store {
 
  private:
   std::unique_ptr<Store> store_;
-  std::vector<Done<Committed>> held_;  // never answered
+  std::vector<std::function<void()>> held_;  // of a store that hangs: answered when it goes on, if ever
 };
 
 // A backend that answers when it is told to.
 struct Sending {
-  explicit Sending(Duration timeout = Duration(5'000)) : timeout_(timeout) {
+  explicit Sending(Duration timeout = Duration(5'000), int concurrency = 8) : timeout_(timeout), concurrency_(concurrency) {
     REQUIRE(backend.listen("127.0.0.1:0").ok());
     start();
   }
@@ -91,7 +97,7 @@ struct Sending {
     to.success = *upstream::StatusSet::parse({"2xx"});
     to.retry_on = *upstream::StatusSet::parse({"5xx"});
     to.retry.schedule = {Duration(0), Duration(30)};
-    to.concurrency = 8;
+    to.concurrency = concurrency_;
     if (secret) to.authorization = upstream::FieldValue(*secret);
     to.network_allow = {*Cidr::parse("127.0.0.0/8")};
     (*made)["crm"] = std::make_shared<const upstream::Destination>(std::move(to));
@@ -107,6 +113,7 @@ struct Sending {
   bool until(const std::function<bool()>& done) { return loop.run_until(done, kLimit); }
 
   Duration timeout_;
+  int concurrency_;
   ManualClock clock;
   FaultyStore store{clock};
   Maker maker{clock};
@@ -283,6 +290,24 @@ TEST_CASE("what_does_not_fit_into_a_full_store_is_settled_in_smaller_commits") {
   sending.answer_all(200);
   REQUIRE(sending.until([&] { return backlog(sending.store, "crm").delivered == 8; }));
   CHECK(sending.seen.size() == 8);
+}
+
+TEST_CASE("few_settlements_are_with_a_fast_store_at_once_so_that_webhooks_need_not_wait_more_with_a_slow_one") {
+  constexpr int kMany = 3 * static_cast<int>(Settlements::kFew);
+  for (const bool slow : {false, true}) {
+    CAPTURE(slow);
+    Sending sending(Duration(5'000), kMany);
+    sending.put_messages(kMany);
+    REQUIRE(sending.until([&] { return sending.held.size() == kMany; }));
+    if (slow) sending.store.fault = FaultyStore::Fault::hangs;
+    sending.answer_all(200);
+    REQUIRE(sending.until([&] { return sending.dispatcher->in_flight() == 0; }));
+    if (slow) sending.clock.advance(Duration(20));
+    CHECK(sending.store.most_settlements <= Settlements::kFew);
+    sending.store.go_on();
+    REQUIRE(sending.until([&] { return backlog(sending.store, "crm").delivered == kMany; }));
+    CHECK((sending.store.most_settlements > Settlements::kFew) == slow);
+  }
 }
 
 TEST_CASE("what_cannot_be_settled_keeps_its_lease_until_it_can") {

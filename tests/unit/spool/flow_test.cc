@@ -198,7 +198,7 @@ TEST_CASE("used_up_attempts_make_a_dead_letter_that_replay_sends_again") {
   std::atomic<uint64_t> queued{0};
   operations.act({.filter = EventQuery{.state = "dead"}, .dry_run = false},
                     [&](Result<BulkResult> result) { queued = result ? result->deliveries : 99; });
-  REQUIRE(flow.until([&] { return flow.count("crm", &DestinationBacklog::delivered) == 1; }));
+  REQUIRE(flow.until([&] { return queued != 0 && flow.count("crm", &DestinationBacklog::delivered) == 1; }));
   CHECK(queued == 1);
   CHECK(flow.seen.back().body == "dead");
   CHECK(flow.seen.back().attempt == "4");
