@@ -36,7 +36,7 @@ bool is_full(int code) {
 
 // Pages of the file that do not fit together: no disk says so, what was written is not what is read.
 bool is_damage(int code) {
-  return code == MDB_CORRUPTED || code == MDB_PAGE_NOTFOUND || code == MDB_CURSOR_FULL;
+  return code == MDB_CORRUPTED || code == MDB_PAGE_NOTFOUND || code == MDB_CURSOR_FULL || code == MDB_PAGE_FULL;
 }
 
 Error to_error(int code) {

@@ -21,10 +21,17 @@ http {{ access_log off; keepalive_requests 10000000; client_body_temp_path {fold
 """
 
 
+given = set()  # ports that the system would give a second time before somebody listens
+
+
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    while True:
+        with socket.socket() as s:
+            s.bind(("127.0.0.1", 0))
+            port = s.getsockname()[1]
+        if port not in given:
+            given.add(port)
+            return port
 
 
 def wait_for_port(port, process):

@@ -2,10 +2,17 @@
 import os, socket, time
 
 
+given = set()  # ports that the system would give a second time before somebody listens
+
+
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    while True:
+        with socket.socket() as s:
+            s.bind(("127.0.0.1", 0))
+            port = s.getsockname()[1]
+        if port not in given:
+            given.add(port)
+            return port
 
 
 def wait_until(met, what, process=None, seconds=15, every=0.02):
