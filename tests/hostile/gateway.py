@@ -2,6 +2,9 @@
 folder. Where a program or the descriptors are missing, the test ends as skipped (77)."""
 import os, resource, shutil, socket, subprocess, sys, tempfile, time
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../tools"))
+from benchmarks.machine import free_port
+
 BELAY = """proxy: {{ listen: ["127.0.0.1:{port}"], workers: 1{proxy} }}
 spool: {{ size: 64MB }}
 admin: {{ listen: "127.0.0.1:{admin}", token: test-token }}
@@ -19,19 +22,6 @@ http {{ access_log off; keepalive_requests 10000000; client_body_temp_path {fold
   uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
   server {{ listen 127.0.0.1:{backend} backlog=4096; root {folder}; location / {{ return 200 '{{"ok":true}}'; }} location = /large {{ }} }} }}
 """
-
-
-given = set()  # ports that the system would give a second time before somebody listens
-
-
-def free_port():
-    while True:
-        with socket.socket() as s:
-            s.bind(("127.0.0.1", 0))
-            port = s.getsockname()[1]
-        if port not in given:
-            given.add(port)
-            return port
 
 
 def wait_for_port(port, process):

@@ -1,6 +1,9 @@
 """Starts the origins and the proxies, each with files of its own in one folder, on loopback, in the foreground: no service of the
 system is touched. Every process is ended by its id. See origins.py."""
 import os, signal, socket, subprocess, sys, time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../../tools"))
+from benchmarks.machine import free_port
 from record import read_record
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -82,19 +85,6 @@ BELAY_RULES = """sources:
 destinations:
   origin: {{ url: "http://127.0.0.1:{origin}", timeout: 10s, retry: {{ schedule: [0s, 1h, 1h] }} }}
 """
-
-
-given = set()  # ports that the system would give a second time before somebody listens
-
-
-def free_port():
-    while True:
-        with socket.socket() as s:
-            s.bind(("127.0.0.1", 0))
-            port = s.getsockname()[1]
-        if port not in given:
-            given.add(port)
-            return port
 
 
 class Servers:
