@@ -7,20 +7,26 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <set>
 #include <stdexcept>
 
 namespace belay::test {
 
 int free_port() {
-  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in at{};
-  at.sin_family = AF_INET;
-  at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t length = sizeof at;
-  bind(fd, reinterpret_cast<sockaddr*>(&at), sizeof at);
-  getsockname(fd, reinterpret_cast<sockaddr*>(&at), &length);
-  close(fd);
-  return ntohs(at.sin_port);
+  static std::set<int> given;  // the system would give one a second time before somebody listens
+  int port = 0;
+  do {
+    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sockaddr_in at{};
+    at.sin_family = AF_INET;
+    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t length = sizeof at;
+    const bool bound = bind(fd, reinterpret_cast<sockaddr*>(&at), sizeof at) == 0 && getsockname(fd, reinterpret_cast<sockaddr*>(&at), &length) == 0;
+    close(fd);
+    if (!bound) throw std::runtime_error("there is no free port");
+    port = ntohs(at.sin_port);
+  } while (!given.insert(port).second);
+  return port;
 }
 
 Gateway::Gateway(const TempFolder& folder, GatewayOptions options)

@@ -45,12 +45,16 @@ export function post(port, target, headers, body) {
   });
 }
 
+const given = new Set();  // the system would give a port a second time before somebody listens
+
 async function free_port() {
   const server = net.createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
+  await once(server, 'listening');  // throws when there is none
   const { port } = server.address();
   server.close();
   await once(server, 'close');
+  if (given.has(port)) return free_port();
+  given.add(port);
   return port;
 }
 
