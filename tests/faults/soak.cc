@@ -55,12 +55,16 @@ class Disk {
     // What a spool finds in the moment between two mounts: nothing that it could begin anew on.
     below_.emplace(folder / "state/var", "64k", false);
     ext4_.emplace(folder / "image", folder / "state/var");
-    if (!ext4_->mount()) ext4_.reset();
+    if (!ext4_->mount()) {
+      ext4_.reset();
+      below_.reset();
+      return;
+    }
     rest_ = folder / "state/var/rest";
   }
   bool there() const { return ext4_.has_value(); }
   void lose_power(pid_t spool) {
-    ext4_->cut();
+    REQUIRE(ext4_->cut());
     if (spool > 0) kill(spool, SIGKILL);
     ext4_->unmount();
     REQUIRE(ext4_->mount());
@@ -109,6 +113,7 @@ class Soak {
   std::string reload();
   void heal();
   void rest(Senders& senders);
+  std::string story() const;
   Used used() const;
   void note();
   void check_flat() const;
@@ -134,10 +139,17 @@ class Soak {
 };
 
 void Soak::stretch() {
+  INFO("faults since the last rest:\n", story(), "last of the log:\n", last_lines(gateway_.log(), kLinesShown));
   Senders senders(gateway_.address(), 4, {.pace = Milliseconds(15), .padding = 200, .tag = std::to_string(++stretches_)});
   const auto end = std::min(until_, Clock::now() + kBetweenRests);
   while (Clock::now() < end) one_fault(senders);
   rest(senders);
+}
+
+std::string Soak::story() const {
+  std::string told;
+  for (const std::string& fault : since_rest_) told += "  " + fault + "\n";
+  return told;
 }
 
 // A fault, some webhooks while it lasts, and its end.
@@ -146,7 +158,8 @@ void Soak::one_fault(const Senders& senders) {
   random_.seed(sequence);
   const auto lasts = Milliseconds(500 + any(2'500));
   const bool alone = any(2) == 0;  // or it goes on beside the next
-  since_rest_.push_back(std::to_string(faults_) + " " + begin_fault());
+  since_rest_.push_back(std::to_string(faults_));  // known also when it fails to begin
+  since_rest_.back() += " " + begin_fault();
   const size_t before = senders.acknowledged_count();
   wait_for([&] { return senders.acknowledged_count() > before + 50; }, lasts);
   if (alone) heal();
@@ -181,7 +194,7 @@ std::string Soak::kill_one() {
   const auto workers = gateway_.workers();
   const pid_t pid = victim == 0 ? gateway_.spool() : victim == 1 ? gateway_.master() : number < workers.size() ? workers[number] : -1;
   if (pid > 0) kill(pid, SIGKILL);
-  return victim == 0 ? "spool killed" : victim == 1 ? "master killed" : "worker killed";
+  return std::string(victim == 0 ? "spool" : victim == 1 ? "master" : "worker") + (pid > 0 ? " killed" : " killed: none");
 }
 
 std::string Soak::disk_fault() {
@@ -207,7 +220,7 @@ std::string Soak::disk_fault() {
 std::string Soak::jump() {
   const std::string by = (any(2) == 0 ? "+" : "-") + std::to_string(1 + any(30));
   if (fakes_time_) time_.set(by);
-  return "clock: " + by + " s";
+  return "clock: " + (fakes_time_ ? by + " s" : "none");
 }
 
 std::string Soak::few_descriptors() {
@@ -216,11 +229,13 @@ std::string Soak::few_descriptors() {
   const auto workers = gateway_.workers();
   const pid_t pid = spool ? gateway_.spool() : workers.empty() ? -1 : workers.front();
   rlimit limit{};
+  bool set = false;  // one at a time
   if (limited_ == 0 && pid > 0 && prlimit(pid, RLIMIT_NOFILE, nullptr, &limit) == 0) {
     limit.rlim_cur = open_descriptors(pid) + more;
-    if (prlimit(pid, RLIMIT_NOFILE, &limit, nullptr) == 0) limited_ = pid;
+    set = prlimit(pid, RLIMIT_NOFILE, &limit, nullptr) == 0;
   }
-  return std::string(spool ? "spool" : "worker") + ": few descriptors";
+  if (set) limited_ = pid;
+  return std::string(spool ? "spool" : "worker") + ": few descriptors" + (set ? "" : ": none");
 }
 
 std::string Soak::reload() {
@@ -264,9 +279,6 @@ void Soak::rest(Senders& senders) {
   check_answers(senders);
   const auto acknowledged = senders.acknowledged();
   CHECK_GT(acknowledged.size(), 0);
-  std::string story;
-  for (const std::string& fault : since_rest_) story += "  " + fault + "\n";
-  INFO("faults since the last rest:\n", story, "last of the log:\n", last_lines(gateway_.log(), kLinesShown));
   size_t missing = 0;
   const bool all = wait_for([&] { return (missing = arrived_.missing(acknowledged)) == 0; }, kRecovery);
   REQUIRE_MESSAGE(all, missing, " acknowledged webhooks never arrived");
