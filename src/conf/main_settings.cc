@@ -97,12 +97,12 @@ constexpr Setting kSpool[] = {
      .type = Type::duration,
      .fallback = "30d",
      .range = "1m..3650d",
-     .help = "delivered and dead webhooks are kept whole for"},
+     .help = "delivered and dead webhooks are kept whole for, at most: a spool that fills forgets delivered ones earlier"},
     {.key = "history",
      .type = Type::duration,
      .fallback = "90d",
      .range = "1m..3650d",
-     .help = "log entries are kept for"},
+     .help = "log entries are kept for, at most: a spool that fills forgets the oldest ones earlier"},
 };
 const Documented kSpoolDocumented("spool", kSpool);
 
