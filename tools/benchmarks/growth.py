@@ -1,11 +1,15 @@
 """Growth curves: what one measure of each kind costs while messages, sources, connections and destinations become more, as SVG."""
-import html, math, os
+import html, math, os, statistics
 
 from benchmarks import forwarding, scale, searching
 from benchmarks.report import say
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 720, 400, 64, 190, 40, 48
 COLOURS = ("#1b6ca8", "#c8553d", "#3a7d44", "#8e5ea2", "#b8860b", "#4f5d75", "#d1495b", "#00798c", "#6b705c", "#9c6644")
+
+
+def rounds(bench):
+    return 1 if bench.small else 3
 
 
 def messages(bench):
@@ -17,15 +21,16 @@ def messages(bench):
 def sources(bench):
     backend, points = bench.nginx_backend(), []
     for count in (10, 100) if bench.small else (10, 100, 1000, 10000):
-        points.append((count, forwarding.cost_of_sources(bench, backend, count, 5 * count)()["cpu_us"]))
+        belay, measure = forwarding.cost_of_sources(bench, backend, count, 5 * count)
+        points.append((count, statistics.median(measure()["cpu_us"] for _ in range(rounds(bench)))))
+        bench.stop(belay.process)
     bench.stop_all()
     return {"five routes a source": points}
 
 
 def connections(bench):
-    contenders, curves = scale.idle_contenders(bench), {}
-    for name, program in contenders.items():
-        counts = (10, 100) if bench.small else (10, 100, 1000, 10000)
+    counts, curves = (10, 100) if bench.small else (10, 100, 1000, 10000), {}
+    for name, program in scale.idle_contenders(bench, counts[-1]).items():
         for count in counts:
             for which, used in scale.idle_connections(program, count).items():
                 if (name, which) != ("nginx", "serving"):  # all of its processes serve
@@ -37,10 +42,10 @@ def connections(bench):
 def destinations(bench):
     curves = {}
     for count in (10, 50) if bench.small else (10, 100, 1000):
-        run = scale.slow_backends(bench, count, bench.seconds)
-        for way, latency in run["beside"].items():
-            for share, took in latency.items():
-                curves.setdefault("%s, %s" % (way, share), []).append((count, took))
+        runs = [scale.slow_backends(bench, count, bench.seconds)["beside"] for _ in range(rounds(bench))]
+        for way, latency in runs[0].items():
+            for share in latency:
+                curves.setdefault("%s, %s" % (way, share), []).append((count, statistics.median(run[way][share] for run in runs)))
     return curves
 
 
@@ -86,6 +91,7 @@ def plot(bench, folder, only=()):
     for name in only or CURVES:
         measure, title, x_label, y_label = CURVES[name]
         path = os.path.join(folder, "growth-%s.svg" % name)
+        picture = draw(title, x_label, y_label, measure(bench))  # a measurement that fails leaves the last one as it is
         with open(path, "w") as f:
-            f.write(draw(title, x_label, y_label, measure(bench)))
+            f.write(picture)
         say("written: " + path)

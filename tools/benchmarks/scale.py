@@ -1,5 +1,5 @@
 """S8, S9, S10: many slow backends, many idle connections, large bodies."""
-import asyncio, hashlib, os, socket, threading, time
+import asyncio, hashlib, os, shutil, socket, threading, time
 
 from benchmarks.load import paced, post_all, read_answer, request_bytes
 from benchmarks.machine import peak_memory, reset_peak, resident_memory, tree, wait_until
@@ -51,6 +51,7 @@ def slow_backends(bench, count, seconds):
         raise RuntimeError("the slow backends ran out of work: %d wait" % waiting)
     for program in (belay, slow, healthy):
         bench.stop(program.process)
+    shutil.rmtree(belay.state)  # what still waits there would be sent in the next run, while it measures alone
     for way in PROBES:
         say("S8 %d slow: %-9s p50 %.2f → %.2f ms, p99 %.2f → %.2f ms" % (count, way, alone[way]["p50"], beside[way]["p50"], alone[way]["p99"], beside[way]["p99"]))
     say("S8 %d slow: %.0f/s delivered, %d in flight at most" % (count, seen["answered"] / passed, seen["most_waiting"]))
@@ -89,16 +90,19 @@ def idle_connections(program, count):
             one.close()
 
 
-def idle_contenders(bench):
+SPARE = 500  # nginx counts listeners and connections to the backend, too; its table has its full size from the start
+
+
+def idle_contenders(bench, count):
     backend = bench.nginx_backend()
-    return {"nginx": bench.nginx_proxy(backend.port, connections=20000),
+    return {"nginx": bench.nginx_proxy(backend.port, connections=count + SPARE),
             "belay": bench.belay("s9", source("trust: open"), destination(backend.port), limits="connections_per_client: 20000, idle_timeout: 10m")}
 
 
 def s9(bench, rounds):
     """10,000 idle keep-alive connections: resident memory of the proxy's processes, and of all with spool and supervisor, against nginx"""
     count = 500 if bench.small else 10000
-    measured = {name: idle_connections(program, count) for name, program in idle_contenders(bench).items()}
+    measured = {name: idle_connections(program, count) for name, program in idle_contenders(bench, count).items()}
     bench.stop_all()
     return [row("S9", "%d idle, %s" % (count, what), "MB", measured["belay"][which], 1.0, "lower", "nginx", measured["nginx"][which], measured)
             for which, what in (("serving", "proxy"), ("all", "and spool"))]
