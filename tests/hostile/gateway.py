@@ -1,9 +1,9 @@
 """A running Belay of one worker with nginx behind it, for the tests of this folder: on loopback, on ports of its own, files in a temporary
 folder. Where a program or the descriptors are missing, the test ends as skipped (77)."""
-import os, resource, shutil, socket, subprocess, sys, tempfile, time
+import os, resource, shutil, subprocess, sys, tempfile
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../tools"))
-from benchmarks.machine import free_port
+sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../tools"))
+from benchmarks.machine import free_port, wait_for_port
 
 BELAY = """proxy: {{ listen: ["127.0.0.1:{port}"], workers: 1{proxy} }}
 spool: {{ size: 64MB }}
@@ -22,17 +22,6 @@ http {{ access_log off; keepalive_requests 10000000; client_body_temp_path {fold
   uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
   server {{ listen 127.0.0.1:{backend} backlog=4096; root {folder}; location / {{ return 200 '{{"ok":true}}'; }} location = /large {{ }} }} }}
 """
-
-
-def wait_for_port(port, process):
-    for _ in range(600):
-        try:
-            return socket.create_connection(("127.0.0.1", port), 1).close()
-        except OSError:
-            if process.poll() is not None:
-                break
-            time.sleep(0.05)
-    sys.exit("did not start: " + " ".join(process.args))
 
 
 def skip(why):

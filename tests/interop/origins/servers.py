@@ -1,9 +1,9 @@
 """Starts the origins and the proxies, each with files of its own in one folder, on loopback, in the foreground: no service of the
 system is touched. Every process is ended by its id. See origins.py."""
-import os, signal, socket, subprocess, sys, time
+import os, signal, subprocess, sys, time
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../../tools"))
-from benchmarks.machine import free_port
+sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../../tools"))
+from benchmarks.machine import free_port, wait_for_port
 from record import read_record
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -108,18 +108,12 @@ class Servers:
         self.ports[name] = port
 
     def wait(self):
-        until = time.time() + 30
         for name, process in self.processes.items():
-            while True:
-                try:
-                    socket.create_connection(("127.0.0.1", self.ports[name]), 1).close()
-                    break
-                except OSError:
-                    if process.poll() is None and time.time() < until:
-                        time.sleep(0.05)
-                        continue
-                    with open(self.path(name + ".out")) as log:
-                        sys.exit(f"{name} did not start: {' '.join(process.args)}\n{log.read()}")
+            try:
+                wait_for_port(self.ports[name], process)
+            except RuntimeError as why:
+                with open(self.path(name + ".out")) as log:
+                    sys.exit(f"{name} did not start: {' '.join(process.args)}: {why}\n{log.read()}")
 
     def stop(self):
         for process in self.processes.values():
