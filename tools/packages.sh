@@ -5,7 +5,7 @@ packages_build="g++ meson ninja-build pkg-config ccache libevent-dev libssl-dev 
   liblmdb-dev libre2-dev libxxhash-dev libexpat1-dev zlib1g-dev libfmt-dev libspdlog-dev libcli11-dev doctest-dev node-llhttp"
 packages_clang="clang libclang-rt-dev"
 packages_format="clang-format"
-packages_test="$packages_clang curl nginx-light openssl procps python3 strace util-linux"
+packages_test="$packages_clang curl fish nginx-light openssl procps python3 strace util-linux zsh"
 packages_faults="e2fsprogs faketime libnbd-bin nbdkit xfsprogs"  # optional: without them tests of tests/faults are skipped
 packages_interop="nodejs npm"  # where there is no npm yet: other packagings of node conflict with these
 packages_origins="apache2-bin lighttpd haproxy gunicorn python3-waitress slowhttptest"

@@ -17,7 +17,12 @@ namespace {
 
 using Words = std::vector<std::string>;
 
-bool has_shell(const std::string& name) { return run({"sh", "-c", "command -v " + name}).code == 0; }
+// Without it its case says so and ends: the others of this program are none the less shown.
+bool has_shell(const std::string& name) {
+  const bool there = run({"sh", "-c", "command -v " + name}).code == 0;
+  if (!there) MESSAGE(name, " is not installed: its script was not run");
+  return there;
+}
 
 bool offers(const Words& offered, const std::string& word) { return std::find(offered.begin(), offered.end(), word) != offered.end(); }
 
