@@ -111,11 +111,11 @@ void Dispatcher::Impl::learn(Lane& lane, uint64_t ticket, const upstream::Attemp
 }
 
 // on_dead: disable. What waits, waits until somebody enables it.
-void Dispatcher::Impl::disable(Lane& lane, const Delivery& dead) {
+StopOrder Dispatcher::Impl::disable(Lane& lane, const Delivery& dead) {
   StopOrder order{lane.id, dead.destination_name, StopKind::disabled, true, "on_dead", "delivery of " + dead.message.to_string() + " is dead: " + dead.reason, clock.wall()};
   log::warn("spool: {}: disabled until 'belay enable {}': {}", order.name, order.name, order.why);
   apply_stop(order);
-  settlements.add(std::move(order));
+  return order;
 }
 
 void Dispatcher::Impl::settle(Lane& lane, Delivery delivery, const upstream::Attempt& attempt,
@@ -136,22 +136,21 @@ void Dispatcher::Impl::settle(Lane& lane, Delivery delivery, const upstream::Att
   delivery.state = verdict.state;
   delivery.reason = std::move(verdict.reason);
   if (verdict.state == DeliveryState::scheduled) delivery.due = clock.wall() + verdict.wait;
-  if (delivery.state == DeliveryState::dead && destination.disable_on_dead && !lane.stop.disabled.on) disable(lane, delivery);
+  std::optional<StopOrder> stops;
+  if (delivery.state == DeliveryState::dead && destination.disable_on_dead && !lane.stop.disabled.on) stops = disable(lane, delivery);
   if (attempt.success(destination)) lane.succeeded(loop.now());
   else if (attempt.destination_failed(destination) == true) {
     lane.failed();
     release_surplus(lane);
   }
-  settlements.add(std::move(delivery));
+  settlements.add(std::move(delivery), std::move(stops));
 }
 
-void Dispatcher::Impl::committed(const std::vector<Settlement>& settled) {
-  for (const Settlement& one : settled) {
-    Lane& lane = lane_of(one.delivery.destination);
-    if (one.delivery.grouped()) look_again(lane);  // the next of its key may have its turn
-    if (one.delivery.state != DeliveryState::scheduled) continue;
-    if (!lane.next_due || one.delivery.due < *lane.next_due) lane.next_due = one.delivery.due;
-  }
+void Dispatcher::Impl::committed(const Delivery& delivery) {
+  Lane& lane = lane_of(delivery.destination);
+  if (delivery.grouped()) look_again(lane);  // the next of its key may have its turn
+  if (delivery.state != DeliveryState::scheduled) return;
+  if (!lane.next_due || delivery.due < *lane.next_due) lane.next_due = delivery.due;
 }
 
 Verdict judge(const upstream::Destination& destination, const upstream::Attempt& attempt, uint32_t attempts_made,
@@ -162,7 +161,7 @@ Verdict judge(const upstream::Destination& destination, const upstream::Attempt&
   if (!attempt.retryable(destination)) return {DeliveryState::dead, {}, last + " is not retried"};
   const auto wait = next_wait(destination.retry, attempts_made, attempt.retry_after, random);
   if (!wait) {
-    return {DeliveryState::dead, {}, std::to_string(attempts_made) + " attempts used up; the last: " + last};
+    return {DeliveryState::dead, {}, std::to_string(attempts_made) + (attempts_made == 1 ? " attempt" : " attempts") + " used up; the last: " + last};
   }
   return {DeliveryState::scheduled, *wait, {}};
 }

@@ -8,26 +8,31 @@
 
 namespace belay::spool {
 
-Settlements::Settlements(event::Loop& loop, Store& store, const Clock& clock, std::function<void(const std::vector<Settlement>&)> committed)
+Settlements::Settlements(event::Loop& loop, Store& store, const Clock& clock, std::function<void(const Delivery&)> committed)
     : loop_(loop), store_(store), clock_(clock), committed_(std::move(committed)) {}
 
 void Settlements::commit() {
   if (waiting_.empty() || loop_.now() < again_at_ || under_way_ >= at_once_) return;
   const auto end = waiting_.begin() + static_cast<ptrdiff_t>(std::min({step_, waiting_.size(), at_once_ - under_way_}));
-  std::vector<Settlement> now(std::make_move_iterator(waiting_.begin()), std::make_move_iterator(end));
+  std::vector<Waiting> now(std::make_move_iterator(waiting_.begin()), std::make_move_iterator(end));
   waiting_.erase(waiting_.begin(), end);
   Batch batch;
-  batch.settlements = now;
-  batch.stops = orders_;
+  for (const Waiting& one : now) {
+    batch.settlements.push_back(one.settlement);
+    if (one.stops) batch.stops.push_back(*one.stops);
+  }
   under_way_ += now.size();
-  store_.commit(std::move(batch), [this, guard = std::weak_ptr(alive_), &to = loop_, &clock = clock_, begun = clock_.monotonic(), kept = std::move(now), orders = std::exchange(orders_, {})](Result<Committed> result) mutable {
-    to.post([this, guard, took = clock.monotonic() - begun, kept = std::move(kept), orders = std::move(orders), result = std::move(result)]() mutable {
-      if (guard.lock()) answered(std::move(kept), std::move(orders), took, result);
+  // Called by the store's thread, which only hands the answer over.
+  auto committed = [this, guard = std::weak_ptr(alive_), &to = loop_, &clock = clock_, begun = clock_.monotonic(),
+                    kept = std::move(now)](Result<Committed> result) mutable {
+    to.post([this, guard, took = clock.monotonic() - begun, kept = std::move(kept), result = std::move(result)]() mutable {
+      if (guard.lock()) answered(std::move(kept), took, result);
     });
-  });
+  };
+  store_.commit(std::move(batch), std::move(committed));
 }
 
-void Settlements::answered(std::vector<Settlement> settled, std::vector<StopOrder> orders, std::chrono::microseconds took, const Result<Committed>& result) {
+void Settlements::answered(std::vector<Waiting> settled, std::chrono::microseconds took, const Result<Committed>& result) {
   under_way_ -= settled.size();
   if (!result) {
     if (!std::exchange(failed_, true)) log::error("spool: settling failed: {}; it is tried again until it succeeds", result.error().message);
@@ -37,8 +42,7 @@ void Settlements::answered(std::vector<Settlement> settled, std::vector<StopOrde
     else again_at_ = loop_.now() + kAgain;
     waiting_.insert(waiting_.begin(), std::make_move_iterator(settled.begin()), std::make_move_iterator(settled.end()));
     // Nobody else may send them until this is known; those behind the ones that were tried wait as long.
-    for (const Settlement& one : waiting_) store_.extend(one.delivery.message, one.delivery.destination, clock_.wall() + kHeld);
-    orders_.insert(orders_.begin(), std::make_move_iterator(orders.begin()), std::make_move_iterator(orders.end()));
+    for (const auto& [one, stops] : waiting_) store_.extend(one.delivery.message, one.delivery.destination, clock_.wall() + kHeld);
     if (fewer) commit();
     return;
   }
@@ -49,7 +53,7 @@ void Settlements::answered(std::vector<Settlement> settled, std::vector<StopOrde
     log::warn("spool: {} answers came for deliveries that ended meanwhile (cancelled, or sent twice); they count nothing", refused);
   }
   learn(settled.size(), took);
-  committed_(settled);
+  for (const Waiting& one : settled) committed_(one.settlement.delivery);
   commit();  // what waits
 }
 

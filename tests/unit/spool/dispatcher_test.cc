@@ -25,12 +25,16 @@ class FaultyStore final : public Store {
   Fault fault = Fault::none;
   bool scans_fail = false, scans_wait = false;
   size_t most_settlements = 0;  // of one commit
+  size_t ordered_stops = 0, stops_without_cause = 0;
   size_t failed_scans = 0;
   std::vector<std::function<void()>> waiting_scans;  // their answers, found before they wait
 
   void close() override { store_->close(); }
   void commit(Batch batch, Done<Committed> done) override {
     most_settlements = std::max(most_settlements, batch.settlements.size());
+    const auto is_dead = [](const Settlement& one) { return one.delivery.state == DeliveryState::dead; };
+    ordered_stops += batch.stops.size();
+    if (!batch.stops.empty() && std::none_of(batch.settlements.begin(), batch.settlements.end(), is_dead)) ++stops_without_cause;
     const bool fits = fault == Fault::little_room && batch.settlements.size() <= kRoom;
     if (fault == Fault::none || fits) return store_->commit(std::move(batch), std::move(done));
     if (fault != Fault::hangs) done(Error{ErrorKind::full, "no room"});
@@ -98,6 +102,7 @@ struct Sending {
     to.retry_on = *upstream::StatusSet::parse({"5xx"});
     to.retry.schedule = {Duration(0), Duration(30)};
     to.concurrency = concurrency_;
+    to.disable_on_dead = disable_on_dead;
     if (secret) to.authorization = upstream::FieldValue(*secret);
     to.network_allow = {*Cidr::parse("127.0.0.0/8")};
     (*made)["crm"] = std::make_shared<const upstream::Destination>(std::move(to));
@@ -118,7 +123,7 @@ struct Sending {
   FaultyStore store{clock};
   Maker maker{clock};
   event::Loop loop;
-  bool at_once = false;
+  bool at_once = false, disable_on_dead = false;
   std::optional<conf::Secret> secret;
   std::vector<std::string> seen;  // ids
   std::vector<event::SimpleServer::Respond> held;
@@ -327,6 +332,28 @@ TEST_CASE("what_cannot_be_settled_keeps_its_lease_until_it_can") {
     sending.store.fault = FaultyStore::Fault::none;
     REQUIRE(sending.until([&] { return backlog(sending.store, "crm").delivered == count; }));
     CHECK(sending.seen.size() == count);
+  }
+}
+
+TEST_CASE("a_dead_letter_stops_its_destination_in_its_own_commit_however_many_are_settled_before_it") {
+  constexpr int kMany = 3 * static_cast<int>(Settlements::kFew);
+  for (const auto fault : {FaultyStore::Fault::none, FaultyStore::Fault::little_room}) {
+    CAPTURE(fault);
+    Sending sending(Duration(5'000), kMany);
+    sending.disable_on_dead = true;
+    sending.use_destination();
+    sending.put_messages(kMany);
+    REQUIRE(sending.until([&] { return sending.held.size() == kMany; }));
+    sending.store.fault = fault;
+    auto last = std::move(sending.held.back());
+    sending.held.pop_back();
+    sending.answer_all(200);
+    last({404, {}, ""});  // is not retried
+    REQUIRE(sending.until([&] { return backlog(sending.store, "crm").dead == 1; }));
+    CHECK(sending.store.ordered_stops >= 1);
+    CHECK(sending.store.stops_without_cause == 0);
+    CHECK(sending.store.stops()->size() == 1);
+    REQUIRE(sending.until([&] { return backlog(sending.store, "crm").delivered == kMany - 1; }));
   }
 }
 
