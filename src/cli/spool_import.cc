@@ -144,7 +144,7 @@ void print_json(const spool::ImportReport& report) {
   const spool::TransferCounts& counts = report.imported;
   admin::JsonWriter json;
   json.begin_object().field("messages", counts.messages).field("deliveries", counts.deliveries).field("lines", counts.lines).field("claims", counts.claims);
-  json.field("others", counts.others).field("known", report.known).field("not_needed", report.not_needed).field("forgotten_left_out", report.forgotten_left_out).end_object();
+  json.field("others", counts.others).field("known", report.known).field("line_only", report.line_only).field("not_needed", report.not_needed).field("forgotten_left_out", report.forgotten_left_out).end_object();
   fmt::print("{}\n", json.view());
 }
 
@@ -165,6 +165,7 @@ int run_import(const Options& options) {
     return 0;
   }
   print_counts("Imported", done->imported);
+  if (done->line_only > 0) fmt::print("Of {} refused requests only the lines were kept: the quarantine is full.\n", format_count(done->line_only));
   if (done->known > 0) fmt::print("{} messages and lines were known already, and were left as they are.\n", format_count(done->known));
   if (done->forgotten_left_out) fmt::print("What retention had taken there is not counted here: this spool has books of its own.\n");
   return 0;

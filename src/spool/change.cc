@@ -173,7 +173,10 @@ Change::Stored Change::put_message(const Message& message, bool kept, bool resto
       const size_t body = message.shape(static_cast<uint16_t>(i)).body.size();
       if (body > StoreOptions::kInlineBody) room += room_of_chunks(body);
     }
-    if (books_.totals.rejected >= StoreOptions::kMaxQuarantined || books_.totals.rejected_bytes + room > most_refused_) return Stored::line_only;
+    if (books_.totals.rejected >= StoreOptions::kMaxQuarantined || books_.totals.rejected_bytes + room > most_refused_) {
+      put_ordered(failed_, id.view(), {});
+      return Stored::line_only;
+    }
     ++books_.totals.rejected;
     books_.totals.rejected_bytes += room;
     std::string value;
@@ -292,10 +295,12 @@ void Change::add_lines(const wire::EventLines& lines) {
     auto event = wire::next_event(rest);
     BELAY_CHECK_NOTE(event.ok(), "EventLines holds a line that was never checked");
     const bool failed = event->outcome == wire::Outcome::failed;
-    if ((failed || event->outcome == wire::Outcome::rejected) && !is_new(messages_, event->id.view())) {
+    const bool rejected = event->outcome == wire::Outcome::rejected;
+    if ((failed || rejected) && !is_new(messages_, event->id.view())) {
       if (failed) ++stored;
       continue;
     }
+    if (rejected && !is_new(failed_, event->id.view())) continue;  // its line was kept, its request was not
     if (failed) {
       static_cast<void>(is_new(failed_, event->id.view()));
       put_ordered(failed_, event->id.view(), {});

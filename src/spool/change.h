@@ -31,9 +31,11 @@ class Change final : private GroupStore {
   // Takes the batch apart: deliveries given as `sending` are stored as queued.
   Committed apply(Batch& batch);
 
-  // What an import brings (import.h): in the states and with the places that it had elsewhere. False: it is there, and stays as it
-  // is. `batches`: batches that come with the import, by destination and first member.
-  bool restore(TransferMessage& from, const std::set<std::pair<MessageId, DestinationId>>& batches);
+  enum class Stored : uint8_t { now, line_only, before, failed };  // line_only: the quarantine is full
+
+  // What an import brings (import.h): in the states and with the places that it had elsewhere. False or `before`: it is there, and
+  // stays as it is. `batches`: batches that come with the import, by destination and first member.
+  Stored restore(TransferMessage& from, const std::set<std::pair<MessageId, DestinationId>>& batches);
   bool restore(const wire::Event& line);
   bool restore(const StoredClaim& claim);
   bool restore(const Stop& from);
@@ -94,7 +96,6 @@ class Change final : private GroupStore {
   bool is_new(Ordered& table, std::string_view key);
   void put_ordered(Ordered& table, std::string_view key, std::string_view value);
 
-  enum class Stored : uint8_t { now, line_only, before, failed };  // line_only: the quarantine is full
   Stored store(NewMessage& put, Duration lease);
   Stored put_message(const Message& message, bool kept, bool restored);
   void restore_line(const wire::EventView& event);

@@ -18,8 +18,10 @@ void Change::restore_line(const wire::EventView& event) {
   add_line(event);
 }
 
-bool Change::restore(TransferMessage& from, const std::set<std::pair<MessageId, DestinationId>>& batches) {
-  if (put_message(from.message, from.deliveries.empty(), true) != Stored::now) return false;
+Change::Stored Change::restore(TransferMessage& from, const std::set<std::pair<MessageId, DestinationId>>& batches) {
+  const Stored stored = put_message(from.message, from.deliveries.empty(), true);
+  changed_ = changed_ || stored == Stored::now || stored == Stored::line_only;
+  if (stored != Stored::now) return stored;
   for (TransferDelivery& one : from.deliveries) {
     Delivery& delivery = one.delivery;
     if (delivery.destination_name != from.message.event.destination) block_.add_destination(delivery.destination_name);
@@ -30,8 +32,7 @@ bool Change::restore(TransferMessage& from, const std::set<std::pair<MessageId, 
     }
     write_delivery(delivery);
   }
-  changed_ = true;
-  return true;
+  return Stored::now;
 }
 
 bool Change::restore(const wire::Event& line) {

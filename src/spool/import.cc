@@ -131,12 +131,16 @@ void Importer::apply(Change& change) {
   std::sort(lines_.begin(), lines_.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
   for (TransferMessage& message : messages_) {
     const size_t deliveries = message.deliveries.size();
-    if (!known.insert(message.message.event.id).second || !change.restore(message, leaders_)) {
+    const auto stored = known.insert(message.message.event.id).second ? change.restore(message, leaders_) : Change::Stored::before;
+    if (stored == Change::Stored::now) {
+      ++report_.imported.messages;
+      report_.imported.deliveries += deliveries;
+    } else if (stored == Change::Stored::line_only) {
+      ++report_.imported.lines;
+      ++report_.line_only;
+    } else {
       ++report_.known;
-      continue;
     }
-    ++report_.imported.messages;
-    report_.imported.deliveries += deliveries;
   }
   for (const wire::Event& line : lines_) {
     if (known.insert(line.id).second && change.restore(line)) ++report_.imported.lines;

@@ -22,6 +22,7 @@ namespace belay::spool {
 struct ImportReport {
   TransferCounts imported;
   uint64_t known = 0;         // messages and lines whose ids were there
+  uint64_t line_only = 0;     // refused requests for which the quarantine had no room; among the imported lines
   uint64_t not_needed = 0;    // claims that have ended or are somebody else's, stops and acts that are there
   bool forgotten_left_out = false;  // counters of what retention took: the store has books of its own
 };

@@ -277,15 +277,14 @@ bool MemoryStore::settle(const Delivery& delivery) {
   const bool leased = !hold(before);
   if (delivery.state == DeliveryState::cancelled && before.grouped() && leased) return false;
   const bool sending = is_waiting(before.state) && (delivery.attempts == before.attempts + 1 || leased);
-  const bool legal = may_become(sending ? DeliveryState::sending : before.state, delivery.state);
-  if (legal || delivery.attempts > before.attempts) leases_.drop(delivery.message, delivery.destination);
-  if (!legal) return false;
   Delivery now = delivery;
   now.grouping = before.grouping;
   now.turn = before.turn;
   now.batch = before.batch;
   now.since = before.since;
-  return Groups(*this, clock_.wall()).settle(now, before);
+  const bool applied = may_become(sending ? DeliveryState::sending : before.state, delivery.state) && Groups(*this, clock_.wall()).settle(now, before);
+  if (applied || delivery.attempts > before.attempts) leases_.drop(delivery.message, delivery.destination);
+  return applied;
 }
 
 bool MemoryStore::first_time(const EventBatch& batch) {
@@ -300,8 +299,9 @@ void MemoryStore::add_lines(const wire::EventLines& lines) {
   for (std::string_view rest = lines.bytes(); !rest.empty();) {
     auto event = wire::next_event(rest);
     BELAY_CHECK(event.ok());
-    const bool refused = event->outcome == wire::Outcome::failed || event->outcome == wire::Outcome::rejected;
-    if (refused && messages_.contains(event->id)) continue;  // its own line counts
+    const bool rejected = event->outcome == wire::Outcome::rejected;
+    if ((rejected || event->outcome == wire::Outcome::failed) && messages_.contains(event->id)) continue;  // its own line counts
+    if (rejected && lines_.contains(event->id)) continue;
     add_line(event->copy());
   }
 }

@@ -9,7 +9,7 @@
 //   members     destination, key or first id of a batch (16), turn (8), id → nothing: those behind it, and all of a batch
 //   expiries    expires ms (8), id, destination → nothing: what waits and will not for ever; of a batch its first one
 //   journal     greatest id, number (8)     → block of lines (journal.h)
-//   failed      id                          → nothing: requests that failed, for kFailedKept
+//   failed      id                          → nothing: requests that failed, or for which the quarantine was full, for kFailedKept
 //   clients     client (16)                 → sealed number of its last committed events
 //   claims      key (16)                    → sealed claim: who had it first, until when, what it was told
 //   claim_ends  until ms (8), key           → nothing: claims in the order in which they end

@@ -155,6 +155,15 @@ TEST_CASE_TEMPLATE("what_was_rejected_is_kept_without_deliveries_up_to_a_limit_a
   CHECK_FALSE(load(*f.store, last).ok());  // one past the limit: only its line is there
   CHECK(f.store->stats().messages == StoreOptions::kMaxQuarantined);
   CHECK(f.store->stats().events == StoreOptions::kMaxQuarantined + 1);
+  // A worker that never heard the answer sends the line by itself.
+  wire::Event again;
+  again.id = last;
+  again.outcome = wire::Outcome::rejected;
+  Batch lines;
+  lines.events.emplace_back();
+  lines.events.back().lines.add(again);
+  REQUIRE(commit(*f.store, std::move(lines)).ok());
+  CHECK(f.store->stats().events == StoreOptions::kMaxQuarantined + 1);
   CHECK(backlog(*f.store, "crm").spooled == 0);
   CHECK(prune(*f.store, f.now() + Duration(1), WallTime{}, 10).messages == 10);
   NewMessage kept = f.maker.message({"crm"});

@@ -8,13 +8,13 @@ namespace {
 
 using State = DeliveryState;
 
-NewMessage refused(Maker& maker) {
+NewMessage refused(Maker& maker, std::string body = "{}") {
   Message message;
   message.event = maker.event(wire::Outcome::rejected);
   message.event.reason = "verify: signature does not match";
   message.request.method = "POST";
   message.request.target = "/webhooks/acme";
-  message.request.body = "{}";
+  message.request.body = std::move(body);
   message.request.has_body = true;
   return {std::make_shared<const Message>(std::move(message)), {}, {}, {}};
 }
@@ -247,6 +247,24 @@ TEST_CASE("what_the_store_knows_stays_as_it_is") {
   f.store = open(folder_of(f), f.clock);
   CHECK(lease(*f.store, "crm", f.now())->leased.empty());
   CHECK(deliveries(*f.store, delivered)->at(0).state == State::delivered);
+}
+
+TEST_CASE("refused_requests_that_the_quarantine_has_no_room_for_become_lines") {
+  Fixture<Lmdb> f;  // with a larger map than the other
+  constexpr size_t kRefused = 12;
+  for (size_t i = 0; i < kRefused; ++i) put_one(f, refused(f.maker, f.maker.bytes(1'000'000)));
+  f.store.reset();
+  const Exported exported = export_of(folder_of(f), f.clock);
+  const Folder other;
+  const ImportReport report = import_into(other, f.clock, exported.lines);
+  CHECK(report.imported.messages > 0);
+  CHECK(report.line_only > 0);
+  CHECK(report.imported.lines == report.line_only);
+  CHECK(report.imported.messages + report.line_only == kRefused);
+  CHECK(report.known == 0);
+  check_whole(other);
+  CHECK(import_into(other, f.clock, exported.lines).known == kRefused);
+  check_whole(other);
 }
 
 TEST_CASE("two_spools_become_one") {
