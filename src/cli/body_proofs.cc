@@ -7,6 +7,7 @@
 #include "http/url.h"
 #include "json/document.h"
 #include "pipeline/module.h"
+#include "rules/escape.h"
 #include "signature/params.h"
 
 namespace belay::cli {
@@ -25,18 +26,9 @@ std::string in_json(std::string_view text) {
   return out.substr(1, out.size() - 2);
 }
 
-std::string in_xml(std::string_view text) {
+std::string in_xml(std::string_view text, rules::XmlPlace place) {
   std::string out;
-  for (const char c : text) {
-    switch (c) {
-      case '&': out += "&amp;"; break;
-      case '<': out += "&lt;"; break;
-      case '>': out += "&gt;"; break;
-      case '"': out += "&quot;"; break;
-      case '\'': out += "&apos;"; break;
-      default: out += c;
-    }
-  }
+  rules::append_xml_text(out, text, place);
   return out;
 }
 
@@ -170,7 +162,10 @@ std::string BodyProofs::hide(std::string_view text) const {
   std::string out = document ? hide_in_json(text, **document) : hide_in_form(text);
   for (const std::string& proof : texts_) {
     if (proof.size() < kShortest) continue;
-    for (const std::string& form : {proof, in_json(proof), in_xml(proof), http::percent_encode(proof)}) replace_all(out, form, kHidden);
+    for (const std::string& form : {proof, in_json(proof), in_xml(proof, rules::XmlPlace::element), in_xml(proof, rules::XmlPlace::attribute),
+                                    http::percent_encode(proof)}) {
+      replace_all(out, form, kHidden);
+    }
   }
   return out;
 }

@@ -18,8 +18,13 @@ bool sounds_secret(std::string_view name) {
   return std::any_of(std::begin(kTelling), std::end(kTelling), [&](std::string_view word) { return lower.find(word) != std::string::npos; });
 }
 
+// NAME-* is any numbered one, as a signature's place writes it.
 bool stands_in(const std::vector<std::string>& names, std::string_view name) {
-  return std::any_of(names.begin(), names.end(), [&](const std::string& known) { return ascii_iequals(known, name); });
+  return std::any_of(names.begin(), names.end(), [&](std::string_view known) {
+    if (known.empty() || known.back() != '*') return ascii_iequals(known, name);
+    known.remove_suffix(1);
+    return ascii_iequals(known, name.substr(0, known.size()));
+  });
 }
 
 // The names of `header: NAME`, `header: [NAME]` and `header: {NAME: …}`.

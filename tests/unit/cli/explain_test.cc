@@ -156,6 +156,19 @@ TEST_CASE("credentials_and_signatures_are_masked_in_everything_that_is_shown") {
   }
 }
 
+TEST_CASE("numbered_signature_headers_are_masked_each") {
+  Explained explained(source("secrets: { signing: k }, verify: { algorithm: hmac-sha256, encoding: hex, signature: { header: X-Check-* } }, mode: spool, routes: [{ to: d }]"));
+  const std::string proof = test::hmac_sha256_hex("k", "{}");
+  explained.send("{}", {{"X-Check-1", "planted"}, {"x-check-2", proof}, {"X-Checks", "shown"}});
+  CHECK(explained.run->accepted());
+  for (const std::string& shown : {explain_json(*explained.run), explain_text(*explained.run, false)}) {
+    CAPTURE(shown);
+    CHECK_EQ(shown.find("planted"), std::string::npos);
+    CHECK_EQ(shown.find(proof), std::string::npos);
+    CHECK_NE(shown.find("X-Checks: shown"), std::string::npos);
+  }
+}
+
 TEST_CASE("proofs_in_a_body_are_masked_wherever_payloads_and_what_was_made_of_them_are_shown") {
   const std::string edit = R"(mode: spool, routes: [{ transform: { edit: { set: { copy: "{{ token }}", n: "2" }, remove: [token] }, headers: { set: { X-Copy: "{{ token }}" } } }, to: d }])";
   const std::string to_d = "mode: spool, routes: [{ to: d }]";
