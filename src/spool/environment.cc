@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <lmdb.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -18,9 +19,6 @@
 namespace belay::spool::lmdb {
 
 namespace {
-
-// Where a copy grows before it has its name.
-std::string piece_of(const std::string& folder) { return folder + "/data.mdb.part"; }
 
 constexpr MDB_dbi kFreeList = 0;  // LMDB's own: transaction → count and numbers of the pages it freed
 
@@ -100,13 +98,25 @@ Result<std::unique_ptr<Environment>> Environment::open_to_read(const std::string
   return environment;
 }
 
-void Environment::remove_piece(const std::string& folder) { ::unlink(piece_of(folder).c_str()); }
+std::string Environment::piece_of(const std::string& folder) { return folder + "/data.mdb.part"; }
+
+// The piece, for this copy alone; what a copy that was killed left in it is gone.
+static Result<int> open_piece(const std::string& part) {
+  const int fd = ::open(part.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+  if (fd < 0) return errno_error(part);
+  struct stat held {}, named {};
+  const bool alone = flock(fd, LOCK_EX | LOCK_NB) == 0 && fstat(fd, &held) == 0 && stat(part.c_str(), &named) == 0 && held.st_ino == named.st_ino;
+  if (alone && ftruncate(fd, 0) == 0) return fd;
+  ::close(fd);
+  return invalid(part + ": another copy is being written there");
+}
 
 // LMDB's own way to a path syncs nothing and leaves a piece of a file when it fails.
 Result<void> Environment::copy_to(const std::string& folder) {
   const std::string file = folder + "/data.mdb", part = piece_of(folder);
-  const int fd = ::open(part.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-  if (fd < 0) return errno_error(part);
+  const auto piece = open_piece(part);
+  if (!piece) return piece.error();
+  const int fd = *piece;
   Result<void> copied;
   if (const int code = mdb_env_copyfd2(env_, fd, MDB_CP_COMPACT); code != 0) copied = to_error(code);
   else if (fsync(fd) != 0) copied = errno_error("fsync " + part);

@@ -49,8 +49,10 @@ Result<void> compact_folder(const std::string& folder, const std::string& to) {
   std::error_code failure;
   const bool fresh = std::filesystem::create_directories(to, failure);
   if (failure) return io_error(to + ": " + failure.message());
-  lmdb::Environment::remove_piece(to);
-  if (!std::filesystem::is_empty(to, failure)) return invalid(to + " is not empty; name a folder that is empty or missing");
+  for (const auto& entry : std::filesystem::directory_iterator(to, failure)) {
+    if (entry.path() != lmdb::Environment::piece_of(to)) return invalid(to + " is not empty; name a folder that is empty or missing");
+  }
+  if (failure) return io_error(to + ": " + failure.message());
   std::filesystem::permissions(to, std::filesystem::perms::owner_all, failure);
   if (auto copied = (*environment)->copy_to(to); !copied) {
     if (fresh) std::filesystem::remove(to, failure);
