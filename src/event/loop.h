@@ -27,7 +27,7 @@ class Loop {
   // Runs turns until stop(): wait for events, run their callbacks, run posted tasks, run the turn-end hooks.
   void run();
   void stop();  // from a callback or a posted task; before run(): run() returns at once
-  // For tests: turns until `done` says so or `limit` passes; false when the limit passed first.
+  // For programs that ask one thing, and tests: turns until `done` says so or `limit` passes; false when the limit passed first.
   bool run_until(const std::function<bool()>& done, Duration limit);
   // Of a loop with a clock: one turn that waits for nothing: what is due and ready now. False: there was nothing.
   bool step();

@@ -32,7 +32,7 @@ Bulk::Bulk(Parts parts, BulkRequest request, MessageId id)
   result_.deed = request_.deed;
   result_.who = request_.who;
   result_.what = request_.what;
-  ids_ = request_.ids;
+  ids_ = std::move(request_.ids);
   if (!request_.filter || !request_.filter->state) return;
   for (auto state = DeliveryState::queued; state <= DeliveryState::superseded; state = static_cast<DeliveryState>(static_cast<int>(state) + 1)) {
     if (to_string(state) == *request_.filter->state) only_ = state;

@@ -130,8 +130,9 @@ std::optional<Delivery> Change::find(const MessageId& id, const Delivery& siblin
   lost.expires = expiry_of(id, sibling.destination);
   const bool was_dead = transaction_.get(tables_.ended, ended_key(DeliveryState::dead, id, sibling.destination)).has_value();
   if (was_dead) lost.state = DeliveryState::dead;  // the books know it as that
-  return end_damaged(lost, was_dead ? "its record was damaged" : "its record was damaged while it waited for others of its key",
-                     sends_one_thing(id, sibling.grouping));
+  const bool went = wire::is_batch(sibling.grouping.kind) && sibling.state == DeliveryState::delivered;
+  const char* const when = was_dead ? "" : went ? " after its batch was delivered" : " while it waited for others of its key";
+  return end_damaged(lost, std::string("its record was damaged") + when, sends_one_thing(id, sibling.grouping));
 }
 
 void Change::save(const Delivery& now, const Delivery& before) {

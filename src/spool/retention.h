@@ -1,7 +1,9 @@
 // Forgets what is old, step by step: each takes at most kStep messages and as many blocks of the books, in one commit that it
 // shares with whatever waits for the store then. While more is old the next step follows on a later turn of the loop, so that
-// retention keeps up with any intake and delays none for longer than a step. What is forgotten does not come back, so that it
-// must be old by both clocks, the spool's and the system's. Owner: the spool process; lives on its main loop. Failure: a step that the store refuses is repeated with the next look.
+// retention keeps up with any intake and delays none for longer than a step. Messages and lines that are forgotten do not come
+// back, so that they must be old by both clocks, the spool's and the system's; claims and `expire` end by the spool's, which
+// gave them their ends. Owner: the spool process; lives on its main loop. Failure: a step that the store refuses is repeated
+// with the next look.
 #pragma once
 
 #include <memory>

@@ -33,7 +33,9 @@ const std::string& SpaceWatch::refusal(bool now_please) {
   next_ = now + kEvery;
   written_ = 0;
   const auto map = static_cast<double>(environment_.map_bytes());
-  const double limit = reason_.empty() ? StoreOptions::kIntakeStops : StoreOptions::kIntakeResumes;
+  // It refuses already and shows why. What no number shows made it no fuller.
+  const bool goes_on = !reason_.empty() && !unexplained_;
+  const double limit = goes_on ? StoreOptions::kIntakeResumes : StoreOptions::kIntakeStops;
   const uint64_t touched = environment_.touched_bytes();
   used_ = touched;
   // The free list is only read when the file has ever been that large, or the disk is that full.

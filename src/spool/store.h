@@ -213,7 +213,8 @@ class Store {
   virtual void recount(Done<BooksReport> done);
   virtual StoreStats stats() const = 0;
   // While the time is in doubt prune() takes nothing for its age, ends nothing as expired and forgets no claim; only a full store makes
-  // room. Durable: who closes a store in doubt opens it so. An engine that forgets nothing by itself needs none of it.
+  // room. What is sent goes on by that clock: a delivery whose turn comes past its `expire` ends, and a claim past its window is
+  // taken anew. Durable: who closes a store in doubt opens it so. An engine that forgets nothing by itself needs none of it.
   virtual bool time_in_doubt() const { return false; }
   virtual void doubt_time(bool on, Done<Committed> done);
   // Time of the greatest id it holds. Ids are of workers' clocks: SteadyClock::start_at_least() knows what to believe.
