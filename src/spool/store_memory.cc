@@ -119,6 +119,7 @@ class MemoryStore final : public Store, private GroupStore {
   uint64_t turns_ = 0;
   std::map<DestinationId, Stop> stops_;
   uint64_t rejected_ = 0;
+  std::set<MessageId> line_only_;  // the quarantine was full
   LeaseTable leases_;
   uint64_t commits_ = 0;
   std::atomic<bool> closed_{false}, in_doubt_{false};
@@ -171,6 +172,7 @@ Result<std::vector<Stop>> MemoryStore::stops() const {
 }
 
 bool MemoryStore::failed(const MessageId& id) const {
+  if (line_only_.contains(id)) return true;
   const auto line = lines_.find(id);
   return line != lines_.end() && line->second.outcome == wire::Outcome::failed;
 }
@@ -180,7 +182,10 @@ bool MemoryStore::store(NewMessage& put, Duration lease) {
   if (messages_.contains(id)) return false;
   add_line(put.message->event);
   if (put.deliveries.empty()) {
-    if (rejected_ >= StoreOptions::kMaxQuarantined) return true;
+    if (rejected_ >= StoreOptions::kMaxQuarantined) {
+      line_only_.insert(id);
+      return true;
+    }
     ++rejected_;
   }
   messages_.emplace(id, put.message);
@@ -301,7 +306,7 @@ void MemoryStore::add_lines(const wire::EventLines& lines) {
     BELAY_CHECK(event.ok());
     const bool rejected = event->outcome == wire::Outcome::rejected;
     if ((rejected || event->outcome == wire::Outcome::failed) && messages_.contains(event->id)) continue;  // its own line counts
-    if (rejected && lines_.contains(event->id)) continue;
+    if (rejected && line_only_.contains(event->id)) continue;
     add_line(event->copy());
   }
 }
