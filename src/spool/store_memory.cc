@@ -172,9 +172,8 @@ Result<std::vector<Stop>> MemoryStore::stops() const {
 }
 
 bool MemoryStore::failed(const MessageId& id) const {
-  if (line_only_.contains(id)) return true;
   const auto line = lines_.find(id);
-  return line != lines_.end() && line->second.outcome == wire::Outcome::failed;
+  return line_only_.contains(id) || (line != lines_.end() && line->second.outcome == wire::Outcome::failed);
 }
 
 bool MemoryStore::store(NewMessage& put, Duration lease) {
@@ -182,10 +181,7 @@ bool MemoryStore::store(NewMessage& put, Duration lease) {
   if (messages_.contains(id)) return false;
   add_line(put.message->event);
   if (put.deliveries.empty()) {
-    if (rejected_ >= StoreOptions::kMaxQuarantined) {
-      line_only_.insert(id);
-      return true;
-    }
+    if (rejected_ >= StoreOptions::kMaxQuarantined) return line_only_.insert(id).second;
     ++rejected_;
   }
   messages_.emplace(id, put.message);
@@ -304,9 +300,8 @@ void MemoryStore::add_lines(const wire::EventLines& lines) {
   for (std::string_view rest = lines.bytes(); !rest.empty();) {
     auto event = wire::next_event(rest);
     BELAY_CHECK(event.ok());
-    const bool rejected = event->outcome == wire::Outcome::rejected;
-    if ((rejected || event->outcome == wire::Outcome::failed) && messages_.contains(event->id)) continue;  // its own line counts
-    if (rejected && line_only_.contains(event->id)) continue;
+    const bool refused = event->outcome == wire::Outcome::failed || event->outcome == wire::Outcome::rejected;
+    if (refused && (messages_.contains(event->id) || line_only_.contains(event->id))) continue;  // its own line counts
     add_line(event->copy());
   }
 }
