@@ -300,11 +300,8 @@ void Change::add_lines(const wire::EventLines& lines) {
       if (failed) ++stored;
       continue;
     }
-    if (rejected && !is_new(failed_, event->id.view())) continue;  // its line was kept, its request was not
-    if (failed) {
-      static_cast<void>(is_new(failed_, event->id.view()));
-      put_ordered(failed_, event->id.view(), {});
-    }
+    if ((failed || rejected) && !is_new(failed_, event->id.view())) continue;  // it has its line
+    if (failed) put_ordered(failed_, event->id.view(), {});
     add_line(*event);
   }
   if (stored > 0) {

@@ -33,7 +33,7 @@ class Change final : private GroupStore {
 
   enum class Stored : uint8_t { now, line_only, before, failed };  // line_only: the quarantine is full
 
-  // What an import brings (import.h): in the states and with the places that it had elsewhere. False or `before`: it is there, and
+  // What an import brings (import.h): in the states and with the places that it had elsewhere. False, `before` or `failed`: it is there, and
   // stays as it is. `batches`: batches that come with the import, by destination and first member.
   Stored restore(TransferMessage& from, const std::set<std::pair<MessageId, DestinationId>>& batches);
   bool restore(const wire::Event& line);

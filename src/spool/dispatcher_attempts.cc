@@ -113,7 +113,6 @@ void Dispatcher::Impl::learn(Lane& lane, uint64_t ticket, const upstream::Attemp
 // on_dead: disable. What waits, waits until somebody enables it.
 StopOrder Dispatcher::Impl::disable(Lane& lane, const Delivery& dead) {
   StopOrder order{lane.id, dead.destination_name, StopKind::disabled, true, "on_dead", "delivery of " + dead.message.to_string() + " is dead: " + dead.reason, clock.wall()};
-  log::warn("spool: {}: disabled until 'belay enable {}': {}", order.name, order.name, order.why);
   apply_stop(order);
   return order;
 }
@@ -146,7 +145,9 @@ void Dispatcher::Impl::settle(Lane& lane, Delivery delivery, const upstream::Att
   settlements.add(std::move(delivery), std::move(stops));
 }
 
-void Dispatcher::Impl::committed(const Delivery& delivery) {
+void Dispatcher::Impl::committed(const Settlements::Waiting& settled) {
+  if (settled.stops) log::warn("spool: {}: disabled until 'belay enable {}': {}", settled.stops->name, settled.stops->name, settled.stops->why);
+  const Delivery& delivery = settled.settlement.delivery;
   Lane& lane = lane_of(delivery.destination);
   if (delivery.grouped()) look_again(lane);  // the next of its key may have its turn
   if (delivery.state != DeliveryState::scheduled) return;

@@ -49,7 +49,7 @@ struct Dispatcher::Impl {
         network(outside.sender != nullptr ? nullptr : std::make_unique<Network>(loop)),
         random(outside.random != nullptr ? *outside.random : system_random),
         sender(outside.sender != nullptr ? *outside.sender : network->client),
-        settlements(loop, store, clock, [this](const Delivery& delivery) { committed(delivery); }),
+        settlements(loop, store, clock, [this](const Settlements::Waiting& settled) { committed(settled); }),
         health(loop, network != nullptr ? network->health : sender, [this](DestinationId id, uint64_t down) { heard(id, down); }),
         tick_timer(loop, [this] { tick(); }),
         stop_timer(loop, [this] { give_up(); }),
@@ -91,7 +91,7 @@ struct Dispatcher::Impl {
   void apply_stop(const StopOrder& order);
   void report();
   void settle(Lane& lane, Delivery delivery, const upstream::Attempt& attempt, const upstream::Destination& destination);
-  void committed(const Delivery& delivery);
+  void committed(const Settlements::Waiting& settled);
   void give_up();
   void check_stopped();
   void end_stop(size_t unsettled);

@@ -20,6 +20,15 @@ namespace belay::spool::lmdb {
 
 namespace {
 
+// For one copy alone as long as `fd` is open. A copy that ended meanwhile gave the file another name, or none.
+Result<void> hold_piece(int fd, const std::string& part) {
+  const bool locked = flock(fd, LOCK_EX | LOCK_NB) == 0;
+  if (!locked && errno != EWOULDBLOCK) return errno_error("lock " + part);
+  struct stat held {}, named {};
+  const bool mine = locked && fstat(fd, &held) == 0 && stat(part.c_str(), &named) == 0 && held.st_ino == named.st_ino;
+  return mine ? Result<void>() : invalid(part + ": another copy is being written there");
+}
+
 constexpr MDB_dbi kFreeList = 0;  // LMDB's own: transaction → count and numbers of the pages it freed
 
 MDB_val to_val(std::string_view text) { return {text.size(), const_cast<char*>(text.data())}; }
@@ -100,29 +109,25 @@ Result<std::unique_ptr<Environment>> Environment::open_to_read(const std::string
 
 std::string Environment::piece_of(const std::string& folder) { return folder + "/data.mdb.part"; }
 
-// The piece, for this copy alone; what a copy that was killed left in it is gone.
-static Result<int> open_piece(const std::string& part) {
-  const int fd = ::open(part.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-  if (fd < 0) return errno_error(part);
-  struct stat held {}, named {};
-  const bool alone = flock(fd, LOCK_EX | LOCK_NB) == 0 && fstat(fd, &held) == 0 && stat(part.c_str(), &named) == 0 && held.st_ino == named.st_ino;
-  if (alone && ftruncate(fd, 0) == 0) return fd;
-  ::close(fd);
-  return invalid(part + ": another copy is being written there");
-}
-
-// LMDB's own way to a path syncs nothing and leaves a piece of a file when it fails.
+// LMDB's own way to a path syncs nothing and leaves a piece of a file when it fails. The piece keeps its lock until it has its
+// name or none.
 Result<void> Environment::copy_to(const std::string& folder) {
   const std::string file = folder + "/data.mdb", part = piece_of(folder);
-  const auto piece = open_piece(part);
-  if (!piece) return piece.error();
-  const int fd = *piece;
-  Result<void> copied;
-  if (const int code = mdb_env_copyfd2(env_, fd, MDB_CP_COMPACT); code != 0) copied = to_error(code);
+  const int fd = ::open(part.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+  if (fd < 0) return errno_error(part);
+  Result<void> copied = hold_piece(fd, part);
+  if (!copied) {
+    ::close(fd);
+    return copied;
+  }
+  // What a copy that was killed left in it goes.
+  if (access(file.c_str(), F_OK) == 0) copied = invalid(file + " is there");
+  else if (ftruncate(fd, 0) != 0) copied = errno_error("truncate " + part);
+  else if (const int code = mdb_env_copyfd2(env_, fd, MDB_CP_COMPACT); code != 0) copied = to_error(code);
   else if (fsync(fd) != 0) copied = errno_error("fsync " + part);
-  if (::close(fd) != 0 && copied) copied = errno_error("close " + part);
-  if (copied && std::rename(part.c_str(), file.c_str()) != 0) copied = errno_error("rename " + part);
+  else if (std::rename(part.c_str(), file.c_str()) != 0) copied = errno_error("rename " + part);
   if (!copied) ::unlink(part.c_str());
+  ::close(fd);
   return copied;
 }
 

@@ -41,7 +41,7 @@ class Environment {
   // Created when missing, unless it is to be read only: then that is `invalid`. Before any other thread uses the environment.
   Result<Table> table(const char* name);
   // A copy without free pages, in an empty folder: its bytes are on the disk when ok, its name with sync_folder(); else nothing is
-  // left of it. Readers and writers go on. `invalid`: another one is writing there.
+  // left of it. Readers and writers go on. `invalid`: another one is writing there, or was.
   Result<void> copy_to(const std::string& folder);
   // What copy_to() writes there until it is whole; one that was killed leaves it.
   static std::string piece_of(const std::string& folder);

@@ -8,7 +8,7 @@
 
 namespace belay::spool {
 
-Settlements::Settlements(event::Loop& loop, Store& store, const Clock& clock, std::function<void(const Delivery&)> committed)
+Settlements::Settlements(event::Loop& loop, Store& store, const Clock& clock, std::function<void(const Waiting&)> committed)
     : loop_(loop), store_(store), clock_(clock), committed_(std::move(committed)) {}
 
 void Settlements::commit() {
@@ -46,14 +46,14 @@ void Settlements::answered(std::vector<Waiting> settled, std::chrono::microsecon
     if (fewer) commit();
     return;
   }
-  failed_ = false;
+  if (waiting_.empty()) failed_ = false;
   step_ = std::min(kMost, std::max(step_, settled.size()) * 2);
   const auto refused = std::count(result->refused.begin(), result->refused.end(), true);
   if (refused > 0) {
     log::warn("spool: {} answers came for deliveries that ended meanwhile (cancelled, or sent twice); they count nothing", refused);
   }
   learn(settled.size(), took);
-  for (const Waiting& one : settled) committed_(one.settlement.delivery);
+  for (const Waiting& one : settled) committed_(one);
   commit();  // what waits
 }
 

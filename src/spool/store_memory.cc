@@ -119,7 +119,7 @@ class MemoryStore final : public Store, private GroupStore {
   uint64_t turns_ = 0;
   std::map<DestinationId, Stop> stops_;
   uint64_t rejected_ = 0;
-  std::set<MessageId> line_only_;  // the quarantine was full
+  std::set<MessageId> line_only_;  // the quarantine was full; not forgotten here
   LeaseTable leases_;
   uint64_t commits_ = 0;
   std::atomic<bool> closed_{false}, in_doubt_{false};

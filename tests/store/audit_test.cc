@@ -1,6 +1,9 @@
 // The books by a recount, the audit log and the quarantine, of every engine; and what only files can show: counters that were
 // falsified, a store of an older schema, a walk of a damaged one.
+#include <fcntl.h>
+#include <sys/file.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <csignal>
@@ -289,6 +292,16 @@ TEST_CASE("a_check_walks_everything_and_names_what_does_not_fit") {
   std::ofstream(copy.path() + "/killed/data.mdb.part") << "a piece";  // of one that was killed
   CHECK(compact_folder(folder.path(), copy.path() + "/killed").ok());
   CHECK_FALSE(std::filesystem::exists(copy.path() + "/killed/data.mdb.part"));
+  REQUIRE(std::filesystem::create_directory(copy.path() + "/busy"));
+  const std::string piece = copy.path() + "/busy/data.mdb.part";
+  const int other = ::open(piece.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  REQUIRE(flock(other, LOCK_EX) == 0);
+  REQUIRE(::write(other, "half", 4) == 4);
+  const auto refused = compact_folder(folder.path(), copy.path() + "/busy");
+  REQUIRE_FALSE(refused.ok());
+  CHECK(refused.error().message == piece + ": another copy is being written there");
+  CHECK(std::filesystem::file_size(piece) == 4);
+  ::close(other);
 
   const char* tables[] = {"messages", "chunks", "deliveries", "journal"};
   for (const char* table : tables) {

@@ -179,6 +179,11 @@ TEST_CASE("a_write_without_room_that_no_number_shows_refuses_intake_for_a_while"
   clock.advance(Duration(1));
   CHECK(space.refusal(true).empty());
   CHECK(space.own_doing());
+  used = 0.82;  // less than what stops intake, more than what lets it go on
+  space.refuse("no room");
+  CHECK(space.refusal(true) == "no room");
+  clock.advance(SpaceWatch::kRefusedAtLeast);
+  CHECK(space.refusal(true).empty());
   used = 0.9;
   CHECK(space.refusal(true) == "disk 90% full");
   CHECK_FALSE(space.own_doing());

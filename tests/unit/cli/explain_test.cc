@@ -204,6 +204,18 @@ TEST_CASE("proofs_in_a_body_are_masked_wherever_payloads_and_what_was_made_of_th
   }
 }
 
+TEST_CASE("a_proof_with_white_space_is_masked_in_both_places_of_xml") {
+  const std::string made = R"(transform: { as: xml, body: { order: { "@key": "{{ token }}", copy: "{{ token }}" } } })";
+  Explained explained(source("secrets: { signing: \"planted\\tse<cret\" }, preset: netx, mode: spool, routes: [{ " + made + ", to: d }]"));
+  explained.send(R"({"n": 1, "token": "planted\tse<cret"})", {{"Content-Type", "application/json"}});
+  CHECK(explained.run->accepted());
+  for (const std::string& shown : {explain_json(*explained.run), explain_text(*explained.run, false)}) {
+    CAPTURE(shown);
+    CHECK_EQ(shown.find("planted"), std::string::npos);
+    CHECK_NE(shown.find("<copy>***</copy>"), std::string::npos);
+  }
+}
+
 TEST_CASE("only_the_proof_is_masked_and_a_short_one_only_where_it_is_a_whole_value") {
   Explained explained(source("secrets: { signing: ab }, preset: netx, mode: spool, routes: [{ to: d }]"));
   explained.send(R"({"token": "ab", "table": "cabinet",  "n": 1.50, "list": ["ab", null]})", {{"X-Kind", "cabinet"}});

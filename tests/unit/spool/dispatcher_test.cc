@@ -336,14 +336,14 @@ TEST_CASE("what_cannot_be_settled_keeps_its_lease_until_it_can") {
 }
 
 TEST_CASE("a_dead_letter_stops_its_destination_in_its_own_commit_however_many_are_settled_before_it") {
-  constexpr int kMany = 3 * static_cast<int>(Settlements::kFew);
   for (const auto fault : {FaultyStore::Fault::none, FaultyStore::Fault::little_room}) {
     CAPTURE(fault);
-    Sending sending(Duration(5'000), kMany);
+    const size_t many = fault == FaultyStore::Fault::none ? 3 * Settlements::kFew : 5 * FaultyStore::kRoom;
+    Sending sending(Duration(5'000), static_cast<int>(many));
     sending.disable_on_dead = true;
     sending.use_destination();
-    sending.put_messages(kMany);
-    REQUIRE(sending.until([&] { return sending.held.size() == kMany; }));
+    sending.put_messages(many);
+    REQUIRE(sending.until([&] { return sending.held.size() == many; }));
     sending.store.fault = fault;
     auto last = std::move(sending.held.back());
     sending.held.pop_back();
@@ -353,7 +353,7 @@ TEST_CASE("a_dead_letter_stops_its_destination_in_its_own_commit_however_many_ar
     CHECK(sending.store.ordered_stops >= 1);
     CHECK(sending.store.stops_without_cause == 0);
     CHECK(sending.store.stops()->size() == 1);
-    REQUIRE(sending.until([&] { return backlog(sending.store, "crm").delivered == kMany - 1; }));
+    REQUIRE(sending.until([&] { return backlog(sending.store, "crm").delivered == many - 1; }));
   }
 }
 

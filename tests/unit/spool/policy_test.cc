@@ -203,6 +203,9 @@ TEST_CASE("an_answer_becomes_delivered_scheduled_or_dead_with_the_reason") {
   const Verdict used_up = judge(to, answered(head, 503), 3, random);
   CHECK(used_up.state == DeliveryState::dead);
   CHECK(used_up.reason == "3 attempts used up; the last: status 503");
+  upstream::Destination once = to;
+  once.retry.schedule = {Duration(0)};
+  CHECK(judge(once, answered(head, 503), 1, random).reason == "1 attempt used up; the last: status 503");
 
   upstream::Attempt refused;
   refused.outcome = upstream::Outcome::refused;
