@@ -93,7 +93,7 @@ TEST_CASE("on_dead: the_destination_is_disabled_with_its_dead_letter_and_belay_e
   Gateway gateway(folder, {.rules = rules("url: \"http://" + backend.address() + "\", on_dead: disable, concurrency: 1, retry: { schedule: [0s, 100ms] }")});
   CHECK_EQ(send(gateway, "/later"), 202);
   REQUIRE(says(gateway, "\"state\":\"disabled\""));
-  CHECK(gateway.log().find("disabled until 'belay enable crm'") != std::string::npos);
+  REQUIRE(wait_for([&] { return gateway.log().find("disabled until 'belay enable crm'") != std::string::npos; }));  // it is durable
   backend.mode("ok");
   const pid_t killed = gateway.spool();
   REQUIRE_EQ(kill(killed, SIGKILL), 0);
