@@ -295,12 +295,12 @@ void Change::add_lines(const wire::EventLines& lines) {
     auto event = wire::next_event(rest);
     BELAY_CHECK_NOTE(event.ok(), "EventLines holds a line that was never checked");
     const bool failed = event->outcome == wire::Outcome::failed;
-    const bool rejected = event->outcome == wire::Outcome::rejected;
-    if ((failed || rejected) && !is_new(messages_, event->id.view())) {
+    const bool refused = failed || event->outcome == wire::Outcome::rejected;
+    if (refused && !is_new(messages_, event->id.view())) {
       if (failed) ++stored;
       continue;
     }
-    if ((failed || rejected) && !is_new(failed_, event->id.view())) continue;  // it has its line
+    if (refused && !is_new(failed_, event->id.view())) continue;  // it has its line
     if (failed) put_ordered(failed_, event->id.view(), {});
     add_line(*event);
   }

@@ -49,8 +49,9 @@ Result<void> compact_folder(const std::string& folder, const std::string& to) {
   std::error_code failure;
   const bool fresh = std::filesystem::create_directories(to, failure);
   if (failure) return io_error(to + ": " + failure.message());
+  const std::filesystem::path piece = lmdb::Environment::piece_of(to);
   for (std::filesystem::directory_iterator at(to, failure), end; !failure && at != end; at.increment(failure)) {
-    if (at->path().filename() != std::filesystem::path(lmdb::Environment::piece_of(to)).filename()) return invalid(to + " is not empty; name a folder that is empty or missing");
+    if (at->path().filename() != piece.filename()) return invalid(to + " is not empty; name a folder that is empty or missing");
   }
   if (failure) return io_error(to + ": " + failure.message());
   std::filesystem::permissions(to, std::filesystem::perms::owner_all, failure);

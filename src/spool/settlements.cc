@@ -17,6 +17,7 @@ void Settlements::commit() {
   std::vector<Waiting> now(std::make_move_iterator(waiting_.begin()), std::make_move_iterator(end));
   waiting_.erase(waiting_.begin(), end);
   Batch batch;
+  batch.settlements.reserve(now.size());
   for (const Waiting& one : now) {
     batch.settlements.push_back(one.settlement);
     if (one.stops) batch.stops.push_back(*one.stops);
