@@ -10,7 +10,7 @@ namespace belay::cli {
 
 namespace {
 
-constexpr std::string_view kHidden = "***";
+constexpr std::string_view kHidden = BodyProofs::kHidden;
 constexpr std::string_view kTelling[] = {"authorization", "cookie", "signature", "token", "secret", "api-key", "apikey", "api_key", "password", "hmac"};
 
 bool sounds_secret(std::string_view name) {

@@ -38,6 +38,9 @@ struct Explained {
     return JsonView(*document);
   }
 
+  // All that is shown of it, for programs and for people.
+  std::vector<std::string> shown() const { return {explain_json(*run), explain_text(*run, false)}; }
+
   test::TempFolder folder;
   std::unique_ptr<DryRun> run;
   std::unique_ptr<RawRequest> request;
@@ -146,7 +149,7 @@ TEST_CASE("credentials_and_signatures_are_masked_in_everything_that_is_shown") {
   const std::string signature = "sha256=" + test::hmac_sha256_hex("k", "{}");
   explained.send("{}", {{"X-Hub-Signature-256", signature}, {"Cookie", "planted-secret"}}, false, "/s?token=planted-secret&a=1");
   CHECK(explained.run->accepted());
-  for (const std::string& shown : {explain_json(*explained.run), explain_text(*explained.run, false)}) {
+  for (const std::string& shown : explained.shown()) {
     CAPTURE(shown);
     CHECK_EQ(shown.find("planted-secret"), std::string::npos);
     CHECK_EQ(shown.find(signature), std::string::npos);
@@ -161,7 +164,7 @@ TEST_CASE("numbered_signature_headers_are_masked_each") {
   const std::string proof = test::hmac_sha256_hex("k", "{}");
   explained.send("{}", {{"X-Check-1", "planted"}, {"x-check-2", proof}, {"X-Checks", "shown"}});
   CHECK(explained.run->accepted());
-  for (const std::string& shown : {explain_json(*explained.run), explain_text(*explained.run, false)}) {
+  for (const std::string& shown : explained.shown()) {
     CAPTURE(shown);
     CHECK_EQ(shown.find("planted"), std::string::npos);
     CHECK_EQ(shown.find(proof), std::string::npos);
@@ -195,7 +198,7 @@ TEST_CASE("proofs_in_a_body_are_masked_wherever_payloads_and_what_was_made_of_th
     for (const bool without_proof : {false, true}) {
       explained.send(one.body, {{"Content-Type", type}}, without_proof);
       CHECK_EQ(explained.run->accepted(), one.accepted || without_proof);
-      for (const std::string& shown : {explain_json(*explained.run), explain_text(*explained.run, false)}) {
+      for (const std::string& shown : explained.shown()) {
         CAPTURE(shown);
         CHECK_EQ(shown.find("lanted"), std::string::npos);
         if (explained.run->accepted()) CHECK_NE(shown.find("***"), std::string::npos);
@@ -209,7 +212,7 @@ TEST_CASE("a_proof_with_white_space_is_masked_in_both_places_of_xml") {
   Explained explained(source("secrets: { signing: \"planted\\tse<cret\" }, preset: netx, mode: spool, routes: [{ " + made + ", to: d }]"));
   explained.send(R"({"n": 1, "token": "planted\tse<cret"})", {{"Content-Type", "application/json"}});
   CHECK(explained.run->accepted());
-  for (const std::string& shown : {explain_json(*explained.run), explain_text(*explained.run, false)}) {
+  for (const std::string& shown : explained.shown()) {
     CAPTURE(shown);
     CHECK_EQ(shown.find("planted"), std::string::npos);
     CHECK_NE(shown.find("<copy>***</copy>"), std::string::npos);
